@@ -1,0 +1,3 @@
+"""A front desk that answers by itself, offline."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,91 @@
+"""How people reach the desk: one file per channel.
+
+A channel that carries text is a `Call` as it stands. A channel that carries sound is an `AudioChannel`;
+`voice.py` wraps it into a Call. A `Line` is what waits for people (a kiosk, a web server, a trunk) and hands
+each of them to the desk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from appliance.channels.playout import Playout
+from appliance.messages import Event, Expect, Heard, Line, Spoken, Turn
+from appliance.messages import Audio as Audio
+
+
+class Call(Protocol):
+    """Anything one can hear and say to. The brain sees nothing else."""
+
+    id: str
+    channel: str
+    """`kiosk`, `web`, `chat`, `terminal` ..."""
+
+    def hear(self) -> AsyncIterator[Event]:
+        """What the caller does, until the call ends."""
+        ...
+
+    async def say(self, lines: AsyncIterator[Line]) -> None:
+        """Say the lines as they come; return when all was played. Cancelled, the sound stops at once."""
+        ...
+
+    def spoken(self) -> Spoken:
+        """What was played so far of the latest `say`."""
+        ...
+
+    def expect(self, what: Expect) -> None:
+        """What the next utterance probably is."""
+        ...
+
+    def notice(self, what: Event | Turn) -> None:
+        """Show it to the person, where the channel has a screen."""
+        ...
+
+    def now(self) -> int:
+        """The call's sample clock."""
+        ...
+
+    async def hang_up(self) -> None:
+        """End the call; `hear` then ends too. Safe to repeat."""
+        ...
+
+
+class AudioChannel(Protocol):
+    """A microphone and a speaker on one sample clock, for one call."""
+
+    id: str
+    channel: str
+    playout: Playout
+    half_duplex: bool
+    """True when the microphone hears the speaker and nothing removes it: the caller cannot interrupt."""
+
+    def microphone(self) -> AsyncIterator[Audio]:
+        """Frames of 20 ms without gaps (lost sound comes as concealed silence), until the caller is gone.
+        A listener that is too slow loses the oldest frames, counted and concealed."""
+        ...
+
+    def notice(self, what: Event | Turn) -> None: ...
+
+    def now(self) -> int: ...
+
+    async def hang_up(self) -> None: ...
+
+
+class Desk(Protocol):
+    """What a Line hands people to. Both return when the conversation is over."""
+
+    async def talk(self, channel: AudioChannel) -> None: ...
+
+    async def chat(self, call: Call) -> None: ...
+
+
+class WaitingLine(Protocol):
+    name: str
+
+    async def serve(self, desk: Desk) -> None:
+        """Wait for people and hand each to the desk, until cancelled. Never raises for what one caller does."""
+        ...
+
+
+__all__ = ["Audio", "AudioChannel", "Call", "Desk", "Heard", "Playout", "WaitingLine"]

@@ -1,0 +1,83 @@
+"""What waits to be played, and the account of what was."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from appliance.messages import RATE, Audio
+
+DEPTH = RATE // 2
+"""Samples that may wait; a writer with more waits."""
+
+FADE = RATE // 200
+"""Samples over which a cut sound fades: 5 ms, so that it does not click."""
+
+
+class Playout:
+    """A queue of s16le mono 16 kHz sound between the mouth (asyncio) and a device (any thread).
+
+    The device calls `pull` for what to play next and `played` when it has been heard; the mouth writes,
+    cuts, and waits. `on_played` is told of every stretch that was played, on the loop's thread.
+    """
+
+    def __init__(self, on_played: Callable[[Audio], None] | None = None) -> None:
+        self.on_played = on_played
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._queued = bytearray()
+        self._out = 0
+        self._heard = asyncio.Event()
+
+    async def write(self, pcm: bytes) -> None:
+        """Queue sound; waits while more than `DEPTH` is queued."""
+        with self._lock:
+            self._queued += pcm
+        while self.queued > DEPTH:
+            self._heard.clear()
+            await self._heard.wait()
+
+    @property
+    def queued(self) -> int:
+        """Samples written and not yet pulled."""
+        return len(self._queued) // 2
+
+    async def drain(self) -> None:
+        """Wait until all that was written has been played."""
+        while self._queued or self._out:
+            self._heard.clear()
+            await self._heard.wait()
+
+    def cut(self) -> None:
+        """Forget what is queued, but for a fade of 5 ms so that it does not click."""
+        with self._lock:
+            tail = np.frombuffer(bytes(self._queued[: 2 * FADE]), dtype="<i2").astype(np.float32)
+            fade = np.linspace(1.0, 0.0, len(tail), dtype=np.float32)
+            self._queued = bytearray((tail * fade).astype("<i2").tobytes())
+
+    def pull(self, count: int) -> bytes:
+        """Up to `count` samples to play now; fewer, or none, when there are no more. From any thread."""
+        with self._lock:
+            pcm = bytes(self._queued[: 2 * count])
+            del self._queued[: 2 * count]
+            self._out += len(pcm) // 2
+        return pcm
+
+    def played(self, pcm: bytes, at: int) -> None:
+        """The device has played `pcm`, from clock `at` on. From any thread; every pulled sample must come
+        back here, or be given to `dropped`."""
+        self._loop.call_soon_threadsafe(self._account, pcm, at)
+
+    def dropped(self, count: int) -> None:
+        """`count` pulled samples will never be heard. From any thread."""
+        self._loop.call_soon_threadsafe(self._account, b"", 0, count)
+
+    def _account(self, pcm: bytes, at: int, dropped: int = 0) -> None:
+        with self._lock:
+            self._out -= len(pcm) // 2 + dropped
+        if pcm and self.on_played:
+            self.on_played(Audio(pcm, at))
+        self._heard.set()

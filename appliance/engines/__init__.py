@@ -1,0 +1,84 @@
+"""What the rest of the box expects of an engine: one small Protocol per kind, one file per engine.
+
+Engines block; `thread.py` is the only bridge from them to asyncio. An engine's constructor loads its model
+and raises `ModelError` or `EngineError`; its heavy library is imported there, not at the top of the file. An
+engine is used from one thread at a time. Sound is s16le mono 16 kHz bytes on every edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.messages import Expect, Transcript
+
+
+class WakeStream(Protocol):
+    def push(self, pcm: bytes) -> str | None:
+        """Take any length of sound; return the wake word's name when it has just been spoken."""
+        ...
+
+
+class Wake(Protocol):
+    def stream(self) -> WakeStream: ...
+
+
+class VadStream(Protocol):
+    def push(self, pcm: bytes) -> list[float]:
+        """Take any length of sound; return the probability of speech, 0 to 1, of each whole window of
+        `Vad.window` samples that it completed."""
+        ...
+
+
+class Vad(Protocol):
+    window: int
+    """Samples that one probability covers."""
+
+    def stream(self) -> VadStream: ...
+
+
+class AsrStream(Protocol):
+    """One utterance."""
+
+    def push(self, pcm: bytes) -> None:
+        """Take more of the utterance. Cheap for engines that do not stream."""
+        ...
+
+    def partial(self) -> str:
+        """The words so far; may change later."""
+        ...
+
+    def finish(self) -> Transcript:
+        """The words of all that was pushed. May be called more than once, with pushes between: an
+        utterance whose pause was not its end goes on. Text is empty where there were no words."""
+        ...
+
+
+class Asr(Protocol):
+    streams: bool
+    """True when `partial()` costs next to nothing because the engine decodes as it goes."""
+
+    def stream(self, expect: Expect) -> AsrStream: ...
+
+
+class Tts(Protocol):
+    def speak(self, text: str) -> Iterator[bytes]:
+        """Sound of the text, piece by piece as it is made; any piece length."""
+        ...
+
+
+class Llm(Protocol):
+    def reply(self, system: str, user: str, max_tokens: int) -> Iterator[str]:
+        """Pieces of text as they are made. Greedy, so that the same question has the same answer."""
+        ...
+
+
+class Embed(Protocol):
+    dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row of unit length per text, shape (len(texts), dimensions)."""
+        ...

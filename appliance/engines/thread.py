@@ -1,0 +1,86 @@
+"""The one bridge between engines, which block, and asyncio, which must not."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+AHEAD = 8
+"""Pieces that a streaming engine may run ahead of its reader; then it waits."""
+
+
+class EngineThread:
+    """One thread that owns one engine. Work is done in the order it was asked for; work whose asker was
+    cancelled before it began is skipped."""
+
+    def __init__(self, name: str) -> None:
+        self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+        self._thread.start()
+        self.closed = False
+
+    async def run(self, do: Callable[..., T], *args: Any) -> T:
+        """Do it in the engine's thread. Cancelled, the result is thrown away."""
+        future: Future[T] = Future()
+        self._work.put((future, lambda: do(*args)))
+        return await asyncio.wrap_future(future)
+
+    async def iterate(self, make: Callable[..., Iterator[T]], *args: Any) -> AsyncIterator[T]:
+        """The pieces of an iterator that runs in the engine's thread. Closed early, the iterator is closed
+        at its next piece."""
+        loop = asyncio.get_running_loop()
+        pieces: asyncio.Queue[T | None] = asyncio.Queue()
+        room = threading.Semaphore(AHEAD)
+        stop = threading.Event()
+
+        def pump() -> None:
+            pieces_of = make(*args)
+            try:
+                for piece in pieces_of:
+                    loop.call_soon_threadsafe(pieces.put_nowait, piece)
+                    room.acquire()
+                    if stop.is_set():
+                        break
+            finally:
+                if hasattr(pieces_of, "close"):
+                    pieces_of.close()
+                loop.call_soon_threadsafe(pieces.put_nowait, None)
+
+        future: Future[None] = Future()
+        self._work.put((future, pump))
+        finished = asyncio.wrap_future(future)
+        # A failure before the first piece leaves no end mark; the future's end is one too.
+        finished.add_done_callback(lambda _: pieces.put_nowait(None))
+        try:
+            while (piece := await pieces.get()) is not None:
+                room.release()
+                yield piece
+            await finished
+        finally:
+            stop.set()
+            room.release()
+            if not finished.done():
+                finished.cancel()
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Finish the piece of work in hand and end. Safe to repeat."""
+        if not self.closed:
+            self.closed = True
+            self._work.put(None)
+        self._thread.join(timeout)
+
+    def _loop(self) -> None:
+        while (item := self._work.get()) is not None:
+            future, do = item
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(do())
+            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the asker
+                future.set_exception(error)

@@ -1,0 +1,158 @@
+"""The plain records that everything passes around. Standard library only.
+
+Clocks: every `at`, `start`, `end` and the like is a position on the call's sample clock, in samples of
+16 kHz since the channel opened. It never runs backwards and never stops while the call lasts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+RATE = 16_000
+"""Samples a second, everywhere inside the box."""
+
+FRAME = 320
+"""Samples in a frame: 20 ms."""
+
+FRAME_BYTES = 2 * FRAME
+
+
+def samples(seconds: float) -> int:
+    return round(seconds * RATE)
+
+
+def seconds(count: int) -> float:
+    return count / RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A stretch of sound: s16le mono at 16 kHz."""
+
+    pcm: bytes
+    at: int
+    """Clock of the first sample."""
+    concealed: bool = False
+    """True where the sound was lost and silence stands in for it."""
+
+    @property
+    def end(self) -> int:
+        """Clock just after the last sample."""
+        return self.at + len(self.pcm) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What the desk waits to hear next; ears listen accordingly."""
+
+    kind: Literal["any", "yes_no", "digits", "spelled", "name"] = "any"
+    words: tuple[str, ...] = ()
+    """Words and names worth listening for, most likely first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The words an engine made of an utterance."""
+
+    text: str
+    confidence: float = 1.0
+    """0 to 1, as the engine sees it; comparable within one engine only."""
+
+
+# What a call lets one hear.
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The caller began to speak."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What has been understood so far of an utterance that is not over."""
+
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A finished utterance."""
+
+    text: str
+    start: int
+    """Clock of the first sample of speech."""
+    end: int
+    """Clock just after the last sample of speech."""
+    decided: int
+    """Clock when it was certain that the turn was over."""
+    transcribed: int
+    """Clock when the final words were there (they may precede `decided`: they are prepared in the pause)."""
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nobody has spoken for a while, though the desk is waiting."""
+
+    at: int
+    lasted: int
+    """Samples since the last sound of either side."""
+
+
+Event = SpeechStarted | Partial | Heard | Silence
+
+
+# What a call is told to say, and what came of it.
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Something to say; a sentence, or a few."""
+
+    text: str
+    fixed: bool = True
+    """True when it stands word for word in the desk file, so that its sound may be kept and used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What was really played of an answer, which may be less than was meant."""
+
+    text: str = ""
+    """The words played; cut at the word at which the caller cut in."""
+    start: int | None = None
+    """Clock of the first sample played."""
+    end: int | None = None
+    """Clock just after the last sample played."""
+    first_text: int | None = None
+    """Clock when the first words to say were there (first token, where an LLM words the answer)."""
+    whole: bool = False
+    """True when everything that was meant was played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the brain made of an utterance, and why."""
+
+    intent: str
+    """The fact, flow step or small talk that was chosen; `unknown` when none was."""
+    why: str
+    """In a few words: by which rule and how sure."""
+    source: str = ""
+    """Where the words of the answer stand: `desk.toml fact.hours`."""
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The record of one exchange. `heard` is None where the desk spoke unasked, as in a greeting."""
+
+    call: str
+    number: int
+    heard: Heard | None = None
+    decision: Decision | None = None
+    spoken: Spoken = field(default_factory=Spoken)
