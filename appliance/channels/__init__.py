@@ -11,8 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from appliance.channels.playout import Playout
-from appliance.messages import Event, Expect, Heard, Line, Spoken, Turn
-from appliance.messages import Audio as Audio
+from appliance.messages import Audio, Event, Expect, Line, Spoken, Turn
 
 
 class Call(Protocol):
@@ -84,8 +83,8 @@ class WaitingLine(Protocol):
     name: str
 
     async def serve(self, desk: Desk) -> None:
-        """Wait for people and hand each to the desk, until cancelled. Never raises for what one caller does."""
+        """Wait for people and hand each to the desk, until cancelled. Never raises for what a caller does."""
         ...
 
 
-__all__ = ["Audio", "AudioChannel", "Call", "Desk", "Heard", "Playout", "WaitingLine"]
+__all__ = ["Audio", "AudioChannel", "Call", "Desk", "Playout", "WaitingLine"]

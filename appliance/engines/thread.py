@@ -82,5 +82,5 @@ class EngineThread:
                 continue
             try:
                 future.set_result(do())
-            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the asker
+            except BaseException as error:
                 future.set_exception(error)
