@@ -21,11 +21,13 @@ class Playout:
     """A queue of s16le mono 16 kHz sound between the mouth (asyncio) and a device (any thread).
 
     The device calls `pull` for what to play next and `played` when it has been heard; the mouth writes,
-    cuts, and waits. `on_played` is told of every stretch that was played, on the loop's thread.
+    cuts, and waits. `on_played` is told of every stretch that was played, on the loop's thread. `on_cut` is
+    called at once by `cut`, in its thread, by a device that holds sound of its own to throw away.
     """
 
     def __init__(self, on_played: Callable[[Audio], None] | None = None) -> None:
         self.on_played = on_played
+        self.on_cut: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._queued = bytearray()
@@ -57,6 +59,8 @@ class Playout:
             tail = np.frombuffer(bytes(self._queued[: 2 * FADE]), dtype="<i2").astype(np.float32)
             fade = np.linspace(1.0, 0.0, len(tail), dtype=np.float32)
             self._queued = bytearray((tail * fade).astype("<i2").tobytes())
+        if self.on_cut:
+            self.on_cut()
 
     def pull(self, count: int) -> bytes:
         """Up to `count` samples to play now; fewer, or none, when there are no more. From any thread."""
