@@ -95,15 +95,23 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """What began like speech turned out to hold no words."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """Nobody has spoken for a while, though the desk is waiting."""
 
     at: int
-    lasted: int
-    """Samples since the last sound of either side."""
+    count: int
+    """1 for the first in a row, then 2 ..."""
 
 
-Event = SpeechStarted | Partial | Heard | Silence
+Event = SpeechStarted | Partial | Heard | Noise | Silence
 
 
 # What a call is told to say, and what came of it.
@@ -149,10 +157,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The record of one exchange. `heard` is None where the desk spoke unasked, as in a greeting."""
+    """The record of one exchange."""
 
     call: str
     number: int
-    heard: Heard | None = None
+    """1 is the greeting."""
+    cause: Heard | Noise | Silence | None = None
+    """What the desk answered; None where it spoke first."""
     decision: Decision | None = None
+    meant: str = ""
+    """The words that were to be said, as far as they were ready."""
     spoken: Spoken = field(default_factory=Spoken)
+    """What was played of them."""

@@ -1,0 +1,164 @@
+"""The two files of configuration, and nothing else reads them: box.toml says what this hardware is,
+desk.toml how this desk behaves."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from appliance.strict import TomlFile
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""The box.toml and desk.toml that stand in for ones that are not there."""
+
+Wording = Literal["fixed", "rephrase"]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Which engine does a job, and with which model."""
+
+    engine: str
+    """As `appliance doctor` lists them; `none` where the job may stay undone."""
+    model: str = ""
+    """As `appliance models list` names it; empty for an engine that needs none."""
+    threads: int = 2
+    """CPU threads."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.threads <= 64:
+            raise ValueError(f"has threads = {self.threads}", "1 to 64, at most the number of cores")
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    vad: Engine = Engine("silero", "silero-vad", 1)
+    asr: Engine = Engine("whisper", "whisper-tiny.en")
+    tts: Engine = Engine("piper", "piper-en_US-joe-medium")
+    embed: Engine = Engine("minilm", "minilm-l6-v2", 1)
+    llm: Engine = Engine("llama", "smollm2-135m-instruct")
+    wake: Engine = Engine("openwakeword", "openwakeword", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Kiosk:
+    """A microphone and a loudspeaker on this box."""
+
+    enabled: bool = True
+    microphone: str = "default"
+    """The device's name or a part of it; `appliance doctor` lists them."""
+    speaker: str = "default"
+    wake: Literal["speech", "word", "button", "always"] = "speech"
+    """What begins a conversation: being spoken to, the wake word, the button on the page, or nothing."""
+    words: tuple[str, ...] = ("alexa",)
+    """Wake words, as the wake engine's models are called."""
+    echo: Literal["none", "cancelled"] = "none"
+    """Whether the hardware removes the desk's own voice from the microphone. With `none` a visitor cannot
+    interrupt."""
+    chime: bool = True
+    """A short sound that says: I am listening."""
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    enabled: bool = True
+    listen: str = "127.0.0.1:8080"
+    """Address and port of the box's own page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """box.toml."""
+
+    name: str = "front-desk"
+    data: Path = Path("var")
+    """Folder for what the box remembers; beside box.toml unless it is a full path."""
+    models: Path = Path("models")
+    """Folder of the models; beside the program unless it is a full path."""
+    recordings: bool = False
+    """Whether calls are recorded into the data folder."""
+    engines: Engines = field(default_factory=Engines)
+    kiosk: Kiosk = field(default_factory=Kiosk)
+    web: Web = field(default_factory=Web)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something the desk knows."""
+
+    ask: tuple[str, ...]
+    """Ways in which people ask for it; three to ten."""
+    say: str
+    """The line that answers them, word for word."""
+    wording: Wording | None = None
+    """`rephrase` lets the LLM put the line differently, without changing what it says."""
+
+    def __post_init__(self) -> None:
+        if not self.ask:
+            raise ValueError("has no questions", 'add ask = ["...", "..."]')
+        if not self.say.strip():
+            raise ValueError("has nothing to say", 'write say = "..."')
+        if len(self.say) > 600:
+            raise ValueError(f"says {len(self.say)} characters", "nobody listens to more than 600")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The fixed lines of every conversation."""
+
+    greeting: str = "Hello, how can I help you?"
+    unknown: str = "I don't know that. Shall I take a message?"
+    message: str = "What is the message? Please say your name too."
+    taken: str = "Thank you, I have noted that. Is there anything else?"
+    not_taken: str = "I am sorry, I could not note that down. Please try again later."
+    declined: str = "All right. Is there anything else?"
+    again: str = "Sorry, could you say that again?"
+    welcome: str = "You're welcome. Anything else?"
+    still_there: str = "Are you still there?"
+    goodbye: str = "Goodbye."
+
+
+@dataclass(frozen=True, slots=True)
+class WordingRules:
+    default: Wording = "fixed"
+    """What holds for facts that do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskFile:
+    """desk.toml."""
+
+    name: str
+    """What the desk is called: the house, the firm."""
+    lines: Lines = field(default_factory=Lines)
+    fact: dict[str, Fact] = field(default_factory=dict)
+    wording: WordingRules = field(default_factory=WordingRules)
+    silence: float = 8.0
+    """Seconds of quiet before the desk asks whether anybody is there."""
+    digest: str = field(default="", metadata={"hidden": True})
+    """Not a key: the first 12 hex digits of the file's sha256."""
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.silence <= 120:
+            raise ValueError(f"has silence = {self.silence}", "2 to 120 seconds")
+
+
+def read_box(path: Path | None = None) -> tuple[Box, Path]:
+    """box.toml and where it stands; without a path, the one in this folder or else the shipped one."""
+    file = TomlFile(_choose(path, "box.toml"))
+    return file.into(Box), file.path
+
+
+def read_desk(path: Path | None = None) -> tuple[DeskFile, Path]:
+    """desk.toml and where it stands, chosen likewise."""
+    file = TomlFile(_choose(path, "desk.toml"))
+    digest = hashlib.sha256(file.text.encode()).hexdigest()[:12]
+    return replace(file.into(DeskFile), digest=digest), file.path
+
+
+def _choose(path: Path | None, name: str) -> Path:
+    if path is not None:
+        return path
+    return Path(name) if Path(name).exists() else SHIPPED / name

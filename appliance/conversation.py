@@ -1,0 +1,69 @@
+"""THE LOOP: hear, decide, say; and stop saying when the caller speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+from appliance.brain import Brain
+from appliance.channels import Call
+from appliance.messages import Heard, Line, Noise, Silence, SpeechStarted, Turn
+
+log = logging.getLogger(__name__)
+
+
+async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> None:
+    """One call, from the greeting until either side hangs up. `keep` takes the record of each exchange."""
+    turn = Turn(call.id, 1)
+    answering = asyncio.create_task(respond(call, brain, turn, keep))
+    try:
+        async for event in call.hear():
+            call.notice(event)
+            match event:
+                case SpeechStarted():
+                    await cut(answering)
+                case Heard() | Noise() | Silence():
+                    if isinstance(event, Silence) and not answering.done():
+                        continue
+                    await cut(answering)
+                    turn = Turn(call.id, turn.number + 1, event)
+                    answering = asyncio.create_task(respond(call, brain, turn, keep))
+    finally:
+        await cut(answering)
+
+
+async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], None]) -> None:
+    """Decide, say, and record what was really played, also when it was cut short."""
+    meant: list[str] = []
+    answer = None
+    try:
+        answer = await brain.decide(turn.cause)
+        if answer is None:
+            return
+        turn = replace(turn, decision=answer.decision)
+        call.expect(answer.expect)
+        await call.say(_noted(answer.lines, meant))
+        if answer.hang_up:
+            await call.hang_up()
+    except Exception:
+        log.exception("turn %d of call %s failed", turn.number, call.id)
+    finally:
+        if answer:
+            turn = replace(turn, meant=" ".join(meant), spoken=call.spoken())
+            brain.remember(turn)
+            call.notice(turn)
+            keep(turn)
+
+
+async def cut(answering: asyncio.Task[None]) -> None:
+    """Stop the answer that is being prepared or spoken, if one is."""
+    answering.cancel()
+    await asyncio.wait([answering])
+
+
+async def _noted(lines: AsyncIterator[Line], meant: list[str]) -> AsyncIterator[Line]:
+    async for line in lines:
+        meant.append(line.text)
+        yield line

@@ -1,0 +1,60 @@
+"""What an LLM may not do to a fact: a rewording passes only if it says the same and nothing more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from appliance.spoken import words
+
+NEGATIONS = frozenset(
+    "no not never none nobody nothing neither nor without unless except only closed".split()
+)
+
+GLUE = frozenset(
+    "a an the and or of to in on at by for from with as is are was were be been being am it its it's this "
+    "that these those there here we us our you your i me my he she they them their his her who whom which "
+    "what when where how why do does did done can could will would shall should may might must have has had "
+    "so also just too very well sure yes please thank thanks welcome hello hi course certainly happy glad "
+    "help let know tell say if any some about into over per then than out find get".split()
+)
+"""Words that carry no fact of their own."""
+
+NUMBERS = frozenset(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand "
+    "million half quarter double first second third am pm noon midnight all each every".split()
+)
+
+DATES = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday weekday weekdays weekend weekends january "
+    "february march april may june july august september october november december today tomorrow "
+    "yesterday".split()
+)
+
+
+def stem(word: str) -> str:
+    """A word without its commonest English endings, so that "opening" and "opens" meet."""
+    word = word.removesuffix("'s")
+    for ending in ("ings", "ing", "ers", "ed", "es", "er", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
+
+
+def adds_nothing(reworded: str, allowed: Iterable[str]) -> bool:
+    """True when every word that carries weight stands in one of the `allowed` texts."""
+    known = {stem(word) for text in allowed for word in words(text)}
+    return all(word in GLUE or stem(word) in known for word in words(reworded))
+
+
+def loses_nothing(reworded: str, fact: str) -> bool:
+    """True when the numbers, dates and negations of the fact are all there in their order (nine to five is
+    not five to nine, and closed on Sunday not closed on Monday), and its names too."""
+    names = {stem(name.lower()) for name in re.findall(r"(?<=[\w,] )[A-Z][\w'-]+", fact)}
+    said, meant = words(reworded), words(fact)
+    return _weighty(said) == _weighty(meant) and names <= {stem(word) for word in said}
+
+
+def _weighty(said: list[str]) -> list[str]:
+    return [word for word in said if word.isdigit() or word in NUMBERS | DATES | NEGATIONS]

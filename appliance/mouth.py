@@ -1,0 +1,160 @@
+"""Speaking: lines in, sound out, and the account of which words were really played."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from appliance.channels.playout import Playout
+from appliance.engines import Tts
+from appliance.engines.thread import EngineThread
+from appliance.messages import RATE, Audio, Line, Spoken
+
+log = logging.getLogger(__name__)
+
+PACE = 15.0
+"""Characters a second, to guess how long a line will be whose sound is not all made yet."""
+
+AHEAD = 32
+"""Pieces of sound that synthesis may be ahead of playing, so that the next sentence is ready in time."""
+
+KEPT_BYTES = 64 << 20
+"""Sound of fixed lines kept in memory: about 35 minutes."""
+
+
+class Speech:
+    """The TTS engine with its thread, shared by all calls. The sound of fixed lines is kept."""
+
+    def __init__(self, tts: Tts, thread: EngineThread) -> None:
+        self._tts = tts
+        self._thread = thread
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._kept_bytes = 0
+
+    async def speak(self, line: Line) -> AsyncGenerator[bytes]:
+        """The sound of a line, piece by piece."""
+        if line.fixed and line.text in self._kept:
+            self._kept.move_to_end(line.text)
+            yield self._kept[line.text]
+            return
+        pieces = []
+        async with aclosing(self._thread.iterate(self._tts.speak, line.text)) as sound:
+            async for piece in sound:
+                pieces.append(piece)
+                yield piece
+        if line.fixed:
+            self._keep(line.text, b"".join(pieces))
+
+    async def prepare(self, text: str) -> None:
+        """Make the sound of a fixed line now, so that it is there when it is needed."""
+        async for _ in self.speak(Line(text)):
+            pass
+
+    def _keep(self, text: str, pcm: bytes) -> None:
+        if text not in self._kept:
+            self._kept[text] = pcm
+            self._kept_bytes += len(pcm)
+        while self._kept_bytes > KEPT_BYTES:
+            self._kept_bytes -= len(self._kept.popitem(last=False)[1])
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Where the sound of a line lies in the answer, in samples from its start."""
+
+    text: str
+    start: int
+    length: int = 0
+    complete: bool = False
+
+    def words_by(self, played: int) -> str:
+        """The words of this line that were played when `played` samples of the answer were."""
+        if self.complete and played >= self.start + self.length:
+            return self.text
+        length = self.length if self.complete else max(self.length, len(self.text) / PACE * RATE)
+        reached = len(self.text) * max(0, played - self.start) / max(length, 1)
+        words, position = [], 0
+        for word in self.text.split():
+            position = self.text.index(word, position) + len(word)
+            if position > reached:
+                break
+            words.append(word)
+        return " ".join(words)
+
+
+class Mouth:
+    """The speaking of one call, one answer at a time."""
+
+    def __init__(self, speech: Speech, playout: Playout, now: Callable[[], int]) -> None:
+        self._speech = speech
+        self._playout = playout
+        self._now = now
+        self._stretches: list[_Stretch] = []
+        self._spoken = Spoken()
+        self._played = 0
+        self._busy = False
+
+    @property
+    def speaking(self) -> bool:
+        """True from the first sound of an answer to the last, the gaps between sentences included."""
+        return self._busy and self._spoken.start is not None
+
+    @property
+    def spoken_until(self) -> int | None:
+        """Clock just after the last sample played; None when nothing was."""
+        return self._spoken.end
+
+    def on_played(self, audio: Audio) -> None:
+        """The device has played this much more."""
+        start = audio.at if self._spoken.start is None else self._spoken.start
+        self._played += len(audio.pcm) // 2
+        self._spoken = replace(self._spoken, start=start, end=audio.end)
+
+    def spoken(self) -> Spoken:
+        """What was played so far of the latest answer."""
+        words = " ".join(filter(None, (stretch.words_by(self._played) for stretch in self._stretches)))
+        return replace(self._spoken, text=words)
+
+    async def say(self, lines: AsyncIterator[Line]) -> None:
+        """Say the lines as they come; return when the last sound was played. Cancelled, the sound stops."""
+        self._stretches, self._spoken, self._played, self._busy = [], Spoken(), 0, True
+        pieces: asyncio.Queue[tuple[_Stretch, bytes] | None] = asyncio.Queue(AHEAD)
+        making = asyncio.create_task(self._make(lines, pieces))
+        try:
+            while (item := await pieces.get()) is not None:
+                stretch, pcm = item
+                stretch.length += len(pcm) // 2
+                await self._playout.write(pcm)
+            await making
+            await self._playout.drain()
+            self._spoken = replace(self._spoken, whole=True)
+        except BaseException:
+            making.cancel()
+            self._playout.cut()
+            raise
+        finally:
+            self._busy = False
+
+    async def _make(
+        self, lines: AsyncIterator[Line], pieces: asyncio.Queue[tuple[_Stretch, bytes] | None]
+    ) -> None:
+        made = 0
+        try:
+            async for line in lines:
+                if self._spoken.first_text is None:
+                    self._spoken = replace(self._spoken, first_text=self._now())
+                stretch = _Stretch(line.text, made)
+                self._stretches.append(stretch)
+                async with aclosing(self._speech.speak(line)) as sound:
+                    async for pcm in sound:
+                        made += len(pcm) // 2
+                        await pieces.put((stretch, pcm))
+                stretch.complete = True
+        except Exception:
+            # A caller must never hear an error; what was made so far is said.
+            log.exception("speech synthesis failed")
+        await pieces.put(None)

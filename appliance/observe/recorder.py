@@ -1,0 +1,82 @@
+"""A call as a two-channel recording: caller left, desk right, on one clock."""
+
+from __future__ import annotations
+
+import logging
+import wave
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.errors import StorageError
+from appliance.messages import RATE, Audio, samples
+
+log = logging.getLogger(__name__)
+
+HELD = samples(1.0)
+"""Sound held back before it is written, since the two sides do not arrive in step."""
+
+
+class Recorder:
+    """Writes s16le stereo at 16 kHz. Sound that never came is silence, so that the recording is exactly as
+    long as the call. When the disk fails the call goes on without: `failed` says why."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by close()
+            self._file.setnchannels(2)
+            self._file.setsampwidth(2)
+            self._file.setframerate(RATE)
+        except OSError as error:
+            raise StorageError(
+                f"the recording {path} cannot be written ({error.strerror})",
+                "free some space on the disk or choose another folder",
+            ) from error
+        self.failed = ""
+        self._origin: int | None = None
+        self._written = 0
+        self._held: NDArray[np.int16] = np.zeros((0, 2), dtype="<i2")
+
+    def caller(self, audio: Audio) -> None:
+        """A frame from the microphone. The first one sets the recording's start."""
+        if self._origin is None:
+            self._origin = audio.at
+        self._place(audio, side=0)
+        self._write(max(0, len(self._held) - HELD))
+
+    def desk(self, audio: Audio) -> None:
+        """A stretch that was played."""
+        if self._origin is not None:
+            self._place(audio, side=1)
+
+    def close(self) -> None:
+        """Write what is held and close the file. Safe to repeat."""
+        self._write(len(self._held))
+        try:
+            self._file.close()
+        except OSError as error:
+            self.failed = self.failed or str(error)
+
+    def _place(self, audio: Audio, side: int) -> None:
+        assert self._origin is not None
+        start = audio.at - self._origin - self._written
+        pcm = np.frombuffer(audio.pcm, dtype="<i2")[max(0, -start) :]
+        start = max(0, start)
+        missing = start + len(pcm) - len(self._held)
+        if missing > 0:
+            self._held = np.vstack([self._held, np.zeros((missing, 2), dtype="<i2")])
+        self._held[start : start + len(pcm), side] = pcm
+
+    def _write(self, count: int) -> None:
+        if not count:
+            return
+        if not self.failed:
+            try:
+                self._file.writeframesraw(self._held[:count].tobytes())
+            except OSError as error:
+                self.failed = error.strerror or str(error)
+                log.error("the recording stops here, the call goes on: %s", self.failed)
+        self._written += count
+        self._held = self._held[count:]

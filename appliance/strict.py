@@ -1,0 +1,133 @@
+"""TOML into dataclasses, strictly: every error names the file, the line, the field and the mend."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from appliance.errors import ConfigError
+
+T = TypeVar("T")
+
+Place = tuple[str, ...]
+"""Where a value stands: ("fact", "hours", "say")."""
+
+
+class TomlFile:
+    """One TOML file, and where in it things stand."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(
+                f"{path}: cannot be read ({error.strerror})", "check the name and its rights"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path}: is not UTF-8 text", "save it as UTF-8") from error
+        try:
+            self.values: dict[str, Any] = tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(
+                f"{path}: {error}", "look for a missing quote, bracket or equals sign"
+            ) from error
+
+    def line(self, place: Place) -> int:
+        """The line, from 1, on which a place stands, or its table does."""
+        table: Place = ()
+        best, depth = 1, 0
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if header := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?", line):
+                table = _keys(header[1])
+                reached = table
+            elif key := re.match(
+                r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"))*)\s*=""", line
+            ):
+                reached = table + _keys(key[1])
+            else:
+                continue
+            common = len(reached) if place[: len(reached)] == reached else 0
+            if common > depth:
+                best, depth = number, common
+        return best
+
+    def error(self, place: Place, wrong: str, mend: str) -> ConfigError:
+        return ConfigError(f"{self.path}, line {self.line(place)}: {'.'.join(place)} {wrong}", mend)
+
+    def into(self, kind: type[T]) -> T:
+        """The whole file as an instance of a dataclass."""
+        return _build(self, kind, self.values, ())
+
+
+def _keys(dotted: str) -> Place:
+    return tuple(key.strip().strip("\"'") for key in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", dotted))
+
+
+def _build(file: TomlFile, kind: type[T], values: dict[str, Any], place: Place) -> T:
+    hints = typing.get_type_hints(kind)
+    known = {f.name: f for f in fields(kind) if not f.metadata.get("hidden")}  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            mend = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+            raise file.error((*place, key), "is not a known key", mend)
+    built = {}
+    for name, field in known.items():
+        if name in values:
+            built[name] = _value(file, hints[name], values[name], (*place, name))
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise file.error(place or (name,), f"needs {name}", f"add {name} = ...")
+    try:
+        return kind(**built)
+    except ValueError as error:
+        # A dataclass may check itself; it raises ValueError(wrong, mend).
+        wrong, mend = (*map(str, error.args), "")[:2]
+        raise file.error(place, wrong, mend) from error
+
+
+def _value(file: TomlFile, hint: Any, value: Any, place: Place) -> Any:
+    origin = get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _value(file, next(arm for arm in get_args(hint) if arm is not type(None)), value, place)
+    if is_dataclass(hint):
+        _check(file, isinstance(value, dict), place, "must be a table", f"write it as [{'.'.join(place)}]")
+        return _build(file, typing.cast(type, hint), value, place)
+    if origin is dict:
+        _check(file, isinstance(value, dict), place, "must hold tables", f"write [{'.'.join(place)}.NAME]")
+        return {key: _value(file, get_args(hint)[1], inner, (*place, key)) for key, inner in value.items()}
+    if origin is tuple:
+        _check(file, isinstance(value, list), place, "must be a list", 'write it as ["...", "..."]')
+        return tuple(_value(file, get_args(hint)[0], inner, place) for inner in value)
+    if origin is Literal:
+        allowed = get_args(hint)
+        _check(file, value in allowed, place, f"is {value!r}", f"one of: {', '.join(map(str, allowed))}")
+        return value
+    return _plain(file, hint, value, place)
+
+
+PLAIN: dict[type, tuple[str, Callable[[Any], bool]]] = {
+    str: ('text in quotes, like "..."', lambda value: isinstance(value, str)),
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    int: ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    float: ("a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool)),
+    Path: ("a path in quotes", lambda value: isinstance(value, str)),
+}
+
+
+def _plain(file: TomlFile, hint: Any, value: Any, place: Place) -> Any:
+    wanted, fits = PLAIN[hint]
+    _check(file, fits(value), place, f"is {value!r}", f"it must be {wanted}")
+    return hint(value)
+
+
+def _check(file: TomlFile, fine: bool, place: Place, wrong: str, mend: str) -> None:
+    if not fine:
+        raise file.error(place, wrong, mend)

@@ -1,0 +1,73 @@
+"""Voice makes a Call of an audio channel: ears on its microphone, a mouth on its speaker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from appliance.channels import AudioChannel
+from appliance.ears import Ears, Hearing
+from appliance.messages import Audio, Event, Expect, Line, Spoken, Turn, samples
+from appliance.mouth import Mouth, Speech
+from appliance.observe.recorder import Recorder
+
+TAIL = samples(0.25)
+"""How long a room still carries the desk's voice after the loudspeaker has stopped."""
+
+
+class Voice:
+    """A Call by sound. What is heard and what is played may be recorded on the call's one clock."""
+
+    def __init__(
+        self,
+        channel: AudioChannel,
+        hearing: Hearing,
+        speech: Speech,
+        recorder: Recorder | None = None,
+        silence: float = 8.0,
+    ) -> None:
+        self.id = channel.id
+        self.channel = channel.channel
+        self._audio = channel
+        self._recorder = recorder
+        self._mouth = Mouth(speech, channel.playout, channel.now)
+        self._ears = Ears(hearing, self._desk_speaks, channel.now, channel.half_duplex, silence)
+        channel.playout.on_played = self._on_played
+
+    async def hear(self) -> AsyncIterator[Event]:
+        async for event in self._ears.listen(self._microphone()):
+            yield event
+
+    async def say(self, lines: AsyncIterator[Line]) -> None:
+        await self._mouth.say(lines)
+
+    def spoken(self) -> Spoken:
+        return self._mouth.spoken()
+
+    def expect(self, what: Expect) -> None:
+        self._ears.expect(what)
+
+    def notice(self, what: Event | Turn) -> None:
+        self._audio.notice(what)
+
+    def now(self) -> int:
+        return self._audio.now()
+
+    async def hang_up(self) -> None:
+        await self._audio.hang_up()
+
+    async def _microphone(self) -> AsyncIterator[Audio]:
+        async for frame in self._audio.microphone():
+            if self._recorder:
+                self._recorder.caller(frame)
+            yield frame
+
+    def _on_played(self, audio: Audio) -> None:
+        self._mouth.on_played(audio)
+        if self._recorder:
+            self._recorder.desk(audio)
+
+    def _desk_speaks(self) -> bool:
+        if self._mouth.speaking:
+            return True
+        end = self._mouth.spoken_until
+        return self._audio.half_duplex and end is not None and self._audio.now() - end < TAIL

@@ -1,0 +1,71 @@
+"""The LLM's one job for now: to put a fixed line differently, under guard and against the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from appliance.engines import Llm
+from appliance.engines.thread import EngineThread
+from appliance.guard import adds_nothing, loses_nothing
+from appliance.messages import Line
+
+log = logging.getLogger(__name__)
+
+SYSTEM = (
+    "You are a friendly receptionist. Say the given information in your own words, in one short sentence. "
+    "Keep every number, day and name. Add nothing."
+)
+
+DEADLINE = 1.2
+"""Seconds that the wording of a sentence may take; after that the fixed sentence is said."""
+
+MAX_TOKENS = 60
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, with their punctuation."""
+    return [part.strip() for part in re.findall(r".+?(?:[.!?…]+(?=\s|$)|$)", text, re.DOTALL) if part.strip()]
+
+
+class Wording:
+    """Rewords lines sentence by sentence, so that the first is spoken while the next is being written."""
+
+    def __init__(self, llm: Llm, thread: EngineThread) -> None:
+        self._llm = llm
+        self._thread = thread
+
+    async def reword(self, line: str) -> AsyncIterator[Line]:
+        """The line in other words; any sentence that comes too late, or that the guard refuses, as it is."""
+        for sentence in sentences(line):
+            reworded = await self._one(sentence)
+            yield Line(reworded, fixed=False) if reworded else Line(sentence)
+
+    async def _one(self, sentence: str) -> str:
+        try:
+            async with asyncio.timeout(DEADLINE):
+                reworded = await self._ask(sentence)
+        except TimeoutError:
+            log.info("wording took over %.1f s: the fixed line is said", DEADLINE)
+            return ""
+        except Exception:
+            log.exception("wording failed: the fixed line is said")
+            return ""
+        if adds_nothing(reworded, [sentence]) and loses_nothing(reworded, sentence):
+            return reworded
+        log.info("the guard refused a wording: the fixed line is said")
+        return ""
+
+    async def _ask(self, sentence: str) -> str:
+        """The first sentence that the LLM writes."""
+        text = ""
+        pieces = self._thread.iterate(self._llm.reply, SYSTEM, sentence, MAX_TOKENS)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                text += piece
+                if len(done := sentences(text)) > 1:
+                    return done[0]
+        return (sentences(text) or [""])[0]
