@@ -1,0 +1,99 @@
+"""When a turn begins, pauses and ends."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.messages import Expect, samples
+from appliance.turntaking import LONGEST, ONSET, PATIENCE, Change, TurnTaking
+
+WINDOW = 512
+
+
+def follow(
+    turn: TurnTaking, *stretches: tuple[float, float], desk_speaks: bool = False
+) -> list[tuple[Change, int]]:
+    """Feed stretches of (probability, seconds); what changed, and at which clock it was known."""
+    changes, at = [], 0
+    for probability, lasting in stretches:
+        for _ in range(round(samples(lasting) / WINDOW)):
+            change = turn.step(probability, at, WINDOW, desk_speaks)
+            at += WINDOW
+            if change:
+                changes.append((change, at))
+    return changes
+
+
+def kinds(changes: list[tuple[Change, int]]) -> list[Change]:
+    return [change for change, _ in changes]
+
+
+def test_a_turn_begins_pauses_and_ends() -> None:
+    changes = follow(TurnTaking(), (0.0, 1.0), (0.9, 2.0), (0.0, 2.0))
+    assert kinds(changes) == [Change.STARTED, Change.PAUSED, Change.ENDED]
+
+
+def test_the_span_holds_the_speech_and_not_the_quiet_around_it() -> None:
+    turn = TurnTaking()
+    follow(turn, (0.0, 1.0), (0.9, 2.0), (0.0, 2.0))
+    assert abs(turn.span.start - samples(1.0)) <= WINDOW
+    assert abs(turn.span.end - samples(3.0)) <= WINDOW
+
+
+def test_a_click_is_not_a_turn() -> None:
+    assert follow(TurnTaking(), (0.0, 1.0), (1.0, 0.064), (0.0, 1.0)) == []
+
+
+def test_a_cough_does_not_interrupt_the_desk_but_speech_does() -> None:
+    assert follow(TurnTaking(), (0.9, 0.2), (0.0, 1.0), desk_speaks=True) == []
+    assert kinds(follow(TurnTaking(), (0.9, 0.4), desk_speaks=True)) == [Change.STARTED]
+
+
+def test_a_pause_for_thought_does_not_end_the_turn() -> None:
+    changes = follow(TurnTaking(), (0.9, 1.0), (0.0, 0.5), (0.9, 1.0), (0.0, 1.0))
+    assert kinds(changes) == [Change.STARTED, Change.PAUSED, Change.RESUMED, Change.PAUSED, Change.ENDED]
+
+
+def test_a_click_in_a_pause_does_not_put_off_the_end_for_long() -> None:
+    changes = follow(TurnTaking(), (0.9, 1.0), (0.0, 0.4), (0.9, 0.032), (0.0, 1.0))
+    assert kinds(changes) == [Change.STARTED, Change.PAUSED, Change.ENDED]
+
+
+def test_digits_are_given_more_patience_than_yes_or_no() -> None:
+    waits = {}
+    for kind in ("yes_no", "any", "digits"):
+        turn = TurnTaking()
+        turn.expect(Expect(kind))  # type: ignore[arg-type]
+        waits[kind] = follow(turn, (0.9, 1.0), (0.0, 3.0))[-1][1] - turn.span.end
+    assert waits["yes_no"] < waits["any"] < waits["digits"]
+
+
+def test_speech_without_a_pause_is_cut_into_turns() -> None:
+    changes = follow(TurnTaking(), (0.9, 150.0))
+    ends = [at for change, at in changes if change is Change.ENDED]
+    assert len(ends) == 2
+    assert all(abs(b - a - LONGEST) < samples(0.5) for a, b in zip([0, *ends], ends, strict=False))
+
+
+@given(st.lists(st.floats(0, 1), max_size=400), st.booleans())
+def test_whatever_the_vad_says_changes_come_in_order(probabilities: list[float], desk_speaks: bool) -> None:
+    turn, before, at = TurnTaking(), Change.ENDED, 0
+    follows = {
+        Change.ENDED: {Change.STARTED},
+        Change.STARTED: {Change.PAUSED, Change.ENDED},
+        Change.PAUSED: {Change.RESUMED, Change.ENDED},
+        Change.RESUMED: {Change.PAUSED, Change.ENDED},
+    }
+    for probability in probabilities:
+        change = turn.step(probability, at, WINDOW, desk_speaks)
+        at += WINDOW
+        if change:
+            assert change in follows[before]
+            assert turn.in_turn is (change is not Change.ENDED)
+            assert 0 <= turn.span.start < turn.span.end <= at
+            if change is Change.STARTED:
+                assert turn.span.end - turn.span.start >= ONSET
+            if change is Change.ENDED and turn.span.end - turn.span.start < LONGEST:
+                assert at - turn.span.end >= PATIENCE["any"]
+            before = change
