@@ -1,0 +1,103 @@
+"""Which engines there are, by the names that box.toml knows them by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from appliance import models
+from appliance.config import Box, Engine
+from appliance.engines import fake
+from appliance.errors import EngineError, ModelError
+
+
+def make(kind: str, spec: Engine, box: Box) -> Any:
+    """An engine of a kind (`vad`, `asr`, `tts`, `embed`, `llm`, `wake`), its model loaded.
+
+    EngineError where there is no such engine, ModelError where its model is missing or broken.
+    """
+    known = ENGINES[kind]
+    if spec.engine not in known:
+        names = ", ".join(sorted(known))
+        raise EngineError(f"there is no {kind} engine '{spec.engine}'", f"choose among {names}")
+    return known[spec.engine](spec, box)
+
+
+def _folder(spec: Engine, box: Box) -> Path:
+    if not spec.model:
+        raise EngineError(f"the engine '{spec.engine}' needs a model", 'add model = "..." beside it')
+    # Beside the program, unless it is a full path.
+    return models.directory(spec.model, models.ROOT.parent / box.models)
+
+
+def _silero(spec: Engine, box: Box) -> Any:
+    from appliance.engines.silero import Silero
+
+    return Silero(_folder(spec, box))
+
+
+def _whisper(spec: Engine, box: Box) -> Any:
+    from appliance.engines.whisper import Whisper
+
+    return Whisper(_folder(spec, box), threads=spec.threads)
+
+
+def _moonshine(spec: Engine, box: Box) -> Any:
+    from appliance.engines.moonshine import Moonshine
+
+    return Moonshine(_folder(spec, box))
+
+
+def _vosk(spec: Engine, box: Box) -> Any:
+    from appliance.engines.vosk import Vosk
+
+    return Vosk(_folder(spec, box))
+
+
+def _piper(spec: Engine, box: Box) -> Any:
+    from appliance.engines.piper import Piper
+
+    return Piper(_folder(spec, box), threads=spec.threads)
+
+
+def _minilm(spec: Engine, box: Box) -> Any:
+    from appliance.engines.minilm import MiniLM
+
+    return MiniLM(_folder(spec, box), threads=spec.threads)
+
+
+def _llama(spec: Engine, box: Box) -> Any:
+    from appliance.engines.llama import Llama
+
+    folder = _folder(spec, box)
+    files = sorted(folder.glob("*.gguf"))
+    if not files:
+        raise ModelError(f"there is no GGUF file in {folder}", f"run `appliance models fetch {spec.model}`")
+    return Llama(files[0], threads=spec.threads)
+
+
+def _openwakeword(spec: Engine, box: Box) -> Any:
+    from appliance.engines.openwakeword import OpenWakeWord
+
+    return OpenWakeWord(_folder(spec, box), box.kiosk.words)
+
+
+ENGINES: dict[str, dict[str, Callable[[Engine, Box], Any]]] = {
+    "vad": {"silero": _silero, "fake": lambda spec, box: fake.FakeVad()},
+    "asr": {
+        "whisper": _whisper,
+        "moonshine": _moonshine,
+        "vosk": _vosk,
+        "fake": lambda spec, box: fake.FakeAsr(),
+    },
+    "tts": {"piper": _piper, "fake": lambda spec, box: fake.FakeTts()},
+    "embed": {
+        "minilm": _minilm,
+        "words": lambda spec, box: fake.FakeEmbed(),
+        "fake": lambda spec, box: fake.FakeEmbed(),
+    },
+    "llm": {"llama": _llama, "fake": lambda spec, box: fake.FakeLlm()},
+    "wake": {"openwakeword": _openwakeword, "fake": lambda spec, box: fake.FakeWake(box.kiosk.words)},
+}
+"""How each engine is made, by kind and name."""
