@@ -59,6 +59,8 @@ class Playout:
             tail = np.frombuffer(bytes(self._queued[: 2 * FADE]), dtype="<i2").astype(np.float32)
             fade = np.linspace(1.0, 0.0, len(tail), dtype=np.float32)
             self._queued = bytearray((tail * fade).astype("<i2").tobytes())
+        # A writer that waits for room has room now, though nothing was played.
+        self._heard.set()
         if self.on_cut:
             self.on_cut()
 
@@ -82,6 +84,6 @@ class Playout:
     def _account(self, pcm: bytes, at: int, dropped: int = 0) -> None:
         with self._lock:
             self._out -= len(pcm) // 2 + dropped
+        self._heard.set()
         if pcm and self.on_played:
             self.on_played(Audio(pcm, at))
-        self._heard.set()

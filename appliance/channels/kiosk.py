@@ -1,0 +1,228 @@
+"""The kiosk: whoever stands before the box wakes the desk and talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Literal
+from uuid import uuid4
+
+import numpy as np
+
+from appliance.channels import Desk
+from appliance.channels.playout import Playout
+from appliance.channels.soundcard import SoundCard
+from appliance.engines import Vad, Wake
+from appliance.engines.thread import EngineThread
+from appliance.messages import FRAME, RATE, Audio, Event, Turn, samples, seconds
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["speech", "word", "button", "always"]
+
+SPEECH = 0.5
+"""Probability from which a window counts as speech."""
+
+SPOKEN_TO = samples(0.2)
+"""Speech without a break that wakes the desk."""
+
+BEFORE_SPEECH = samples(0.5)
+"""How much of what preceded the speech a call begins with."""
+
+PATIENCE = 5.0
+"""Seconds that a call waits for a microphone that was unplugged."""
+
+AFTERWARDS = samples(0.3)
+"""After a call, how long the room may still carry its sound."""
+
+
+class Kiosk:
+    """Waits to be woken, then hands the desk one call after the other, all from one sound card.
+
+    `mode` is what wakes: "speech" (the VAD hears 200 ms of it), "word" (`wake` hears its word), "button"
+    (`wake_now` only), or "always" (nothing is waited for). `wake_now` works in each of them. `echo` says
+    whether the hardware removes the desk's own voice from the microphone; with "none" a visitor cannot
+    interrupt. `on_state` is told when the kiosk comes or goes, and why.
+    """
+
+    name = "kiosk"
+
+    def __init__(
+        self,
+        sound: SoundCard,
+        vad: Vad,
+        wake: Wake | None = None,
+        mode: Mode = "speech",
+        echo: Literal["none", "cancelled"] = "none",
+        chime: bool = True,
+        on_state: Callable[[bool, str], None] | None = None,
+    ) -> None:
+        if mode == "word" and wake is None:
+            raise ValueError("waking by word needs a wake engine")
+        self._sound = sound
+        self._vad = vad
+        self._wake = wake
+        self._mode = mode
+        self._half_duplex = echo == "none"
+        self._chime = chime
+        self._pressed = asyncio.Event()
+        self._on_state = on_state
+        sound.on_state = self._tell
+
+    @property
+    def state(self) -> tuple[bool, str]:
+        """Whether the kiosk is on, and why: `(False, "no microphone; plug one in")`."""
+        return self._sound.on, self._sound.why
+
+    def wake_now(self) -> None:
+        """The button: wake as if spoken to. Does nothing during a call."""
+        self._pressed.set()
+
+    async def serve(self, desk: Desk) -> None:
+        """Wait for people and hand each to the desk, until cancelled. Where no microphone is there, wait for
+        one to be plugged in."""
+        engines = EngineThread("kiosk engines")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._sound.keep())
+                while True:
+                    self._pressed.clear()
+                    zero, beginning = await self._woken(engines)
+                    await self._converse(desk, self._call(zero, beginning))
+        finally:
+            engines.close()
+
+    def _call(self, zero: int, beginning: list[Audio]) -> KioskChannel:
+        # Who woke the desk by speaking is speaking still.
+        desk_begins = self._mode in ("button", "always")
+        return KioskChannel(self._sound, zero, beginning, self._half_duplex, desk_begins)
+
+    async def _converse(self, desk: Desk, channel: KioskChannel) -> None:
+        lost = self._sound.lost
+        try:
+            if self._chime and self._mode in ("word", "button"):
+                await channel.chime()
+            await desk.talk(channel)
+        except Exception:
+            log.exception("kiosk call %s failed", channel.id)
+        finally:
+            await channel.hang_up()
+        log.info(
+            "kiosk call %s: %.1f s, %.2f s of sound lost",
+            channel.id,
+            seconds(channel.now()),
+            seconds(self._sound.lost - lost),
+        )
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Let the sound of a call die away before listening for the next."""
+        quiet = self._sound.now() + AFTERWARDS
+        while (await self._sound.read()).at < quiet:
+            pass
+        self._sound.play(None)
+
+    async def _woken(self, engines: EngineThread) -> tuple[int, list[Audio]]:
+        """Wait to be woken; return the clock at which the call begins, and the sound heard since then."""
+        speech = self._vad.stream()
+        word = self._wake.stream() if self._wake and self._mode == "word" else None
+        recent: deque[Audio] = deque(maxlen=(BEFORE_SPEECH + SPOKEN_TO) // FRAME + 5)
+        spoken = 0
+        while True:
+            frame = await self._sound.read()
+            if self._pressed.is_set() or self._mode == "always":
+                return frame.at, [frame]
+            if word and await engines.run(word.push, frame.pcm) is not None:
+                return frame.end, []
+            if self._mode == "speech":
+                recent.append(frame)
+                for probability in await engines.run(speech.push, frame.pcm):
+                    spoken = spoken + self._vad.window if probability >= SPEECH else 0
+                if spoken >= SPOKEN_TO:
+                    return recent[0].at, list(recent)
+
+    def _tell(self, on: bool, why: str) -> None:
+        log.info("kiosk %s: %s", "on" if on else "off", why)
+        if self._on_state:
+            self._on_state(on, why)
+
+
+class KioskChannel:
+    """One call at the kiosk: the sound card from clock `zero` on, until the desk or the device is gone."""
+
+    channel = "kiosk"
+
+    def __init__(
+        self, sound: SoundCard, zero: int, beginning: list[Audio], half_duplex: bool, desk_begins: bool
+    ) -> None:
+        self.desk_begins = desk_begins
+        self.id = uuid4().hex
+        self.half_duplex = half_duplex
+        self.playout = Playout()
+        self._sound = sound
+        self._zero = zero
+        self._beginning = beginning
+        self._latest = 0
+        self._over = False
+        self._waiting: asyncio.Timeout | None = None
+        sound.play(self.playout, zero)
+
+    async def microphone(self) -> AsyncIterator[Audio]:
+        for frame in self._beginning:
+            yield self._from_zero(frame)
+        while (following := await self._frame()) is not None:
+            yield self._from_zero(following)
+
+    def notice(self, what: Event | Turn) -> None:
+        """The kiosk has no screen."""
+
+    def now(self) -> int:
+        self._latest = max(self._latest, self._sound.now() - self._zero)
+        return self._latest
+
+    async def hang_up(self) -> None:
+        self._over = True
+        self.playout.cut()
+        if self._waiting:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
+
+    async def chime(self) -> None:
+        """Say without words: I am listening."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self.playout.write(CHIME)
+                await self.playout.drain()
+
+    async def _frame(self) -> Audio | None:
+        """The next frame; None when the desk has hung up or the microphone stays away."""
+        if self._over:
+            return None
+        try:
+            async with asyncio.timeout(PATIENCE) as self._waiting:
+                return await self._sound.read()
+        except TimeoutError:
+            return None
+        finally:
+            self._waiting = None
+
+    def _from_zero(self, frame: Audio) -> Audio:
+        # What was heard lies in the past, though an audio server may hand it out a little early.
+        self._latest = max(self._latest, frame.end - self._zero)
+        return Audio(frame.pcm, frame.at - self._zero, frame.concealed)
+
+
+def _chime() -> bytes:
+    """Two soft notes, a fourth apart, 160 ms."""
+    moments = np.arange(samples(0.16)) / RATE
+    sound = np.zeros(len(moments))
+    for pitch, start in ((659.3, 0.0), (880.0, 0.05)):
+        since = np.maximum(moments - start, 0)
+        sound += np.sin(2 * np.pi * pitch * since) * np.minimum(since / 0.005, 1) * np.exp(-since / 0.04)
+    fade = np.minimum((moments[-1] - moments) / 0.02, 1)
+    return bytes((sound * fade * 0.12 * 32767).astype("<i2").tobytes())
+
+
+CHIME = _chime()

@@ -1,0 +1,238 @@
+"""One microphone and one speaker, kept open for as long as the box runs, unplugged and replugged or not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Literal
+
+from appliance.channels.clock import SampleClock
+from appliance.channels.playout import Playout
+from appliance.channels.streams import Device, Microphone, Speaker
+from appliance.engines.thread import EngineThread
+from appliance.errors import DeviceError
+from appliance.messages import FRAME, FRAME_BYTES, Audio, samples
+
+log = logging.getLogger(__name__)
+
+WAITING = 100
+"""Frames that may wait to be read: 2 s. Then the oldest are lost."""
+
+RETRY = 1.0
+"""Seconds between two looks for a device that is not there."""
+
+STARTS_WITHIN = 5.0
+"""Seconds in which a device that was opened must begin to run."""
+
+STALLS_AFTER = 0.7
+"""Seconds without a callback after which a device counts as gone."""
+
+CHECK = 0.1
+"""Seconds between two looks at whether the devices still run."""
+
+GONE_FOR_GOOD = samples(6.0)
+"""A gap longer than any call waits is not filled with silence; the clock jumps over it."""
+
+Kind = Literal["input", "output"]
+WORD: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
+
+
+class SoundCard:
+    """Sound in and out on one clock: samples of 16 kHz since the card was first opened.
+
+    `microphone` and `speaker` are "default", a device's name, or a part of it. `keep` opens them, and again
+    whenever they are gone; `on_state` is told each time that they come or go, and why.
+    """
+
+    def __init__(
+        self,
+        microphone: str = "default",
+        speaker: str = "default",
+        on_state: Callable[[bool, str], None] | None = None,
+    ) -> None:
+        self.names: dict[Kind, str] = {"input": microphone, "output": speaker}
+        self.on_state = on_state
+        self.on = False
+        self.why = "not started"
+        self.lost = 0
+        """Samples of the microphone that were lost, and silence given for them."""
+        self._clock = SampleClock()
+        self._microphone: Microphone | None = None
+        self._speaker: Speaker | None = None
+        self._playing: tuple[Playout | None, int] = (None, 0)
+        self._frames: deque[tuple[bytes, int]] = deque(maxlen=WAITING)
+        self._arrived = asyncio.Event()
+        self._next: int | None = None
+        self._held: tuple[bytes, int] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._found = False
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    def play(self, playout: Playout | None, zero: int = 0) -> None:
+        """Play it from now on, and no other. Its clock's zero is at `zero` of this clock."""
+        self._playing = (playout, zero)
+        if self._speaker:
+            self._speaker.play(playout, zero)
+
+    async def read(self) -> Audio:
+        """The next 20 ms of the microphone; silence, marked as such, where they were lost. Waits, without an
+        end, while there is no microphone."""
+        if self._held is None:
+            while not self._frames:
+                self._arrived.clear()
+                await self._arrived.wait()
+            self._held = self._frames.popleft()
+        pcm, at = self._held
+        if self._next is not None and self._next < at < self._next + GONE_FOR_GOOD:
+            self.lost += FRAME
+            audio = Audio(bytes(FRAME_BYTES), self._next, concealed=True)
+        else:
+            self._held = None
+            audio = Audio(pcm, at)
+        self._next = audio.end
+        return audio
+
+    def forget(self) -> None:
+        """Drop what the microphone heard and nobody has read."""
+        self._frames.clear()
+        self._held = None
+        self._next = None
+
+    async def keep(self) -> None:
+        """Keep both devices open until cancelled. That there is none is no error: `on` and `why` tell."""
+        self._loop = asyncio.get_running_loop()
+        thread = EngineThread("sound devices")
+        try:
+            await self._library(thread)
+            while True:
+                try:
+                    await thread.run(self._open)
+                    await self._run()
+                except DeviceError as error:
+                    self._tell(False, str(error))
+                await thread.run(self._close)
+                await asyncio.sleep(RETRY)
+        finally:
+            self._tell(False, "stopped")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(thread.run(self._close), 1.0)
+            thread.close()
+
+    async def _library(self, thread: EngineThread) -> None:
+        """Load PortAudio. Where it is missing, wait for ever: it is installed while the box is off."""
+        try:
+            await thread.run(library)
+        except DeviceError as error:
+            self._tell(False, str(error))
+            await asyncio.Event().wait()
+
+    async def _run(self) -> None:
+        """Watch both devices; raises `DeviceError` as soon as one is gone."""
+        devices: dict[Kind, Microphone | Speaker | None]
+        devices = {"input": self._microphone, "output": self._speaker}
+        calls = dict.fromkeys(devices, 0)
+        idle = dict.fromkeys(devices, 0)
+        while True:
+            for kind, device in devices.items():
+                assert device is not None
+                word = WORD[kind]
+                if not device.alive:
+                    if device.failure:
+                        log.error("the %s's callback failed", word, exc_info=device.failure)
+                    raise DeviceError(f"the {word} is gone", "plug it in again")
+                # Looks are counted, not seconds: a box too busy to look is too busy to be called back.
+                idle[kind] = 0 if device.calls > calls[kind] else idle[kind] + 1
+                calls[kind] = device.calls
+                if idle[kind] * CHECK > (STALLS_AFTER if self.on else STARTS_WITHIN):
+                    raise DeviceError(f"the {word} gives no sign of life", "unplug it and plug it in again")
+            if not any(idle.values()):
+                self._tell(True, "listening")
+            await asyncio.sleep(CHECK)
+
+    def _tell(self, on: bool, why: str) -> None:
+        if (on, why) == (self.on, self.why):
+            return
+        self.on, self.why = on, why
+        if self.on_state:
+            self.on_state(on, why)
+
+    # From here on: in the thread of the sound devices, because PortAudio may hang.
+
+    def _open(self) -> None:
+        sounddevice = library()
+        if self._found:
+            # PortAudio lists the devices that were there when it was initialised, and no others.
+            sounddevice._terminate()
+            sounddevice._initialize()
+        self._found = True
+        microphone, speaker = (find(kind, self.names[kind]) for kind in WORD)
+        after = self._microphone.position if self._microphone else 0
+        try:
+            self._microphone = Microphone(microphone, self._clock, after, self._heard)
+            self._speaker = Speaker(speaker, self._clock)
+        except sounddevice.PortAudioError as error:
+            raise _plain(error) from error
+        self._speaker.play(*self._playing)
+
+    def _close(self) -> None:
+        for device in (self._microphone, self._speaker):
+            if device:
+                device.close()
+
+    def _heard(self, pcm: bytes, at: int) -> None:
+        """In PortAudio's thread."""
+        assert self._loop is not None
+        self._frames.append((pcm, at))
+        self._loop.call_soon_threadsafe(self._arrived.set)
+
+
+def library() -> Any:
+    """The sounddevice module. Raises `DeviceError` where PortAudio is not installed."""
+    try:
+        import sounddevice
+    except OSError as error:
+        raise DeviceError(
+            "the sound library PortAudio is not installed", "apt install libportaudio2 and start again"
+        ) from error
+    return sounddevice
+
+
+def devices(kind: Kind) -> list[Device]:
+    """All microphones or all speakers, as they were when PortAudio was initialised."""
+    return [
+        Device(info["index"], info["name"], info[f"max_{kind}_channels"], round(info["default_samplerate"]))
+        for info in library().query_devices()
+        if info[f"max_{kind}_channels"] > 0
+    ]
+
+
+def find(kind: Kind, name: str) -> Device:
+    """The device of that name, or the first with it in its name. Raises `DeviceError` if there is none."""
+    word, there = WORD[kind], devices(kind)
+    if not there:
+        raise DeviceError(f"no {word}", "plug one in")
+    if name == "default":
+        default = library().default.device[kind]
+        return next((device for device in there if device.index == default), there[0])
+    wanted = name.casefold()
+    for fits in (wanted.__eq__, lambda there: wanted in there):
+        for device in there:
+            if fits(device.name.casefold()):
+                return device
+    names = ", ".join(device.name for device in there)
+    raise DeviceError(f'no {word} is called "{name}"', f"plug it in, or choose one that is there: {names}")
+
+
+BUSY = -9985
+"""PortAudio's `device unavailable`."""
+
+
+def _plain(error: Exception) -> DeviceError:
+    if len(error.args) > 1 and error.args[1] == BUSY:
+        return DeviceError("another program holds the microphone or the speaker", "end that program")
+    return DeviceError(f"the microphone or the speaker does not open ({error.args[0]})", "plug it in again")

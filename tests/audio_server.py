@@ -1,0 +1,146 @@
+"""A private PulseAudio with a virtual microphone and a virtual speaker, as a fixture: `audio_server`.
+
+What is played into the sink "mic" is what the kiosk's microphone hears; the monitor of the sink "speaker" is
+what comes out of its loudspeaker. PortAudio reaches both through ALSA's pulse plugin, as on any desktop.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+ALSA = """
+pcm.!default { type pulse }
+pcm.loopback { type pulse device speaker.monitor }
+"""
+
+Sound = NDArray[np.int16]
+
+
+class AudioServer:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.socket = directory / "server"
+        self.environment = {
+            "HOME": str(directory),
+            "XDG_RUNTIME_DIR": str(directory),
+            "PULSE_SERVER": f"unix:{self.socket}",
+            "ALSA_CONFIG_PATH": str(directory / "alsa.conf"),
+            "PULSE_SOURCE": "mic.monitor",
+            "PULSE_SINK": "speaker",
+        }
+        (directory / "alsa.conf").write_text(ALSA)
+        self._server: subprocess.Popen[bytes] | None = None
+        self._clients: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        self._server = self._popen(
+            "pulseaudio -n --system=false --daemonize=no --exit-idle-time=-1 --use-pid-file=no"
+            " --disable-shm=yes --realtime=no --high-priority=no --log-level=error",
+            f"--load=module-native-protocol-unix socket={self.socket} auth-anonymous=1",
+        )
+        deadline = time.monotonic() + 10
+        while self._run("pactl", "info") != 0:
+            assert time.monotonic() < deadline, "pulseaudio did not start"
+            time.sleep(0.02)
+
+    def plug(self) -> None:
+        """The microphone and the speaker are there."""
+        for name in ("mic", "speaker"):
+            sink = f"module-null-sink sink_name={name} rate=16000 channels=1 format=s16le"
+            assert self._run("pactl", "load-module", *sink.split()) == 0
+
+    def unplug(self) -> None:
+        assert self._run("pactl", "unload-module", "module-null-sink") == 0
+
+    def stop(self) -> None:
+        for process in (*self._clients, self._server):
+            if process:
+                process.kill()
+                process.wait()
+        self._clients.clear()
+        self._server = None
+        self.socket.unlink(missing_ok=True)
+
+    def speak(self, sound: Sound) -> subprocess.Popen[bytes]:
+        """Someone speaks before the microphone; 16 kHz."""
+        with tempfile.NamedTemporaryFile(dir=self.directory, delete=False) as file:
+            file.write(sound.astype("<i2").tobytes())
+        return self._client(f"pacat --raw --rate=16000 --channels=1 --format=s16le --device=mic {file.name}")
+
+    @contextmanager
+    def listening(self, source: str = "speaker.monitor") -> Iterator[Path]:
+        """Record what the speaker plays, 16 kHz mono, into the file given."""
+        path = Path(tempfile.mkstemp(dir=self.directory)[1])
+        with path.open("wb") as file:
+            recorder = self._popen(
+                "parec --raw --rate=16000 --channels=1 --format=s16le --latency-msec=20",
+                f"--device={source}",
+                stdout=file,
+            )
+            try:
+                deadline = time.monotonic() + 10
+                while not path.stat().st_size:
+                    assert time.monotonic() < deadline, "the monitor is silent"
+                    time.sleep(0.02)
+                yield path
+            finally:
+                recorder.terminate()
+                recorder.wait()
+
+    def _client(self, command: str) -> subprocess.Popen[bytes]:
+        self._clients = [client for client in self._clients if client.poll() is None]
+        self._clients.append(self._popen(command))
+        return self._clients[-1]
+
+    def _popen(self, command: str, *more: str, stdout: int | object = subprocess.DEVNULL):
+        return subprocess.Popen(
+            [*command.split(), *more],
+            env={**os.environ, **self.environment},
+            stdout=stdout,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _run(self, *command: str) -> int:
+        return self._popen(" ".join(command)).wait()
+
+
+def recorded(path: Path) -> Sound:
+    pcm = path.read_bytes()
+    return np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2")
+
+
+@pytest.fixture
+def audio_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AudioServer]:
+    """Running, with nothing plugged in, and PortAudio of this process connected to it."""
+    if not all(map(shutil.which, ("pulseaudio", "pactl", "pacat", "parec"))):
+        pytest.skip("pulseaudio and pulseaudio-utils are not installed")
+    sounddevice = pytest.importorskip(
+        "sounddevice", exc_type=OSError, reason="libportaudio2 is not installed"
+    )
+    directory = Path(tempfile.mkdtemp(prefix="desk-audio-"))
+    server = AudioServer(directory)
+    server.start()
+    with monkeypatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        sounddevice._terminate()
+        sounddevice._initialize()
+        try:
+            yield server
+        finally:
+            server.stop()
+            shutil.rmtree(directory)
+    sounddevice._terminate()
+    with suppress(sounddevice.PortAudioError):
+        sounddevice._initialize()
