@@ -1,0 +1,154 @@
+// The page: the talk button, the text field, and what is on and off.
+
+import { Transcript } from "./transcript.js";
+import { Problem, VoiceCall } from "./voice.js";
+
+const LETTERS = 2000; // as in channels/web.py
+const STATES = {
+  ready: ["Ready", "Press to talk"],
+  starting: ["One moment", "Press to cancel"],
+  listening: ["Listening", "Press to end"],
+  hearing: ["Hearing you", "Press to end"],
+  thinking: ["Thinking", "Press to end"],
+  speaking: ["Speaking", "Press to end"],
+};
+
+const at = (id) => document.getElementById(id);
+const transcript = new Transcript(at("transcript"), at("announcer"));
+let call = null;
+let chat = null;
+
+function show(state) {
+  document.body.dataset.state = state;
+  [at("state").textContent, at("hint").textContent] = STATES[state];
+  at("talk").setAttribute("aria-pressed", state !== "ready");
+}
+
+function complain(problem) {
+  at("problem").textContent = problem?.message ?? "";
+  at("problem").hidden = !problem;
+}
+
+// Talking
+
+at("talk").addEventListener("click", () => {
+  complain();
+  if (call) return call.end();
+  show("starting");
+  call = new VoiceCall({ heard: onMessage, level: showLevel, speaking: onSpeaking, ended: onEnded });
+  call.start();
+});
+
+function onMessage(message) {
+  switch (message.type) {
+    case "ready":
+      return show("listening");
+    case "speechstarted":
+      return show("hearing");
+    case "partial":
+      return transcript.partial(message.text);
+    case "noise":
+      transcript.noise();
+      return show(call?.isSpeaking ? "speaking" : "listening");
+    case "heard":
+      transcript.heard(message);
+      return show("thinking");
+    case "turn":
+      return transcript.turn(message);
+  }
+}
+
+function onSpeaking(speaking) {
+  if (speaking) show("speaking");
+  else if (document.body.dataset.state === "speaking") show("listening");
+}
+
+function onEnded(problem) {
+  call = null;
+  transcript.settle();
+  showLevel(0);
+  show("ready");
+  complain(problem);
+}
+
+function showLevel(level) {
+  at("level").value = level;
+  document.body.style.setProperty("--level", level.toFixed(3));
+}
+
+// Writing
+
+at("write").addEventListener("submit", (event) => {
+  event.preventDefault();
+  complain();
+  const text = at("text").value.trim();
+  if (!text) return;
+  if (text.length > LETTERS) {
+    const counts = `This has ${text.length.toLocaleString("en")} letters; the desk reads ${LETTERS.toLocaleString("en")}`;
+    return complain(new Problem("That is too long", counts));
+  }
+  at("text").value = "";
+  transcript.typed(text);
+  send(text);
+});
+
+at("text").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    at("write").requestSubmit();
+  }
+});
+
+function send(text) {
+  const message = JSON.stringify({ text });
+  if (chat?.readyState === WebSocket.OPEN) return chat.send(message);
+  if (chat?.readyState === WebSocket.CONNECTING) return chat.addEventListener("open", () => chat.send(message));
+  const socket = (chat = new WebSocket(new URL("chat", location.href.replace(/^http/, "ws"))));
+  socket.onopen = () => socket.send(message);
+  socket.onmessage = ({ data }) => onChat(JSON.parse(data));
+  socket.onclose = ({ code }) => {
+    chat = null;
+    transcript.settle();
+    if (code === 1006) complain(new Problem("The box does not answer", "See that it is on, then write again"));
+  };
+}
+
+function onChat(message) {
+  if (message.type === "say") transcript.say(message.text);
+  else if (message.type === "turn") transcript.wrote(message);
+  else if (message.type === "problem" || message.type === "refused") {
+    transcript.settle();
+    complain(new Problem(message.wrong, message.mend));
+  }
+}
+
+// What is on and off
+
+async function refresh() {
+  try {
+    const health = await (await fetch("health")).json();
+    document.title = at("desk").textContent = health.desk;
+    at("status").replaceChildren(...health.status.map(statusItem));
+    const off = health.status.filter(({ on }) => !on).length;
+    at("summary").textContent = off ? `${health.status.length - off} on, ${off} off` : "All on";
+    document.body.classList.remove("away");
+  } catch {
+    document.body.classList.add("away");
+    at("summary").textContent = "The box does not answer";
+  }
+}
+
+function statusItem({ name, on, why }) {
+  const item = document.createElement("li");
+  item.className = on ? "on" : "off";
+  const [what, how, reason] = ["b", "span", "p"].map((tag) => document.createElement(tag));
+  what.textContent = name;
+  how.textContent = on ? "on" : "off";
+  reason.textContent = why;
+  item.append(what, how, reason);
+  return item;
+}
+
+show("ready");
+refresh();
+setInterval(refresh, 5000);

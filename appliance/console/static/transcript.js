@@ -1,0 +1,141 @@
+// The conversation on the page: one list item per utterance, the desk's with its timeline.
+
+const RATE = 16; // samples of the call's clock in a millisecond
+
+export class Transcript {
+  constructor(list, announcer) {
+    this.list = list;
+    this.announcer = announcer; // what screen readers are told: final words only
+    this.guess = null; // the caller's words that are not final
+    this.answers = new Map(); // the desk's items that wait for their turn, by when the caller began
+    this.turns = new Map(); // the desk's items, by call and number of their turn
+    this.writing = null; // the desk's item in a chat whose turn is not over
+  }
+
+  partial(text) {
+    this.guess ??= this.add("caller", "guess");
+    this.write(this.guess, text);
+  }
+
+  noise() {
+    this.guess?.remove();
+    this.guess = null;
+  }
+
+  heard({ text, start }) {
+    const item = this.guess ?? this.add("caller");
+    this.guess = null;
+    item.classList.remove("guess");
+    this.write(item, text);
+    this.announce(`You: ${text}`);
+    this.answers.set(start, this.add("desk", "waiting"));
+  }
+
+  typed(text) {
+    this.write(this.add("caller"), text);
+    this.writing ??= this.add("desk", "waiting");
+    this.list.append(this.writing);
+  }
+
+  // More words of the desk in a chat.
+  say(text) {
+    this.writing ??= this.add("desk");
+    this.writing.classList.remove("waiting");
+    const words = this.writing.querySelector(".words");
+    this.write(this.writing, `${words.textContent} ${text}`.trim());
+    this.announce(`Desk: ${text}`);
+  }
+
+  // The record of an exchange; of a call by voice it may come again and again while the desk speaks.
+  turn(turn) {
+    const key = `${turn.call} ${turn.number}`;
+    const item = this.turns.get(key) ?? this.answers.get(turn.cause?.start) ?? this.add("desk", "waiting");
+    this.turns.set(key, item);
+    this.answers.delete(turn.cause?.start);
+    const { text, whole } = turn.spoken;
+    if (!text) return item.remove(); // it was cut before its first word
+    if (!item.isConnected) this.list.append(item);
+    item.classList.remove("waiting");
+    this.write(item, whole ? text : `${text} …`);
+    if (whole) this.announce(`Desk: ${text}`);
+    this.note(item, turn);
+  }
+
+  // The record of an exchange in a chat, whose words are there already.
+  wrote(turn) {
+    if (this.writing) this.note(this.writing, turn);
+    this.writing = null;
+  }
+
+  note(item, turn) {
+    const notes = [timeline(turn), reason(turn.decision)].filter(Boolean);
+    item.querySelector(".notes").replaceChildren(...notes);
+    this.scroll();
+  }
+
+  // The call is over: nothing will come of what was not finished.
+  settle() {
+    this.noise();
+    this.list.querySelectorAll(".waiting").forEach((item) => item.remove());
+    this.answers.clear();
+    this.writing = null;
+  }
+
+  add(who, ...classes) {
+    const item = document.createElement("li");
+    item.classList.add(who, ...classes);
+    item.append(element("span", "who", who === "desk" ? "Desk" : "You"), element("p", "words"));
+    if (who === "desk") item.append(element("div", "notes"));
+    this.list.append(item);
+    this.scroll();
+    return item;
+  }
+
+  write(item, text) {
+    item.querySelector(".words").textContent = text;
+    this.scroll();
+  }
+
+  announce(text) {
+    this.announcer.textContent = text;
+  }
+
+  scroll() {
+    const pane = this.list.parentElement;
+    pane.scrollTop = pane.scrollHeight;
+  }
+}
+
+// End of speech, decided, first sound: how long the caller waited, drawn to scale.
+function timeline({ cause, spoken }) {
+  if (cause?.type !== "heard" || spoken.start === null || cause.start === cause.end) return null;
+  const decided = Math.max(0, cause.decided - cause.end) / RATE;
+  const sounded = Math.max(decided, (spoken.start - cause.end) / RATE);
+  const line = element("ol", "timeline");
+  line.setAttribute("aria-label", "How long the answer took");
+  line.append(
+    mark("end of speech", 0, 0),
+    mark("decided", decided, decided),
+    mark("first sound", sounded, sounded - decided),
+  );
+  return line;
+}
+
+function mark(name, milliseconds, since) {
+  const item = element("li", "mark");
+  item.style.flexGrow = Math.max(since, 1);
+  item.append(element("span", "dot"), element("b", "ms", `${Math.round(milliseconds)} ms`), element("span", "", name));
+  return item;
+}
+
+function reason(decision) {
+  if (!decision) return null;
+  return element("p", "reason", [decision.intent, decision.why, decision.source].filter(Boolean).join(" · "));
+}
+
+function element(name, className, text = "") {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.textContent = text;
+  return made;
+}

@@ -1,0 +1,96 @@
+// Opens the page in chromium and does what it is told: node visit.js '{"url": ..., "steps": [...]}'.
+// Prints one JSON object: what was read on the way, what the page complained of, whom it asked, and what it
+// played (s16le, base64).
+
+import { chromium } from "playwright-core";
+
+const visit = JSON.parse(process.argv[2]);
+const browser = await chromium.launch({
+  executablePath: visit.chromium,
+  args: [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    ...(visit.denied ? ["--deny-permission-prompts"] : ["--use-fake-ui-for-media-stream"]),
+    ...(visit.microphone ? [`--use-file-for-fake-audio-capture=${visit.microphone}%noloop`] : []),
+  ],
+});
+const context = await browser.newContext({
+  viewport: visit.viewport ?? { width: 1280, height: 800 },
+  colorScheme: visit.dark ? "dark" : "light",
+  deviceScaleFactor: visit.scale ?? 1,
+});
+const page = await context.newPage();
+const told = { readings: {}, complaints: [], asked: [] };
+page.on("console", (message) => {
+  if (message.type() === "error") told.complaints.push(message.text());
+});
+page.on("pageerror", (error) => told.complaints.push(String(error)));
+page.on("request", (request) => told.asked.push(request.url()));
+page.on("websocket", (socket) => told.asked.push(socket.url()));
+await page.addInitScript(listenIn, visit.rate);
+
+try {
+  await page.goto(visit.url);
+  for (const [verb, ...args] of visit.steps) await verbs()[verb](...args);
+  told.complaints.push(...(await page.evaluate(() => window.violations)));
+  [told.rate, told.output] = await page.evaluate(() => window.played());
+} catch (error) {
+  told.failed = String(error);
+  told.page = await page.evaluate(() => document.body.innerText).catch(() => "");
+}
+await browser.close();
+console.log(JSON.stringify(told));
+
+function verbs() {
+  return {
+    press: (selector) => page.click(selector),
+    key: (name) => page.keyboard.press(name),
+    focus: (selector) => page.focus(selector),
+    fill: (selector, text, times = 1) => page.fill(selector, text.repeat(times)),
+    wait: (seconds) => page.waitForTimeout(seconds * 1000),
+    see: (selector, text) => page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout: 20000 }),
+    read: async (name, selector) => (told.readings[name] = await page.locator(selector).allInnerTexts()),
+    evaluate: async (name, script) => (told.readings[name] = await page.evaluate(script)),
+    shoot: (path) => page.screenshot({ path }),
+  };
+}
+
+// In the page, before its own scripts: keeps what goes to the speaker, and what the content policy refused.
+function listenIn(rate) {
+  window.violations = [];
+  document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+  const pieces = [];
+  let context = null;
+  if (rate) {
+    const Original = window.AudioContext;
+    window.AudioContext = class extends Original {
+      constructor(options) {
+        super({ ...options, sampleRate: rate });
+      }
+    };
+  }
+  const connect = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (target, ...rest) {
+    if (target === this.context.destination && !context) {
+      context = this.context;
+      const tap = context.createScriptProcessor(4096, 1, 1);
+      tap.onaudioprocess = ({ inputBuffer }) => pieces.push(Int16Array.from(inputBuffer.getChannelData(0), (x) => x * 32767));
+      connect.call(this, tap);
+      connect.call(tap, context.destination);
+    }
+    return connect.call(this, target, ...rest);
+  };
+  window.played = () => {
+    let text = "";
+    for (const piece of pieces) for (const byte of new Uint8Array(piece.buffer)) text += String.fromCharCode(byte);
+    return [context?.sampleRate ?? 0, btoa(text)];
+  };
+}
