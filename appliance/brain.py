@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,7 +12,7 @@ from appliance.errors import StorageError
 from appliance.knowledge import Knowledge, Match
 from appliance.memory.notebook import Notebook
 from appliance.messages import Decision, Expect, Heard, Line, Noise, Silence, Turn
-from appliance.wording import Wording
+from appliance.wording import Wording, sentences
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,8 @@ class Brain:
         )
 
     def _break_silence(self, count: int) -> Answer:
+        if self._said is None:
+            return self._fixed("greeting", "nobody speaks", self._lines.greeting)
         if count <= PATIENCE:
             return self._fixed("silence", "nobody speaks", self._lines.still_there)
         return self._fixed("silence", "nobody is there", self._lines.goodbye, hang_up=True)
@@ -96,7 +98,7 @@ class Brain:
         decision = Decision(match.name, "nearest question", f"desk.toml fact.{match.name}", match.score)
         if rule == "rephrase" and self._wording:
             return Answer(decision, self._wording.reword(match.fact.say))
-        return Answer(decision, _one(match.fact.say))
+        return Answer(decision, _each(sentences(match.fact.say)))
 
     def _talk(self, match: Match) -> Answer:
         say = self._lines
@@ -120,7 +122,7 @@ class Brain:
         except StorageError:
             log.exception("an unanswered question could not be kept")
         decision = Decision("unknown", "no question of the desk file is near", "desk.toml", match.score)
-        return Answer(decision, _one(self._lines.unknown), Expect("yes_no"))
+        return Answer(decision, _each([self._lines.unknown]), Expect("yes_no"))
 
     def _offer_taken(self) -> Answer:
         self._step = "taking"
@@ -140,8 +142,9 @@ class Brain:
         return self._fixed("taken", "the message is kept", self._lines.taken)
 
     def _fixed(self, intent: str, why: str, text: str, hang_up: bool = False) -> Answer:
-        return Answer(Decision(intent, why, "desk.toml lines"), _one(text), hang_up=hang_up)
+        return Answer(Decision(intent, why, "desk.toml lines"), _each([text]), hang_up=hang_up)
 
 
-async def _one(text: str) -> AsyncIterator[Line]:
-    yield Line(text)
+async def _each(texts: Iterable[str]) -> AsyncIterator[Line]:
+    for text in texts:
+        yield Line(text)

@@ -13,6 +13,9 @@ from appliance.strict import TomlFile
 SHIPPED = Path(__file__).parent / "shipped"
 """The box.toml and desk.toml that stand in for ones that are not there."""
 
+PROGRAM = Path(__file__).parent.parent
+"""Folder in which the program and its models lie."""
+
 Wording = Literal["fixed", "rephrase"]
 
 
@@ -146,9 +149,12 @@ class DeskFile:
 
 
 def read_box(path: Path | None = None) -> tuple[Box, Path]:
-    """box.toml and where it stands; without a path, the one in this folder or else the shipped one."""
+    """box.toml and where it stands; without a path, the one in this folder or else the shipped one. Its
+    folders are made whole."""
     file = TomlFile(_choose(path, "box.toml"))
-    return file.into(Box), file.path
+    box = file.into(Box)
+    beside = Path.cwd() if file.path.parent == SHIPPED else file.path.absolute().parent
+    return replace(box, data=beside / box.data, models=PROGRAM / box.models), file.path
 
 
 def read_desk(path: Path | None = None) -> tuple[DeskFile, Path]:

@@ -17,7 +17,9 @@ log = logging.getLogger(__name__)
 async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> None:
     """One call, from the greeting until either side hangs up. `keep` takes the record of each exchange."""
     turn = Turn(call.id, 1)
-    answering = asyncio.create_task(respond(call, brain, turn, keep))
+    answering = asyncio.create_task(
+        respond(call, brain, turn, keep) if call.desk_begins else asyncio.sleep(0)
+    )
     try:
         async for event in call.hear():
             call.notice(event)

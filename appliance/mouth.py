@@ -122,12 +122,10 @@ class Mouth:
     async def say(self, lines: AsyncIterator[Line]) -> None:
         """Say the lines as they come; return when the last sound was played. Cancelled, the sound stops."""
         self._stretches, self._spoken, self._played, self._busy = [], Spoken(), 0, True
-        pieces: asyncio.Queue[tuple[_Stretch, bytes] | None] = asyncio.Queue(AHEAD)
+        pieces: asyncio.Queue[bytes | None] = asyncio.Queue(AHEAD)
         making = asyncio.create_task(self._make(lines, pieces))
         try:
-            while (item := await pieces.get()) is not None:
-                stretch, pcm = item
-                stretch.length += len(pcm) // 2
+            while (pcm := await pieces.get()) is not None:
                 await self._playout.write(pcm)
             await making
             await self._playout.drain()
@@ -139,9 +137,7 @@ class Mouth:
         finally:
             self._busy = False
 
-    async def _make(
-        self, lines: AsyncIterator[Line], pieces: asyncio.Queue[tuple[_Stretch, bytes] | None]
-    ) -> None:
+    async def _make(self, lines: AsyncIterator[Line], pieces: asyncio.Queue[bytes | None]) -> None:
         made = 0
         try:
             async for line in lines:
@@ -152,7 +148,8 @@ class Mouth:
                 async with aclosing(self._speech.speak(line)) as sound:
                     async for pcm in sound:
                         made += len(pcm) // 2
-                        await pieces.put((stretch, pcm))
+                        stretch.length = made - stretch.start
+                        await pieces.put(pcm)
                 stretch.complete = True
         except Exception:
             # A caller must never hear an error; what was made so far is said.

@@ -27,6 +27,7 @@ class Voice:
     ) -> None:
         self.id = channel.id
         self.channel = channel.channel
+        self.desk_begins = channel.desk_begins
         self._audio = channel
         self._recorder = recorder
         self._mouth = Mouth(speech, channel.playout, channel.now)

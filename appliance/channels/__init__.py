@@ -20,6 +20,8 @@ class Call(Protocol):
     id: str
     channel: str
     """`kiosk`, `web`, `chat`, `terminal` ..."""
+    desk_begins: bool
+    """False where the caller is speaking already, so that a greeting would talk over them."""
 
     def hear(self) -> AsyncIterator[Event]:
         """What the caller does, until the call ends."""
@@ -55,6 +57,7 @@ class AudioChannel(Protocol):
 
     id: str
     channel: str
+    desk_begins: bool
     playout: Playout
     half_duplex: bool
     """True when the microphone hears the speaker and nothing removes it: the caller cannot interrupt."""

@@ -1,0 +1,145 @@
+"""The command `appliance`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from appliance import __version__
+from appliance.errors import ApplianceError
+
+
+def main() -> None:
+    """Parse the command line and do it; errors in one plain line."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        sys.exit(arguments.do(arguments))
+    except ApplianceError as error:
+        print(f"appliance: {error.wrong}", file=sys.stderr)
+        if error.mend:
+            print(f"    mend: {error.mend}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="appliance", description="A front desk that answers by itself, offline."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    files = argparse.ArgumentParser(add_help=False)
+    files.add_argument("--box", type=Path, metavar="box.toml", help="what this hardware is")
+    files.add_argument("--desk", type=Path, metavar="desk.toml", help="how this desk behaves")
+
+    run = commands.add_parser("run", parents=[files], help="start the desk")
+    run.set_defaults(do=_run)
+
+    talk = commands.add_parser("talk", parents=[files], help="one conversation in this terminal")
+    way = talk.add_mutually_exclusive_group()
+    way.add_argument("--text", action="store_true", help="by keyboard instead of microphone and loudspeaker")
+    way.add_argument("--audio", type=Path, nargs="+", metavar="FILE", help="what a recorded caller says")
+    talk.add_argument("--record", type=Path, metavar="call.wav", help="caller left, desk right")
+    talk.add_argument("--json", action="store_true", help="print a record per turn")
+    talk.set_defaults(do=_talk)
+
+    models = commands.add_parser("models", help="list, fetch, verify or import models")
+    models.add_argument("what", choices=["list", "fetch", "verify", "import"])
+    models.add_argument("names", nargs="*", help="models (default: all default ones), or a folder")
+    models.set_defaults(do=_models)
+
+    doctor = commands.add_parser("doctor", parents=[files], help="try every device, engine and model")
+    doctor.set_defaults(do=_doctor)
+
+    check = commands.add_parser("check", parents=[files], help="validate box.toml and desk.toml")
+    check.set_defaults(do=_check)
+
+    bench = commands.add_parser("bench", help="measure this machine", add_help=False)
+    bench.add_argument("what", choices=["recognition", "engines", "loop"])
+    bench.add_argument("rest", nargs=argparse.REMAINDER)
+    bench.set_defaults(do=_bench)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from appliance.run import run
+
+    return _to_the_end(run(arguments.box, arguments.desk))
+
+
+def _talk(arguments: argparse.Namespace) -> int:
+    from appliance.talk import talk
+
+    way = "text" if arguments.text else "audio" if arguments.audio else "sound"
+    return _to_the_end(
+        talk(way, arguments.box, arguments.desk, arguments.audio or [], arguments.record, arguments.json)
+    )
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from appliance import models_command
+
+    console = Console()
+    match arguments.what:
+        case "list":
+            return models_command.list_models(console)
+        case "fetch":
+            return models_command.fetch_models(arguments.names, console)
+        case "verify":
+            return models_command.verify_models(arguments.names, console)
+    if len(arguments.names) != 1:
+        raise ApplianceError("import takes one folder", "appliance models import /media/stick")
+    return models_command.import_models(Path(arguments.names[0]), console)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from appliance.doctor import doctor
+
+    return _to_the_end(doctor(arguments.box, arguments.desk))
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from appliance.config import read_box, read_desk
+
+    _, box_path = read_box(arguments.box)
+    desk, desk_path = read_desk(arguments.desk)
+    print(f"{box_path}: fine")
+    print(f"{desk_path}: fine; {len(desk.fact)} facts, version {desk.digest}")
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    import importlib
+
+    bench = importlib.import_module(f"appliance.bench.{arguments.what}")
+    return int(bench.main(arguments.rest))
+
+
+def _to_the_end(work: Coroutine[Any, Any, int]) -> int:
+    """Run it; SIGTERM ends it as Ctrl-C does, in order."""
+
+    async def watched() -> int:
+        task = asyncio.create_task(work)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return 0
+
+    return asyncio.run(watched())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The composition root: starts everything in order, stops it in reverse; nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from appliance import config
+from appliance.brain import Brain
+from appliance.channels import AudioChannel, Call
+from appliance.conversation import converse
+from appliance.ears import Hearing
+from appliance.engines import registry
+from appliance.engines.fake import FakeEmbed
+from appliance.engines.thread import EngineThread
+from appliance.errors import ApplianceError, StorageError
+from appliance.knowledge import Knowledge
+from appliance.memory.notebook import Notebook
+from appliance.messages import Turn
+from appliance.mouth import Speech
+from appliance.observe.recorder import Recorder
+from appliance.voice import Voice
+from appliance.wording import Wording, sentences
+
+log = logging.getLogger(__name__)
+
+
+class App:
+    """One desk on one box, from `async with` to its end. It is the `Desk` that lines hand callers to."""
+
+    def __init__(
+        self, box: config.Box, desk: config.DeskFile, keep: Callable[[Turn], None] = lambda turn: None
+    ) -> None:
+        self.box = box
+        self.desk = desk
+        self.off: dict[str, str] = {}
+        """What is off, and why."""
+        self._keep = keep
+        self._stack = AsyncExitStack()
+        self._engines: dict[str, tuple[Any, EngineThread]] = {}
+        self._hearing: Hearing | None = None
+        self._speech: Speech | None = None
+        self._wording: Wording | None = None
+
+    async def __aenter__(self) -> App:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        self._notebook = Notebook(self.box.data / "desk.db")
+        await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
+        self._knowledge = Knowledge(self.desk, *self._embedding())
+        await self._knowledge.load()
+        if "vad" in self._engines and "asr" in self._engines:
+            self._hearing = Hearing(*self._engines["vad"], *self._engines["asr"])
+        if "tts" in self._engines:
+            self._speech = Speech(*self._engines["tts"])
+            self._preparing = asyncio.create_task(self._prepare(self._speech))
+            self._stack.callback(self._preparing.cancel)
+        if "llm" in self._engines:
+            self._wording = Wording(*self._engines["llm"])
+
+    async def _load(self, kind: str) -> None:
+        """Load one engine in its own thread; where it cannot be, the desk does without and says why."""
+        spec: config.Engine = getattr(self.box.engines, kind)
+        if spec.engine == "none":
+            self.off[kind] = "switched off in box.toml"
+            return
+        if kind == "wake" and self.box.kiosk.wake != "word":
+            return
+        thread = EngineThread(kind)
+        self._stack.callback(thread.close)
+        try:
+            engine = await thread.run(registry.make, kind, spec, self.box)
+        except ApplianceError as error:
+            log.warning("%s off: %s", kind, error)
+            self.off[kind] = str(error)
+            return
+        self._engines[kind] = engine, thread
+
+    def _embedding(self) -> tuple[Any, EngineThread]:
+        """Without a model, questions are told apart by their words alone."""
+        if "embed" not in self._engines:
+            thread = EngineThread("embed")
+            self._stack.callback(thread.close)
+            self._engines["embed"] = FakeEmbed(), thread
+        return self._engines["embed"]
+
+    async def _prepare(self, speech: Speech) -> None:
+        """Make the sound of the fixed lines, so that they are there at once."""
+        say = self.desk.lines
+        lines = [getattr(say, field.name) for field in fields(say)]
+        lines += [sentence for fact in self.desk.fact.values() for sentence in sentences(fact.say)]
+        for line in lines:
+            await speech.prepare(line)
+
+    async def prepared(self) -> None:
+        """Wait until the sound of all fixed lines is there."""
+        if self._speech:
+            await self._preparing
+
+    @property
+    def hearing(self) -> Hearing | None:
+        return self._hearing
+
+    def engine(self, kind: str) -> Any:
+        """The engine of a kind with nothing around it; None where it is off."""
+        return self._engines[kind][0] if kind in self._engines else None
+
+    def voice_off(self) -> str:
+        """Why nobody can talk to the desk by sound; empty when they can."""
+        missing = [f"{kind}: {self.off[kind]}" for kind in ("vad", "asr", "tts") if kind in self.off]
+        return "; ".join(missing)
+
+    async def talk(self, channel: AudioChannel, recording: Path | None = None) -> None:
+        """A whole conversation by sound; recorded where a file is given or box.toml says so."""
+        if not self._hearing or not self._speech:
+            log.error("call %s ended: no voice (%s)", channel.id, self.voice_off())
+            await channel.hang_up()
+            return
+        recorder = self._recorder(channel.id, recording)
+        try:
+            await self.chat(Voice(channel, self._hearing, self._speech, recorder, self.desk.silence))
+        finally:
+            await channel.hang_up()
+            if recorder:
+                recorder.close()
+
+    async def chat(self, call: Call) -> None:
+        """A whole conversation, by whatever a Call is made of."""
+        log.info("call %s by %s began", call.id, call.channel)
+        try:
+            await converse(call, Brain(self._knowledge, self._notebook, self._wording, call.id), self._keep)
+        finally:
+            log.info("call %s ended", call.id)
+
+    def _recorder(self, call: str, path: Path | None) -> Recorder | None:
+        if path is None and self.box.recordings:
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+            path = self.box.data / "recordings" / f"{stamp}-{call}.wav"
+            try:
+                return Recorder(path)
+            except StorageError as error:
+                log.error("call %s is not recorded: %s", call, error)
+        return Recorder(path) if path else None

@@ -1,0 +1,131 @@
+"""`appliance doctor`: tries everything this desk needs and says in plain words what is wrong and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from appliance import config, models
+from appliance.channels import soundcard
+from appliance.engines import registry
+from appliance.errors import ApplianceError, DeviceError, StorageError
+from appliance.memory.notebook import Notebook
+from appliance.messages import RATE, Expect
+
+SPACE = 500
+"""MB that should be free on the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    what: str
+    fine: bool
+    said: str
+    """What was found, or what is wrong and the mend."""
+    needed: bool = True
+    """False where the desk answers without it."""
+
+
+async def doctor(box_path: Path | None, desk_path: Path | None) -> int:
+    """Print what was found; the exit code is the number of things that keep the desk from answering."""
+    console = Console(highlight=False)
+    bad = 0
+    for finding in examine(box_path, desk_path):
+        mark = "[green]fine[/]" if finding.fine else "[red]bad [/]" if finding.needed else "[yellow]off [/]"
+        console.print(f"{mark}  {finding.what}: {finding.said}", soft_wrap=True)
+        bad += not finding.fine and finding.needed
+        await asyncio.sleep(0)
+    console.print(f"\n{bad} to mend" if bad else "\nthe desk can answer")
+    return min(bad, 100)
+
+
+def examine(box_path: Path | None, desk_path: Path | None) -> Iterator[Finding]:
+    """One finding after another, as they are made."""
+    try:
+        box, box_file = config.read_box(box_path)
+        desk, desk_file = config.read_desk(desk_path)
+    except ApplianceError as error:
+        yield Finding("configuration", False, str(error))
+        return
+    yield Finding("configuration", True, f"{box_file}; {desk_file}, {len(desk.fact)} facts")
+    yield _tried("data folder", lambda: _data(box))
+    for kind in (field.name for field in fields(config.Engines)):
+        yield _engine(kind, box)
+    yield _tried("microphone", lambda: _sound("input", box.kiosk.microphone), needed=False)
+    yield _tried("speaker", lambda: _sound("output", box.kiosk.speaker), needed=False)
+    yield _tried("page", lambda: _page(box.web.listen))
+
+
+def _tried(what: str, attempt: Callable[[], str], needed: bool = True) -> Finding:
+    try:
+        return Finding(what, True, attempt())
+    except ApplianceError as error:
+        return Finding(what, False, str(error), needed)
+
+
+def _data(box: config.Box) -> str:
+    Notebook(box.data / "desk.db")
+    free = shutil.disk_usage(box.data).free >> 20
+    if free < SPACE:
+        raise StorageError(f"only {free} MB are free for {box.data}", "make room on the disk")
+    return f"{box.data}, {free} MB free"
+
+
+def _engine(kind: str, box: config.Box) -> Finding:
+    spec: config.Engine = getattr(box.engines, kind)
+    needed = kind not in ("llm", "wake") or (kind == "wake" and box.kiosk.wake == "word")
+    what = f"{kind} ({spec.engine})"
+    if spec.engine == "none":
+        return Finding(what, False, "switched off in box.toml", needed)
+
+    def attempt() -> str:
+        if spec.model and (problems := models.verify([spec.model], box.models)):
+            raise ApplianceError("; ".join(map(str, problems)), f"run `appliance models fetch {spec.model}`")
+        began = time.monotonic()
+        engine = registry.make(kind, spec, box)
+        loaded = time.monotonic()
+        TRY[kind](engine)
+        return f"{spec.model or 'no model'}; loads in {loaded - began:.1f} s, works in {time.monotonic() - loaded:.2f} s"
+
+    return _tried(what, attempt, needed)
+
+
+def _hear(engine: Any) -> None:
+    stream = engine.stream(Expect())
+    stream.push(bytes(2 * RATE))
+    stream.finish()
+
+
+TRY: dict[str, Callable[[Any], Any]] = {
+    "vad": lambda engine: engine.stream().push(bytes(2 * RATE)),
+    "asr": _hear,
+    "tts": lambda engine: list(engine.speak("Hello.")),
+    "embed": lambda engine: engine.embed(["Hello."]),
+    "llm": lambda engine: list(engine.reply("Say yes.", "Yes?", 4)),
+    "wake": lambda engine: engine.stream().push(bytes(2 * RATE)),
+}
+
+
+def _sound(kind: soundcard.Kind, name: str) -> str:
+    found = soundcard.find(kind, name)
+    others = ", ".join(device.name for device in soundcard.devices(kind))
+    return f"{found.name} at {found.rate} Hz (there are: {others})"
+
+
+def _page(listen: str) -> str:
+    host, _, port = listen.rpartition(":")
+    try:
+        with socket.create_server((host.strip("[]"), int(port))):
+            return f"http://{listen} is free"
+    except (OSError, ValueError, OverflowError) as error:
+        raise DeviceError(
+            f"http://{listen} cannot be opened ({error})", "is the desk running already? Else change box.toml"
+        ) from error

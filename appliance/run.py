@@ -1,0 +1,90 @@
+"""`appliance run`: the desk, with every line it can open, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from rich.console import Console as Terminal
+
+from appliance import config
+from appliance.app import App
+from appliance.channels import WaitingLine
+from appliance.channels.kiosk import Kiosk
+from appliance.channels.soundcard import SoundCard
+from appliance.console.server import Console, Status
+
+log = logging.getLogger(__name__)
+
+NAMES = {
+    "vad": "speech detection",
+    "asr": "speech recognition",
+    "tts": "voice",
+    "embed": "understanding",
+    "llm": "wording by LLM",
+    "wake": "wake word",
+}
+
+
+async def run(box_path: Path | None, desk_path: Path | None) -> int:
+    """Start, say what is on, and serve until cancelled."""
+    box, box_file = config.read_box(box_path)
+    desk, desk_file = config.read_desk(desk_path)
+    terminal = Terminal(highlight=False)
+    terminal.print(f"{desk.name}: {box_file}, {desk_file}")
+    async with App(box, desk) as app:
+        running = Running(app, terminal)
+        async with asyncio.TaskGroup() as tasks:
+            for line in running.lines:
+                tasks.create_task(line.serve(app), name=line.name)
+            tasks.create_task(running.announce())
+    return 0
+
+
+class Running:
+    """The lines of a desk that is up, and what is on and off, and why."""
+
+    def __init__(self, app: App, terminal: Terminal) -> None:
+        self._app = app
+        self._terminal = terminal
+        self._kiosk, self._kiosk_off = self._make_kiosk()
+        self._console = (
+            Console(app.box.web.listen, app.desk.name, self.status) if app.box.web.enabled else None
+        )
+        self.lines: list[WaitingLine] = [line for line in (self._console, self._kiosk) if line]
+
+    def status(self) -> list[Status]:
+        app = self._app
+        kiosk = (
+            Status("kiosk", *self._kiosk.state) if self._kiosk else Status("kiosk", False, self._kiosk_off)
+        )
+        if self._console:
+            page = Status("page", True, self._console.url)
+        else:
+            page = Status("page", False, "switched off in box.toml")
+        engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
+        return [page, kiosk, *engines]
+
+    async def announce(self) -> None:
+        """Print the page's address, what is on and off, and later whatever changes."""
+        if self._console:
+            await self._console.opened.wait()
+            self._terminal.print(f"open {self._console.url}")
+        await asyncio.sleep(1.0 if self._kiosk else 0.0)
+        for status in self.status():
+            state = "[green]on [/]" if status.on else "[yellow]off[/]"
+            self._terminal.print(f"  {state} {status.name}{': ' + status.why if status.why else ''}")
+        self._terminal.print("ready; Ctrl-C ends")
+
+    def _make_kiosk(self) -> tuple[Kiosk | None, str]:
+        app, settings = self._app, self._app.box.kiosk
+        if not settings.enabled:
+            return None, "switched off in box.toml"
+        if why := app.voice_off():
+            return None, why
+        wake = app.engine("wake")
+        if settings.wake == "word" and not wake:
+            return None, f"no wake word: {app.off['wake']}"
+        card = SoundCard(settings.microphone, settings.speaker)
+        return Kiosk(card, app.engine("vad"), wake, settings.wake, settings.echo, settings.chime), ""

@@ -1,0 +1,153 @@
+"""`appliance talk`: one conversation in this terminal, by text, by sound, or with a recorded caller."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from rich.console import Console
+
+from appliance import config
+from appliance.app import App
+from appliance.channels import AudioChannel, Call
+from appliance.channels.kiosk import Kiosk
+from appliance.channels.recorded import RecordedCaller, Saying, read_recording
+from appliance.channels.soundcard import SoundCard
+from appliance.errors import EngineError
+from appliance.messages import Event, Expect, Heard, Line, Partial, Spoken, Turn, samples
+from appliance.observe.record import turn_record
+
+console = Console(stderr=True, highlight=False)
+
+
+class TextTerminal:
+    """A Call by keyboard. It ends with the input, or with a goodbye."""
+
+    channel = "terminal"
+    desk_begins = True
+
+    def __init__(self, call: str = "terminal") -> None:
+        self.id = call
+        self._spoken = Spoken()
+        self._gone = asyncio.Event()
+        self._answered = asyncio.Event()
+
+    async def hear(self) -> AsyncIterator[Event]:
+        while not self._gone.is_set():
+            await self._answered.wait()
+            if self._gone.is_set() or not (line := await asyncio.to_thread(self._read)):
+                return
+            if text := line.strip():
+                self._answered.clear()
+                now = self.now()
+                yield Heard(text, now, now, now, now)
+
+    async def say(self, lines: AsyncIterator[Line]) -> None:
+        self._spoken = Spoken()
+        said: list[str] = []
+        start = None
+        async for line in lines:
+            start = self.now() if start is None else start
+            print(f"desk: {line.text}", flush=True)
+            said.append(line.text)
+            self._spoken = Spoken(" ".join(said), start, self.now(), start)
+        self._spoken = Spoken(" ".join(said), start, self.now(), start, whole=True)
+
+    def spoken(self) -> Spoken:
+        return self._spoken
+
+    def expect(self, what: Expect) -> None:
+        pass
+
+    def notice(self, what: Event | Turn) -> None:
+        if isinstance(what, Turn):
+            self._answered.set()
+
+    def now(self) -> int:
+        return samples(time.monotonic())
+
+    async def hang_up(self) -> None:
+        self._gone.set()
+        self._answered.set()
+
+    def _read(self) -> str:
+        if sys.stdin.isatty():
+            print("you:  ", end="", flush=True)
+        return sys.stdin.readline()
+
+
+async def talk(
+    way: str,
+    box_path: Path | None,
+    desk_path: Path | None,
+    recordings: list[Path],
+    record: Path | None,
+    as_json: bool,
+) -> int:
+    """One conversation: `way` is text, audio (the recordings are the caller) or sound (this machine's)."""
+    box, _ = config.read_box(box_path)
+    desk, _ = config.read_desk(desk_path)
+    sayings = [Saying(read_recording(path)) for path in recordings]
+    async with App(box, desk, print_record if as_json else lambda turn: None) as app:
+        if way == "text":
+            await app.chat(TextTerminal())
+            return 0
+        if why := app.voice_off():
+            raise EngineError(f"there is no voice: {why}", "run `appliance doctor`, or talk with --text")
+        if way == "audio":
+            await app.prepared()
+            await app.talk(RecordedCaller(sayings, watch=show), record)
+        else:
+            await _by_sound(app, record)
+    return 0
+
+
+async def _by_sound(app: App, record: Path | None) -> None:
+    """Microphone and loudspeaker of this machine, until the desk says goodbye."""
+    over = asyncio.Event()
+
+    class OneCall:
+        async def talk(self, channel: AudioChannel) -> None:
+            try:
+                await app.talk(channel, record)
+            finally:
+                over.set()
+
+        async def chat(self, call: Call) -> None:
+            await app.chat(call)
+
+    settings = app.box.kiosk
+    card = SoundCard(settings.microphone, settings.speaker)
+    kiosk = Kiosk(card, app.engine("vad"), mode="always", echo=settings.echo, on_state=_tell)
+    serving = asyncio.create_task(kiosk.serve(OneCall()))
+    ending = asyncio.create_task(over.wait())
+    try:
+        await asyncio.wait([serving, ending], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ending.cancel()
+        serving.cancel()
+        await asyncio.wait([serving])
+
+
+def _tell(on: bool, why: str) -> None:
+    console.print(f"sound {'on' if on else 'off'}: {why}")
+
+
+def show(what: Event | Turn) -> None:
+    """The conversation as it goes, on the error stream."""
+    match what:
+        case Partial():
+            console.print(f"[dim]... {what.text}[/]")
+        case Heard():
+            console.print(f"caller: {what.text}")
+        case Turn():
+            cut = "" if what.spoken.whole else " [dim](cut off)[/]"
+            console.print(f"desk:   {what.spoken.text}{cut}")
+
+
+def print_record(turn: Turn) -> None:
+    print(json.dumps(turn_record(turn), ensure_ascii=False), flush=True)

@@ -1,0 +1,197 @@
+"""The loop, in scripted time on the fakes that ship."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from appliance.channels.recorded import Saying
+from appliance.engines.fake import GAP, PACE, FakeAsr, FakeLlm, FakeTts
+from appliance.messages import FRAME, Heard, Noise, Silence, SpeechStarted, samples
+from tests.desk import DESK, LINES, call, voice
+
+
+def said(turns: list) -> list[str]:  # type: ignore[type-arg]
+    return [turn.spoken.text for turn in turns]
+
+
+async def test_the_desk_greets_and_answers_from_its_file(tmp_path: Path) -> None:
+    result = await call(tmp_path, ["when are you open"])
+    assert said(result.turns) == [LINES.greeting, "We are open from nine to five."]
+    assert result.turns[1].decision.intent == "hours"
+    assert result.turns[1].decision.source == "desk.toml fact.hours"
+    assert result.turns[1].spoken.whole
+
+
+async def test_a_turn_tells_when_everything_happened(tmp_path: Path) -> None:
+    turn = (await call(tmp_path, ["when are you open"])).turns[1]
+    heard, spoken = turn.cause, turn.spoken
+    assert isinstance(heard, Heard)
+    assert abs(heard.end - heard.start - samples(1.0)) <= 2 * FRAME
+    assert heard.end < heard.transcribed <= heard.decided <= spoken.first_text <= spoken.start < spoken.end
+    assert spoken.end - spoken.start == pytest.approx(7 * PACE, abs=FRAME)
+
+
+async def test_the_recording_has_both_sides_where_the_record_says(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    result = await call(tmp_path, ["when are you open"], record=path)
+    sound, _ = soundfile.read(path, dtype="int16")
+    heard, spoken = result.turns[1].cause, result.turns[1].spoken
+    left, right = np.flatnonzero(sound[:, 0]), np.flatnonzero(sound[:, 1])
+    assert abs(left[0] - heard.start) <= 2 * FRAME
+    assert abs(left[-1] - heard.end) <= 2 * FRAME
+    answer = right[right > heard.end]
+    assert abs(answer[0] - spoken.start) <= 2
+    assert abs(answer[-1] - (spoken.end - GAP)) <= 2
+
+
+async def test_caller_interrupts_and_the_desk_stops_at_the_word(tmp_path: Path) -> None:
+    sayings = [Saying(voice(1.0)), Saying(voice(1.0), into=1.0)]
+    result = await call(tmp_path, ["when are you open", "where can I park"], sayings)
+    cut = result.turns[1]
+    assert not cut.spoken.whole
+    assert cut.meant == "We are open from nine to five."
+    assert cut.meant.startswith(cut.spoken.text)
+    # Interrupted after 1 s, noticed within 0.3 s, at a word every 0.3 s.
+    assert len(cut.spoken.text.split()) in (3, 4)
+    assert result.turns[2].spoken.text == "Park behind the house."
+
+
+async def test_what_was_cut_is_not_heard_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    sayings = [Saying(voice(1.0)), Saying(voice(2.0), into=1.0)]
+    result = await call(tmp_path, ["when are you open", "where can I park"], sayings, record=path)
+    sound, _ = soundfile.read(path, dtype="int16")
+    interruption = next(
+        e for e in result.events if isinstance(e, SpeechStarted) and e.at > result.turns[1].spoken.start
+    )
+    talking_over = np.flatnonzero(sound[interruption.at : interruption.at + samples(1.5), 1])
+    assert talking_over[-1] < samples(0.35)
+
+
+async def test_a_cough_does_not_stop_the_desk(tmp_path: Path) -> None:
+    result = await call(tmp_path, ["when are you open"], [Saying(voice(1.0)), Saying(voice(0.15), into=0.6)])
+    assert result.turns[1].spoken.whole
+
+
+async def test_after_a_noise_that_held_no_words_the_desk_says_the_rest(tmp_path: Path) -> None:
+    result = await call(tmp_path, ["when are you open"], [Saying(voice(1.0)), Saying(voice(0.5), into=0.6)])
+    assert any(isinstance(event, Noise) for event in result.events)
+    cut, rest = result.turns[1:3]
+    assert f"{cut.spoken.text} {rest.spoken.text}" == cut.meant
+    assert rest.decision.intent == "hours"
+    assert rest.spoken.whole
+
+
+async def test_a_noise_when_the_desk_is_quiet_gets_no_answer(tmp_path: Path) -> None:
+    result = await call(tmp_path, [], [Saying(voice(0.5))])
+    assert said(result.turns) == [LINES.greeting]
+
+
+async def test_nobody_there_is_asked_twice_and_then_left(tmp_path: Path) -> None:
+    result = await call(tmp_path, [], linger=30.0)
+    assert said(result.turns) == [LINES.greeting, LINES.still_there, LINES.still_there, LINES.goodbye]
+    assert [t.cause.count for t in result.turns[1:] if isinstance(t.cause, Silence)] == [1, 2, 3]
+    gaps = [b.spoken.start - a.spoken.end for a, b in zip(result.turns, result.turns[1:], strict=False)]
+    assert all(gap == pytest.approx(samples(DESK.silence), abs=samples(0.2)) for gap in gaps)
+
+
+async def test_goodbye_ends_the_call(tmp_path: Path) -> None:
+    result = await call(tmp_path, ["goodbye"], linger=60.0)
+    assert said(result.turns) == [LINES.greeting, LINES.goodbye]
+    assert result.caller.now() < samples(15)
+
+
+async def test_what_the_desk_does_not_know_becomes_a_message_for_a_person(tmp_path: Path) -> None:
+    result = await call(tmp_path, ["is there a discount for poets", "yes", "it is Ann and I would like one"])
+    assert said(result.turns)[1:] == [LINES.unknown, LINES.message, LINES.taken]
+    assert [text for _, _, text in result.notebook.messages()] == ["it is Ann and I would like one"]
+    assert [text for _, _, text in result.notebook.questions()] == ["is there a discount for poets"]
+
+
+async def test_a_yes_is_expected_after_the_offer_and_so_awaited_less_long(tmp_path: Path) -> None:
+    asr = FakeAsr(["is there a discount for poets", "no"])
+    await call(tmp_path, ["", ""], asr=asr)
+    assert [expect.kind for expect in asr.expected] == ["any", "yes_no"]
+
+
+async def test_the_llm_words_what_it_may_word(tmp_path: Path) -> None:
+    llm = FakeLlm(["You can park behind the house."])
+    result = await call(tmp_path, ["where can I park"], llm=llm)
+    assert said(result.turns)[1] == "You can park behind the house."
+
+
+@pytest.mark.parametrize(
+    "invented", ["Park before the house.", "Park behind the house for 5 dollars.", "", "Don't."]
+)
+async def test_what_the_llm_invents_is_never_said(tmp_path: Path, invented: str) -> None:
+    result = await call(tmp_path, ["where can I park"], llm=FakeLlm([invented]))
+    assert said(result.turns)[1] == "Park behind the house."
+
+
+async def test_the_llm_is_not_asked_about_fixed_lines(tmp_path: Path) -> None:
+    result = await call(tmp_path, ["when are you open"])
+    assert result.llm.asked == []
+
+
+async def test_say_that_again(tmp_path: Path) -> None:
+    result = await call(tmp_path, ["when are you open", "can you repeat that"])
+    assert said(result.turns)[1:] == ["We are open from nine to five."] * 2
+
+
+async def test_a_full_disk_is_told_to_the_caller_as_a_line_and_not_as_an_error(tmp_path: Path) -> None:
+    desk = replace(DESK, lines=replace(LINES, not_taken="I could not note that"))
+
+    class Full(FakeAsr):
+        def next_line(self) -> str:
+            line = super().next_line()
+            if line == "my message":
+                (tmp_path / "desk.db").write_bytes(b"this is no database any more" * 1000)
+            return line
+
+    result = await call(tmp_path, ["", "", ""], desk=desk, asr=Full(["poets", "yes", "my message"]))
+    assert said(result.turns)[-1] == "I could not note that"
+
+
+class Broken(FakeTts):
+    def speak(self, text: str):  # type: ignore[no-untyped-def]
+        yield next(iter(super().speak(text)))
+        raise RuntimeError("the voice broke")
+
+
+async def test_a_voice_that_breaks_ends_the_sentence_and_not_the_call(tmp_path: Path) -> None:
+    result = await call(tmp_path, ["when are you open"], tts=Broken())
+    assert len(result.turns) == 2
+    assert not any("broke" in turn.spoken.text for turn in result.turns)
+
+
+class Deaf(FakeAsr):
+    def stream(self, expect):  # type: ignore[no-untyped-def]
+        stream = super().stream(expect)
+        stream.finish = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+        return stream
+
+
+async def test_recognition_that_fails_is_like_a_noise(tmp_path: Path) -> None:
+    result = await call(tmp_path, ["when are you open"], asr=Deaf(["when are you open"]))
+    assert said(result.turns) == [LINES.greeting]
+    assert any(isinstance(event, Noise) for event in result.events)
+
+
+async def test_ten_minutes_without_a_pause_are_heard_in_pieces(tmp_path: Path) -> None:
+    sayings = [Saying(voice(600.0))]
+    result = await call(tmp_path, [], sayings, asr=FakeAsr(["when are you open"] * 20))
+    heard = [event for event in result.events if isinstance(event, Heard)]
+    assert len(heard) == 10
+    assert result.turns[-1].spoken.text == "We are open from nine to five."
+
+
+async def test_no_task_is_left_when_the_call_is_over(tmp_path: Path) -> None:
+    await call(tmp_path, ["when are you open"], [Saying(voice(1.0)), Saying(voice(1.0), into=0.5)])
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
