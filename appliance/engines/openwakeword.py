@@ -38,11 +38,13 @@ class OpenWakeWord:
     """
 
     def __init__(self, directory: Path, words: Sequence[str] = ("alexa",), threshold: float = 0.5) -> None:
+        if not words:
+            raise EngineError("no wake word is named", 'name one, as in words = ["alexa"]')
         self.threshold = threshold
         self._spectrum = session(directory / "melspectrogram.onnx")
         self._embedding = session(directory / "embedding_model.onnx")
         self.words = {word: _word(directory, word) for word in words}
-        self.history = max((window(model) for model in self.words.values()), default=0)
+        self.history = max(window(model) for model in self.words.values())
         # Every stream begins as if nothing but a faint hiss had been heard before, so that a word in its
         # first second counts.
         self._quiet = OpenWakeWordStream(self, None)

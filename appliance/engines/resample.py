@@ -20,6 +20,8 @@ class Resampler:
         self.channels = channels
         self.to = to
         self._rest = b""
+        self._taken = 0
+        self._made = 0
         self._stream = None if rate == to else soxr.ResampleStream(rate, to, 1, "float32", "HQ", vr=True)
 
     def push(self, pcm: bytes) -> bytes:
@@ -27,20 +29,27 @@ class Resampler:
         pcm = self._rest + pcm
         whole = len(pcm) - len(pcm) % (2 * self.channels)
         self._rest = pcm[whole:]
-        frames = np.frombuffer(pcm[:whole], dtype="<i2").reshape(-1, self.channels)
         if self._stream is None and self.channels == 1:
             return pcm[:whole]
-        mono = frames.mean(axis=1, dtype=np.float32)
-        return _s16le(mono if self._stream is None else self._stream.resample_chunk(mono))
+        frames = np.frombuffer(pcm[:whole], dtype="<i2").reshape(-1, self.channels)
+        sound = frames.mean(axis=1, dtype=np.float32)
+        if self._stream is not None:
+            self._taken += len(sound)
+            sound = self._stream.resample_chunk(sound)
+            self._made += len(sound)
+        return _s16le(sound)
 
     def flush(self) -> bytes:
         """What is still inside; then ready for other sound. A part of a sample at the end is dropped."""
         self._rest = b""
         if self._stream is None:
             return b""
-        tail = self._stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+        owed = round(self._taken * self.to / self.rate) - self._made
+        # soxr's own end may be a sample short: let silence push the sound out.
+        tail = self._stream.resample_chunk(np.zeros(self.rate // 5, dtype=np.float32), last=True)
         self._stream.clear()
-        return _s16le(tail)
+        self._taken = self._made = 0
+        return _s16le(tail[:owed])
 
 
 def resample(pcm: bytes, rate: int, channels: int = 1, to: int = RATE) -> bytes:

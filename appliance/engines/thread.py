@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
+
+from appliance.errors import EngineError
 
 T = TypeVar("T")
 
@@ -22,16 +24,14 @@ class EngineThread:
     def __init__(self, name: str) -> None:
         self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
-        self._thread.start()
         self.closed = False
+        self._thread.start()
 
     async def run(self, do: Callable[..., T], *args: Any) -> T:
         """Do it in the engine's thread. Cancelled, the result is thrown away."""
-        future: Future[T] = Future()
-        self._work.put((future, lambda: do(*args)))
-        return await asyncio.wrap_future(future)
+        return await asyncio.wrap_future(self._ask(lambda: do(*args)))
 
-    async def iterate(self, make: Callable[..., Iterator[T]], *args: Any) -> AsyncIterator[T]:
+    async def iterate(self, make: Callable[..., Iterator[T]], *args: Any) -> AsyncGenerator[T]:
         """The pieces of an iterator that runs in the engine's thread. Closed early, the iterator is closed
         at its next piece."""
         loop = asyncio.get_running_loop()
@@ -52,9 +52,7 @@ class EngineThread:
                     pieces_of.close()
                 loop.call_soon_threadsafe(pieces.put_nowait, None)
 
-        future: Future[None] = Future()
-        self._work.put((future, pump))
-        finished = asyncio.wrap_future(future)
+        finished = asyncio.wrap_future(self._ask(pump))
         # A failure before the first piece leaves no end mark; the future's end is one too.
         finished.add_done_callback(lambda _: pieces.put_nowait(None))
         try:
@@ -65,15 +63,22 @@ class EngineThread:
         finally:
             stop.set()
             room.release()
-            if not finished.done():
-                finished.cancel()
+            if not finished.cancel() and not finished.cancelled():
+                finished.exception()  # Seen, so that asyncio does not complain of a failure nobody waits for.
 
     def close(self, timeout: float = 1.0) -> None:
-        """Finish the piece of work in hand and end. Safe to repeat."""
+        """Finish the piece of work in hand and end; what else was asked for fails. Safe to repeat."""
         if not self.closed:
             self.closed = True
             self._work.put(None)
         self._thread.join(timeout)
+
+    def _ask(self, do: Callable[[], T]) -> Future[T]:
+        if self.closed:
+            raise EngineError(f"the {self._thread.name} engine has been stopped")
+        future: Future[T] = Future()
+        self._work.put((future, do))
+        return future
 
     def _loop(self) -> None:
         while (item := self._work.get()) is not None:
@@ -81,6 +86,10 @@ class EngineThread:
             if not future.set_running_or_notify_cancel():
                 continue
             try:
+                if self.closed:
+                    raise EngineError(f"the {self._thread.name} engine has been stopped")
                 future.set_result(do())
+            except StopIteration as error:  # asyncio cannot carry it and would wait for ever.
+                future.set_exception(RuntimeError(f"StopIteration: {error}"))
             except BaseException as error:
                 future.set_exception(error)
