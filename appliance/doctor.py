@@ -1,4 +1,4 @@
-"""`appliance doctor`: tries everything this desk needs and says in plain words what is wrong and what to do."""
+"""`appliance doctor`: tries everything this desk needs and says in plain words what is wrong."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def _engine(kind: str, box: config.Box) -> Finding:
         engine = registry.make(kind, spec, box)
         loaded = time.monotonic()
         TRY[kind](engine)
-        return f"{spec.model or 'no model'}; loads in {loaded - began:.1f} s, works in {time.monotonic() - loaded:.2f} s"
+        worked = time.monotonic()
+        name = spec.model or "no model"
+        return f"{name}; loads in {loaded - began:.1f} s, tried in {worked - loaded:.2f} s"
 
     return _tried(what, attempt, needed)
 

@@ -144,13 +144,13 @@ class Ears:
                 if not self._window_end:
                     self._window_end = self._quiet_since = frame.at
                 for probability in await self._hearing.vad_thread.run(vad.push, frame.pcm):
-                    self._step(probability, bytes(recent), frame.end)
+                    self._step(probability, recent, frame.end)
                 self._keep_up(frame.end)
             await self._end_of_call()
         finally:
             self._events.put_nowait(None)
 
-    def _step(self, probability: float, recent: bytes, end: int) -> None:
+    def _step(self, probability: float, recent: bytearray, end: int) -> None:
         """Follow one VAD window; `recent` is the latest sound, which ends at clock `end`."""
         window, at = self._hearing.vad.window, self._window_end
         self._window_end += window

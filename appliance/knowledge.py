@@ -12,7 +12,7 @@ from appliance.config import DeskFile, Fact
 from appliance.engines import Embed
 from appliance.engines.thread import EngineThread
 
-SURE = 0.62
+SURE = 0.5
 """Cosine to a fact's nearest question above which the fact is meant."""
 
 MARGIN = 0.04
@@ -23,7 +23,7 @@ TALK: Mapping[str, tuple[str, ...]] = {
     "no": ("no", "no thank you", "nope", "not now", "that's all", "nothing else", "I'm fine"),
     "hello": ("hello", "hi there", "good morning", "good afternoon", "hey"),
     "thanks": ("thank you", "thanks a lot", "thank you very much", "great, thanks"),
-    "repeat": ("what did you say?", "sorry, what?", "can you repeat that?", "say that again", "pardon?"),
+    "repeat": ("what did you say?", "sorry, what?", "can you repeat that?", "say that again", "what was that?", "pardon?"),
     "message": (
         "can I leave a message?",
         "take a message",

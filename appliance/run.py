@@ -35,10 +35,13 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     terminal.print(f"{desk.name}: {box_file}, {desk_file}")
     async with App(box, desk) as app:
         running = Running(app, terminal)
-        async with asyncio.TaskGroup() as tasks:
-            for line in running.lines:
-                tasks.create_task(line.serve(app), name=line.name)
-            tasks.create_task(running.announce())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for line in running.lines:
+                    tasks.create_task(line.serve(app), name=line.name)
+                tasks.create_task(running.announce())
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
     return 0
 
 

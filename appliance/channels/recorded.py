@@ -73,7 +73,7 @@ class RecordedCaller:
         self.id = call
         self.playout = Playout()
         self._waiting = list(sayings)
-        self._saying = b""
+        self._saying = memoryview(b"")
         self._pace = pace
         self._linger = samples(linger)
         self._watch = watch
@@ -108,12 +108,12 @@ class RecordedCaller:
     def _speak(self) -> bytes:
         """The caller's next frame."""
         if not self._saying and self._waiting and self._is_time_for(self._waiting[0]):
-            self._saying = self._waiting.pop(0).pcm
+            self._saying = memoryview(self._waiting.pop(0).pcm)
             self._answer_began = None
         frame, self._saying = self._saying[:FRAME_BYTES], self._saying[FRAME_BYTES:]
         if frame:
             self._last_sound = self._clock
-        return frame.ljust(FRAME_BYTES, b"\0")
+        return bytes(frame).ljust(FRAME_BYTES, b"\0")
 
     def _is_time_for(self, saying: Saying) -> bool:
         if self._answer_began is None:

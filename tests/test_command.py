@@ -1,0 +1,208 @@
+"""The command `appliance`, as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.desk import voice
+
+BOX = """\
+data = "data"
+[web]
+listen = "127.0.0.1:{port}"
+[kiosk]
+enabled = false
+[engines]
+vad = {{engine = "fake"}}
+asr = {{engine = "fake"}}
+tts = {{engine = "fake"}}
+embed = {{engine = "words"}}
+llm = {{engine = "none"}}
+"""
+DESK = """\
+name = "Alder House"
+[lines]
+greeting = "Hello."
+[fact.hours]
+ask = ["when are you open"]
+say = "From nine to five."
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "box.toml").write_text(BOX.format(port=port))
+    (tmp_path / "desk.toml").write_text(DESK)
+    (tmp_path / "port").write_text(str(port))
+    return tmp_path
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "appliance", *arguments]
+
+
+def appliance(folder: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(folder, *arguments),
+        cwd=folder,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_check_says_fine_or_names_the_line_and_the_mend(folder: Path) -> None:
+    assert "desk.toml: fine; 1 facts" in appliance(folder, "check").stdout
+    (folder / "desk.toml").write_text(DESK.replace("say =", "sya ="))
+    refused = appliance(folder, "check")
+    assert refused.returncode == 1
+    assert "desk.toml, line 6: fact.hours.sya is not a known key" in refused.stderr
+    assert "mend: did you mean say?" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_conversation_by_keyboard(folder: Path) -> None:
+    done = appliance(folder, "talk", "--text", typed="when are you open\ngoodbye\n")
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == ["desk: Hello.", "desk: From nine to five.", "desk: Goodbye."]
+
+
+def test_a_million_characters_and_control_characters_are_just_text(folder: Path) -> None:
+    typed = "a" * 1_000_000 + "\n\x00\x1b[2J\x07\nwhen are you open\n"
+    done = appliance(folder, "talk", "--text", typed=typed)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "desk: From nine to five."
+
+
+def test_a_recorded_caller_leaves_a_recording_and_a_record_of_each_turn(folder: Path) -> None:
+    soundfile.write(folder / "caller.wav", np.frombuffer(voice(1.0), dtype="<i2"), 16_000)
+    done = appliance(folder, "talk", "--audio", "caller.wav", "--record", "call.wav", "--json")
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert records[0]["cause"] == "call"
+    assert records[0]["played"] == "Hello."
+    assert " ".join(records[0]["times"]) == (
+        "speech_start speech_end turn_decided transcript_final first_text first_audio last_audio"
+    )
+    sound, rate = soundfile.read(folder / "call.wav", dtype="int16")
+    assert (sound.shape[1], rate) == (2, 16_000)
+    assert sound[:, 0].any()
+    assert sound[:, 1].any()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "cannot be read as sound"),
+        (b"", "cannot be read as sound"),
+        (b"this is no sound at all" * 100, "cannot be read as sound"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", "cannot be read as sound"),
+    ],
+)
+def test_a_recording_that_is_none_is_told_with_the_mend(
+    folder: Path, content: bytes | None, expected: str
+) -> None:
+    if content is not None:
+        (folder / "caller.wav").write_bytes(content)
+    done = appliance(folder, "talk", "--audio", "caller.wav")
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "mend: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_recording_without_a_sample_is_told_too(folder: Path) -> None:
+    soundfile.write(folder / "caller.wav", np.zeros(0), 16_000)
+    assert "holds no sound" in appliance(folder, "talk", "--audio", "caller.wav").stderr
+
+
+def test_a_missing_model_is_told_with_the_mend(folder: Path) -> None:
+    box = (folder / "box.toml").read_text()
+    (folder / "box.toml").write_text(
+        box.replace('asr = {engine = "fake"}', 'asr = {engine = "whisper", model = "x"}')
+    )
+    soundfile.write(folder / "caller.wav", np.zeros(16_000), 16_000)
+    done = appliance(folder, "talk", "--audio", "caller.wav")
+    assert done.returncode == 1
+    assert "the model x" in done.stderr
+    assert "appliance models fetch x" in done.stderr
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """`appliance run`, once its page answers."""
+    process = subprocess.Popen(
+        command(folder, "run"), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    port = (folder / "port").read_text()
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
+            return process
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                raise
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_desk_within_two_seconds(folder: Path, stop: signal.Signals) -> None:
+    process = start(folder)
+    began = time.monotonic()
+    process.send_signal(stop)
+    output, _ = process.communicate(timeout=10)
+    assert time.monotonic() - began < 2.0
+    assert process.returncode == 0
+    assert "Traceback" not in output
+
+
+def test_the_desk_says_what_is_on_and_off_and_why(folder: Path) -> None:
+    process = start(folder)
+    process.terminate()
+    output, _ = process.communicate(timeout=10)
+    assert f"open http://127.0.0.1:{(folder / 'port').read_text()}" in output
+    assert "off kiosk: switched off in box.toml" in output
+
+
+def test_an_address_in_use_is_told_with_the_mend(folder: Path) -> None:
+    port = int((folder / "port").read_text())
+    with socket.create_server(("127.0.0.1", port)):
+        done = appliance(folder, "run")
+    assert done.returncode == 1
+    assert "cannot be opened" in done.stderr
+    assert "mend: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_names_what_is_wrong_and_goes_on(folder: Path) -> None:
+    done = appliance(folder, "doctor")
+    assert "fine  tts (fake)" in done.stdout
+    assert "off   llm (none): switched off in box.toml" in done.stdout
+    assert done.returncode == 0
+
+
+def test_no_thread_or_child_is_left_when_the_desk_has_ended(folder: Path) -> None:
+    process = start(folder)
+    group = os.getpgid(process.pid)
+    process.terminate()
+    process.communicate(timeout=10)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+    assert group == os.getpgid(0)

@@ -1,0 +1,80 @@
+"""Imports point one way, and no room grows too large."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "appliance"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+LAYERS = [
+    {"messages", "errors", "spoken", "strict"},
+    {"config", "models", "fetch"},
+    {"engines", "channels", "memory", "observe", "guard"},
+    {"turntaking", "ears", "mouth", "wording", "knowledge", "console"},
+    {"voice", "brain"},
+    {"conversation"},
+    {"app"},
+    {"run", "talk", "doctor", "models_command", "bench"},
+    {"__main__"},
+]
+"""A room may import from its own layer and those above it in this list."""
+
+
+def room(module: str) -> str:
+    return module.removeprefix("appliance.").split(".")[0]
+
+
+def rank(name: str) -> int:
+    return next(number for number, layer in enumerate(LAYERS) if name in layer)
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "appliance":
+            found |= {alias.name for alias in node.names if alias.name != "__version__"}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("appliance."):
+            found.add(room(node.module or ""))
+        elif isinstance(node, ast.Import):
+            found |= {room(alias.name) for alias in node.names if alias.name.startswith("appliance.")}
+    return found
+
+
+def name_of(path: Path) -> str:
+    return room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    if path == PACKAGE / "__init__.py":
+        return
+    here = name_of(path)
+    for other in imports(path):
+        assert rank(other) <= rank(here), f"{here} must not import {other}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_that_nears_four_hundred_lines_is_two(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 410
+
+
+def test_records_need_only_the_standard_library() -> None:
+    for name in ("messages", "errors"):
+        assert imports(PACKAGE / f"{name}.py") <= {"messages", "errors"}
+        tree = ast.parse((PACKAGE / f"{name}.py").read_text())
+        modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert modules <= {"__future__", "dataclasses", "typing"}
+
+
+def test_engines_import_their_heavy_library_only_when_they_are_made() -> None:
+    heavy = {"vosk", "faster_whisper", "ctranslate2", "moonshine_voice", "piper", "openwakeword", "llama_cpp"}
+    for path in (PACKAGE / "engines").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.split(".")[0] for name in names} & heavy, path
