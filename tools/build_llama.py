@@ -1,4 +1,4 @@
-"""Build llama-cpp-python once, keep the wheel, install it.
+"""Build llama-cpp-python once, keep the wheel, install it. With --kept, only install: 1 where there is none.
 
 It has no wheel on the registry and takes about 15 CPU-minutes as it comes; what this box never uses (the
 chat tools, the server, pictures, downloads) is left out, which leaves about 3. The wheel is kept in the
@@ -53,6 +53,8 @@ def main() -> int:
         return 0
     shelf = wheel_shelf(pinned)
     if not list(shelf.glob("*.whl")):
+        if "--kept" in sys.argv:
+            return 1
         build(shelf)
     (wheel,) = shelf.glob("*.whl")
     pip("install", "--quiet", "--no-deps", "--force-reinstall", str(wheel))
@@ -108,7 +110,8 @@ def build(shelf: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, **RECIPE, "CMAKE_BUILD_PARALLEL_LEVEL": jobs},
+            # /tmp is often a small piece of memory.
+            env={**os.environ, **RECIPE, "CMAKE_BUILD_PARALLEL_LEVEL": jobs, "TMPDIR": workshop},
         )
         show(process)
         if process.wait() != 0:

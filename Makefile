@@ -1,0 +1,45 @@
+PYTHON := .venv/bin/python
+COMPILE := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock"
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+run:  ## set up what is missing and start the desk (ARGS="--box box.toml")
+	@python3 tools/setup.py run
+	@exec $(PYTHON) -m appliance run $(ARGS)
+
+llm:  ## build the engine for language models, once
+	@python3 tools/setup.py llm
+
+test: setup-test lint  ## set up what the tests need and run them (ARGS="-k wake")
+	$(PYTHON) -m pytest --durations=15 $(ARGS)
+
+test-slow: setup-test  ## the tests that take minutes or hours
+	$(PYTHON) -m pytest --durations=15 -m slow --timeout=0 $(ARGS)
+
+check: setup-test lint  ## lint and types only
+
+lint:
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+	$(PYTHON) -m mypy tools/setup.py tools/build_llama.py
+
+setup-test:
+	@python3 tools/setup.py test
+
+lock:  ## choose the newest versions that fit, and lock them
+	$(PYTHON) -m pip install --quiet uv==0.13.9
+	$(COMPILE) --upgrade pyproject.toml --extra llm --group build --no-emit-package llama-cpp-python \
+		-o requirements.lock
+	$(COMPILE) --upgrade pyproject.toml --extra llm --group build --group dev \
+		--no-emit-package llama-cpp-python -c requirements.lock -o requirements-dev.lock
+	sed -n 's/^llm = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) --no-deps - -o requirements-llm.lock
+
+clean:  ## remove everything that was set up, models and kept wheels excepted
+	rm -rf .venv build .setup.log .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info \
+		tests/console/node_modules
+	find appliance tests tools -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help run llm test test-slow check lint setup-test lock clean
