@@ -145,9 +145,11 @@ def directory(name: str, root: Path | None = None) -> Path:
     return folder
 
 
-def verify(names: Sequence[str] = (), root: Path | None = None) -> list[str]:
+def verify(
+    names: Sequence[str] = (), root: Path | None = None, manifest: Manifest | None = None
+) -> list[str]:
     """Read every byte of these models (of all that are here, if none is named); what is wrong, in words."""
-    manifest = Manifest.load()
+    manifest = manifest or Manifest.load()
     chosen = (
         manifest.pick(names) if names else [m for m in manifest.models.values() if m.folder(root).is_dir()]
     )
