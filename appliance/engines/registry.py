@@ -21,7 +21,12 @@ def make(kind: str, spec: Engine, box: Box) -> Any:
     if spec.engine not in known:
         names = ", ".join(sorted(known))
         raise EngineError(f"there is no {kind} engine '{spec.engine}'", f"choose among {names}")
-    return known[spec.engine](spec, box)
+    try:
+        return known[spec.engine](spec, box)
+    except ImportError as error:
+        raise EngineError(
+            f"the library of the {kind} engine '{spec.engine}' is not installed ({error})", "run `make run`"
+        ) from error
 
 
 def _folder(spec: Engine, box: Box) -> Path:
