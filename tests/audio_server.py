@@ -6,23 +6,28 @@ what comes out of its loudspeaker. PortAudio reaches both through ALSA's pulse p
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
 ALSA = """
 pcm.!default { type pulse }
 pcm.loopback { type pulse device speaker.monitor }
 """
+
+RAW = "--raw --rate=16000 --channels=1 --format=s16le".split()
 
 Sound = NDArray[np.int16]
 
@@ -44,11 +49,9 @@ class AudioServer:
         self._clients: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        self._server = self._popen(
-            "pulseaudio -n --system=false --daemonize=no --exit-idle-time=-1 --use-pid-file=no"
-            " --disable-shm=yes --realtime=no --high-priority=no --log-level=error",
-            f"--load=module-native-protocol-unix socket={self.socket} auth-anonymous=1",
-        )
+        flags = "-n --system=false --daemonize=no --exit-idle-time=-1 --use-pid-file=no --disable-shm=yes"
+        module = f"--load=module-native-protocol-unix socket={self.socket} auth-anonymous=1"
+        self._server = self._popen("pulseaudio", *flags.split(), "--log-level=error", module)
         deadline = time.monotonic() + 10
         while self._run("pactl", "info") != 0:
             assert time.monotonic() < deadline, "pulseaudio did not start"
@@ -73,21 +76,21 @@ class AudioServer:
         self.socket.unlink(missing_ok=True)
 
     def speak(self, sound: Sound) -> subprocess.Popen[bytes]:
-        """Someone speaks before the microphone; 16 kHz."""
+        """Someone speaks before the microphone; 16 kHz. The server swallows the first instant of a stream,
+        so it is silence."""
         with tempfile.NamedTemporaryFile(dir=self.directory, delete=False) as file:
-            file.write(sound.astype("<i2").tobytes())
-        return self._client(f"pacat --raw --rate=16000 --channels=1 --format=s16le --device=mic {file.name}")
+            file.write(bytes(3200) + sound.astype("<i2").tobytes())
+        player = self._popen("pacat", "--playback", *RAW, "--device=mic", file.name)
+        self._clients.append(player)
+        return player
 
     @contextmanager
     def listening(self, source: str = "speaker.monitor") -> Iterator[Path]:
         """Record what the speaker plays, 16 kHz mono, into the file given."""
         path = Path(tempfile.mkstemp(dir=self.directory)[1])
         with path.open("wb") as file:
-            recorder = self._popen(
-                "parec --raw --rate=16000 --channels=1 --format=s16le --latency-msec=20",
-                f"--device={source}",
-                stdout=file,
-            )
+            monitor = ("--latency-msec=20", f"--device={source}")
+            recorder = self._popen("parec", *RAW, *monitor, stdout=file)
             try:
                 deadline = time.monotonic() + 10
                 while not path.stat().st_size:
@@ -98,21 +101,14 @@ class AudioServer:
                 recorder.terminate()
                 recorder.wait()
 
-    def _client(self, command: str) -> subprocess.Popen[bytes]:
-        self._clients = [client for client in self._clients if client.poll() is None]
-        self._clients.append(self._popen(command))
-        return self._clients[-1]
-
-    def _popen(self, command: str, *more: str, stdout: int | object = subprocess.DEVNULL):
+    def _popen(self, *command: str, stdout: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, **self.environment}
         return subprocess.Popen(
-            [*command.split(), *more],
-            env={**os.environ, **self.environment},
-            stdout=stdout,
-            stderr=subprocess.DEVNULL,
+            command, env=environment, stdout=stdout or subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
     def _run(self, *command: str) -> int:
-        return self._popen(" ".join(command)).wait()
+        return self._popen(*command).wait()
 
 
 def recorded(path: Path) -> Sound:
@@ -125,9 +121,10 @@ def audio_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AudioServer]:
     """Running, with nothing plugged in, and PortAudio of this process connected to it."""
     if not all(map(shutil.which, ("pulseaudio", "pactl", "pacat", "parec"))):
         pytest.skip("pulseaudio and pulseaudio-utils are not installed")
-    sounddevice = pytest.importorskip(
-        "sounddevice", exc_type=OSError, reason="libportaudio2 is not installed"
-    )
+    try:
+        import sounddevice
+    except OSError:
+        pytest.skip("libportaudio2 is not installed")
     directory = Path(tempfile.mkdtemp(prefix="desk-audio-"))
     server = AudioServer(directory)
     server.start()
@@ -144,3 +141,27 @@ def audio_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AudioServer]:
     sounddevice._terminate()
     with suppress(sounddevice.PortAudioError):
         sounddevice._initialize()
+
+
+RECORDINGS = Path("/usr/share/pocketsphinx/test/data")
+
+
+def person(*names: str) -> Sound:
+    """People reading aloud, one after the other: recordings of Debian's pocketsphinx-testdata."""
+    if not RECORDINGS.is_dir():
+        pytest.skip("pocketsphinx-testdata is not installed")
+    return np.concatenate([soundfile.read(RECORDINGS / name, dtype="int16")[0] for name in names])
+
+
+async def until(done: Callable[[], object], within: float = 10.0) -> None:
+    """Wait for something that happens in the world outside."""
+    async with asyncio.timeout(within):
+        while not done():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def where(needle: Sound, hay: Sound) -> int:
+    """Where in `hay` the needle fits best."""
+    size = len(hay) + len(needle)
+    spectrum = np.fft.rfft(hay, size) * np.conj(np.fft.rfft(needle, size))
+    return int(np.argmax(np.fft.irfft(spectrum, size)[: len(hay)]))

@@ -90,15 +90,9 @@ class Kiosk:
                 group.create_task(self._sound.keep())
                 while True:
                     self._pressed.clear()
-                    zero, beginning = await self._woken(engines)
-                    await self._converse(desk, self._call(zero, beginning))
+                    await self._converse(desk, await self._woken(engines))
         finally:
             engines.close()
-
-    def _call(self, zero: int, beginning: list[Audio]) -> KioskChannel:
-        # Who woke the desk by speaking is speaking still.
-        desk_begins = self._mode in ("button", "always")
-        return KioskChannel(self._sound, zero, beginning, self._half_duplex, desk_begins)
 
     async def _converse(self, desk: Desk, channel: KioskChannel) -> None:
         lost = self._sound.lost
@@ -125,8 +119,8 @@ class Kiosk:
             pass
         self._sound.play(None)
 
-    async def _woken(self, engines: EngineThread) -> tuple[int, list[Audio]]:
-        """Wait to be woken; return the clock at which the call begins, and the sound heard since then."""
+    async def _woken(self, engines: EngineThread) -> KioskChannel:
+        """Wait to be woken; the call begins with what was said until then."""
         speech = self._vad.stream()
         word = self._wake.stream() if self._wake and self._mode == "word" else None
         recent: deque[Audio] = deque(maxlen=(BEFORE_SPEECH + SPOKEN_TO) // FRAME + 5)
@@ -134,15 +128,18 @@ class Kiosk:
         while True:
             frame = await self._sound.read()
             if self._pressed.is_set() or self._mode == "always":
-                return frame.at, [frame]
+                return self._call(frame.at, [frame], desk_begins=True)
             if word and await engines.run(word.push, frame.pcm) is not None:
-                return frame.end, []
+                return self._call(frame.end, [], desk_begins=False)
             if self._mode == "speech":
                 recent.append(frame)
                 for probability in await engines.run(speech.push, frame.pcm):
                     spoken = spoken + self._vad.window if probability >= SPEECH else 0
                 if spoken >= SPOKEN_TO:
-                    return recent[0].at, list(recent)
+                    return self._call(recent[0].at, list(recent), desk_begins=False)
+
+    def _call(self, zero: int, beginning: list[Audio], desk_begins: bool) -> KioskChannel:
+        return KioskChannel(self._sound, zero, beginning, self._half_duplex, desk_begins)
 
     def _tell(self, on: bool, why: str) -> None:
         log.info("kiosk %s: %s", "on" if on else "off", why)
@@ -158,8 +155,8 @@ class KioskChannel:
     def __init__(
         self, sound: SoundCard, zero: int, beginning: list[Audio], half_duplex: bool, desk_begins: bool
     ) -> None:
-        self.desk_begins = desk_begins
         self.id = uuid4().hex
+        self.desk_begins = desk_begins
         self.half_duplex = half_duplex
         self.playout = Playout()
         self._sound = sound

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from appliance.channels.clock import SampleClock
@@ -68,7 +68,6 @@ class SoundCard:
         self._next: int | None = None
         self._held: tuple[bytes, int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._found = False
 
     def now(self) -> int:
         return self._clock.now()
@@ -165,18 +164,15 @@ class SoundCard:
 
     def _open(self) -> None:
         sounddevice = library()
-        if self._found:
-            # PortAudio lists the devices that were there when it was initialised, and no others.
-            sounddevice._terminate()
-            sounddevice._initialize()
-        self._found = True
+        # PortAudio lists the devices that were there when it was initialised, and no others.
+        sounddevice._terminate()
+        sounddevice._initialize()
         microphone, speaker = (find(kind, self.names[kind]) for kind in WORD)
         after = self._microphone.position if self._microphone else 0
-        try:
+        with plainly("microphone", microphone):
             self._microphone = Microphone(microphone, self._clock, after, self._heard)
+        with plainly("speaker", speaker):
             self._speaker = Speaker(speaker, self._clock)
-        except sounddevice.PortAudioError as error:
-            raise _plain(error) from error
         self._speaker.play(*self._playing)
 
     def _close(self) -> None:
@@ -232,7 +228,13 @@ BUSY = -9985
 """PortAudio's `device unavailable`."""
 
 
-def _plain(error: Exception) -> DeviceError:
-    if len(error.args) > 1 and error.args[1] == BUSY:
-        return DeviceError("another program holds the microphone or the speaker", "end that program")
-    return DeviceError(f"the microphone or the speaker does not open ({error.args[0]})", "plug it in again")
+@contextmanager
+def plainly(word: str, device: Device) -> Iterator[None]:
+    """PortAudio's errors as ours."""
+    try:
+        yield
+    except library().PortAudioError as error:
+        what = f'the {word} "{device.name}"'
+        if BUSY in error.args:
+            raise DeviceError(f"{what} is held by another program", "end that program") from error
+        raise DeviceError(f"{what} does not open ({error.args[0]})", "plug one in") from error

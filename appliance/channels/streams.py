@@ -6,9 +6,11 @@ own clock, which may be the wall clock and jump, and turned into `time.monotonic
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -20,8 +22,14 @@ from appliance.channels.playout import Playout
 from appliance.engines.resample import Resampler
 from appliance.messages import FRAME, FRAME_BYTES, RATE, samples, seconds
 
-LATENCY = 0.06
-"""Seconds of sound that the driver may hold: as little as survives a busy box."""
+HEARING = 0.4
+"""Seconds of sound that the driver keeps while the box is too busy to take it; handed over every 20 ms."""
+
+SPEAKING = 0.06
+"""Seconds of sound that the driver is given in advance: how late a cut is heard."""
+
+IMPLAUSIBLE = 0.2
+"""Seconds between a sample and its callback that an audio server may tell of only while it starts."""
 
 DELAY = samples(0.02)
 """What the speaker's resampler may be behind by."""
@@ -60,7 +68,7 @@ class Microphone:
         self._clock = clock
         self._heard = heard
         self._pcm = bytearray()
-        self._stream = _open("RawInputStream", device, self._callback)
+        self._stream = _open("RawInputStream", device, self._callback, HEARING, periods=20)
         self._rate = round(self._stream.samplerate)
         self._resampler = Resampler(self._rate, self._stream.channels)
         self._begun = after
@@ -77,9 +85,7 @@ class Microphone:
 
     def _callback(self, data: Any, count: int, times: Any, status: Any) -> None:
         try:
-            age = self._stream.time - times.inputBufferAdcTime
-            # An audio server that has only just started tells of delays longer than its buffer.
-            captured = time.monotonic() - min(max(age, 0.0), 2 * LATENCY)
+            captured = time.monotonic() - _plausible(self._stream.time - times.inputBufferAdcTime)
             self._place(captured, count, bool(status.input_overflow))
             self._pcm += self._resampler.push(bytes(data))
             while len(self._pcm) >= FRAME_BYTES:
@@ -128,7 +134,7 @@ class Speaker:
         self._sounding: deque[_Sounding] = deque()
         self._end = 0
         self._unbroken = False
-        self._stream = _open("RawOutputStream", device, self._callback)
+        self._stream = _open("RawOutputStream", device, self._callback, SPEAKING, periods=4)
         self._rate = round(self._stream.samplerate)
         self._block = block(self._rate)
         self._resampler = Resampler(RATE, to=self._rate)
@@ -153,8 +159,8 @@ class Speaker:
     def _callback(self, data: Any, count: int, times: Any, status: Any) -> None:
         try:
             now = time.monotonic()
-            ahead = times.outputBufferDacTime - self._stream.time
-            heard = now + min(max(ahead, 0.0), 4 * LATENCY) + seconds(self._delay)
+            ahead = _plausible(times.outputBufferDacTime - self._stream.time)
+            heard = now + ahead + seconds(self._delay)
             while self._sounding and self._sounding[0].until <= now:
                 sound = self._sounding.popleft()
                 sound.playout.played(sound.pcm, sound.at)
@@ -190,11 +196,17 @@ class Speaker:
         return at
 
 
-def _open(kind: str, device: Device, callback: Callable[..., None]) -> Any:
+def _plausible(difference: float) -> float:
+    return min(max(difference, -IMPLAUSIBLE), IMPLAUSIBLE)
+
+
+def _open(kind: str, device: Device, callback: Callable[..., None], latency: float, periods: int) -> Any:
     """Open the stream at the first of these that the device can: 16 kHz or its own rate, mono or all its
-    channels."""
+    channels. The driver hands sound over `periods` times in `latency` seconds, where it is ALSA."""
     import sounddevice
 
+    with suppress(AttributeError):
+        ctypes.CDLL(sounddevice._libname).PaAlsa_SetNumPeriods(periods)
     refused: Exception | None = None
     for rate in dict.fromkeys((RATE, device.rate)):
         for channels in dict.fromkeys((1, min(2, device.channels), device.channels)):
@@ -205,11 +217,11 @@ def _open(kind: str, device: Device, callback: Callable[..., None]) -> Any:
                     channels=channels,
                     dtype="int16",
                     blocksize=block(rate) * rate // RATE,
-                    latency=LATENCY,
+                    latency=latency,
                     callback=callback,
                 )
             except sounddevice.PortAudioError as error:
-                if _code(error) not in UNFIT:
+                if error.args[1] not in UNFIT:
                     raise
                 refused = error
     assert refused is not None
@@ -218,7 +230,3 @@ def _open(kind: str, device: Device, callback: Callable[..., None]) -> Any:
 
 UNFIT = (-9997, -9998)
 """PortAudio's `invalid sample rate` and `invalid number of channels`."""
-
-
-def _code(error: Exception) -> int:
-    return error.args[1] if len(error.args) > 1 else 0

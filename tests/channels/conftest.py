@@ -1,0 +1,3 @@
+from tests.audio_server import audio_server
+
+__all__ = ["audio_server"]

@@ -1,0 +1,255 @@
+"""The sound card on a real audio server: PortAudio, ALSA's pulse plugin, PulseAudio's null sinks."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes.util
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from appliance.channels.playout import Playout
+from appliance.channels.soundcard import WAITING, SoundCard
+from appliance.messages import FRAME, RATE, Audio, samples, seconds
+from tests.audio_server import AudioServer, Sound, person, recorded, until, where
+
+LONG = tuple(f"librivox/sense_and_sensibility_01_austen_64kb-{n}.wav" for n in ("0870", "0890", "0920"))
+SHORT = ("librivox/sense_and_sensibility_01_austen_64kb-0880.wav",)
+
+
+@asynccontextmanager
+async def kept(card: SoundCard, on: bool = True) -> AsyncIterator[SoundCard]:
+    """The card while it is kept open, from when it is on; and nothing of it is left afterwards."""
+    before = set(threading.enumerate())
+    keeping = asyncio.create_task(card.keep())
+    try:
+        if on:
+            await becomes(card, True)
+        yield card
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+    assert set(threading.enumerate()) == before
+
+
+async def becomes(card: SoundCard, on: bool, within: float = 10.0) -> None:
+    await until(lambda: card.on == on, within)
+
+
+async def hear(card: SoundCard, length: float) -> list[Audio]:
+    """The microphone from now on."""
+    card.forget()
+    return [await card.read() for _ in range(round(length * RATE / FRAME))]
+
+
+def sound(frames: list[Audio]) -> Sound:
+    for frame, following in pairwise(frames):
+        assert frame.end == following.at, "a gap"
+    return np.frombuffer(b"".join(frame.pcm for frame in frames), dtype="<i2")
+
+
+def tone(length: float, pitch: float = 440) -> bytes:
+    moments = np.arange(samples(length)) / RATE
+    return (np.sin(2 * np.pi * pitch * moments) * 8000).astype("<i2").tobytes()
+
+
+async def test_twenty_seconds_of_a_person_are_heard_whole_and_in_time(audio_server: AudioServer) -> None:
+    audio_server.plug()
+    said = person(*LONG)
+    async with kept(SoundCard()) as card:
+        await hear(card, 1)
+        start = time.monotonic()
+        audio_server.speak(said)
+        heard = sound(await hear(card, 20))
+        took = time.monotonic() - start
+    at = where(said, heard)
+    assert np.array_equal(heard[at : at + len(said)], said)
+    assert took == pytest.approx(20, abs=0.04)
+    assert card.lost == 0
+
+
+async def test_what_is_played_comes_out_of_the_speaker_intact(audio_server: AudioServer) -> None:
+    audio_server.plug()
+    said = person(*SHORT)
+    async with kept(SoundCard()) as card:
+        heard: list[Audio] = []
+        playout = Playout(heard.append)
+        card.play(playout)
+        with audio_server.listening() as recording:
+            await playout.write(said.tobytes())
+            await playout.drain()
+            await asyncio.sleep(0.5)
+        out = recorded(recording)
+    at = where(said, out)
+    assert np.array_equal(out[at : at + len(said)], said)
+    # And the account of it is whole, without a gap.
+    assert np.array_equal(sound(heard), said)
+
+
+async def clicks_off_by(card: SoundCard) -> list[float]:
+    """Seconds between the clock at which a click was said to be heard and that at which it was heard."""
+    played: list[Audio] = []
+    playout = Playout(played.append)
+    card.play(playout)
+    listening = asyncio.create_task(hear(card, 6))
+    await asyncio.sleep(0.5)
+    click = np.zeros(samples(0.3), dtype="<i2")
+    click[:32] = 20_000
+    for _ in range(5):
+        await playout.write(click.tobytes())
+        await playout.drain()
+        await asyncio.sleep(0.5)
+    told = [audio.at for audio in played if np.abs(np.frombuffer(audio.pcm, "<i2")).max() > 10_000]
+    frames = await listening
+    loud = np.flatnonzero(np.abs(sound(frames)) > 8000) + frames[0].at
+    heard = loud[np.diff(loud, prepend=-RATE) > RATE // 10]
+    assert len(told) == len(heard) == 5
+    return [seconds(int(a - b)) for a, b in zip(heard, told, strict=True)]
+
+
+async def test_both_directions_lie_on_one_clock(audio_server: AudioServer) -> None:
+    """The speaker is looped back into the microphone, so the two times should be the same."""
+    audio_server.plug()
+    async with kept(SoundCard(microphone="loopback")) as card:
+        await asyncio.sleep(3)
+        assert max(map(abs, await clicks_off_by(card))) < 0.02
+
+
+async def test_a_device_that_cannot_do_16_khz_mono_is_resampled(
+    audio_server: AudioServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs at 44.1 kHz in stereo, and still on one clock."""
+    import sounddevice
+
+    def unable(stream: type) -> type:
+        class Unable(stream):  # type: ignore[misc]
+            def __init__(self, samplerate: int, channels: int, **more: object) -> None:
+                if samplerate == RATE:
+                    raise sounddevice.PortAudioError("Invalid sample rate", -9997)
+                if channels == 1:
+                    raise sounddevice.PortAudioError("Invalid number of channels", -9998)
+                super().__init__(samplerate=samplerate, channels=channels, **more)
+
+        return Unable
+
+    for name in ("RawInputStream", "RawOutputStream"):
+        monkeypatch.setattr(sounddevice, name, unable(getattr(sounddevice, name)))
+    audio_server.plug()
+    said = person(*SHORT)
+    async with kept(SoundCard(microphone="loopback")) as card:
+        await asyncio.sleep(3)
+        assert max(map(abs, await clicks_off_by(card))) < 0.03
+        playout = Playout()
+        card.play(playout)
+        listening = asyncio.create_task(hear(card, 4.5))
+        await playout.write(said.tobytes())
+        heard = sound(await listening)
+    at = where(said, heard)
+    assert np.corrcoef(heard[at : at + len(said)], said)[0, 1] > 0.98
+
+
+async def test_a_cut_stops_the_sound_at_the_speaker(audio_server: AudioServer) -> None:
+    audio_server.plug()
+    async with kept(SoundCard(microphone="loopback")) as card:
+        await asyncio.sleep(2)
+        playout = Playout()
+        card.play(playout)
+        listening = asyncio.create_task(hear(card, 2))
+        speaking = asyncio.create_task(playout.write(tone(5)))
+        await asyncio.sleep(1)
+        playout.cut()
+        cut = card.now()
+        await asyncio.wait_for(speaking, 1)
+        await asyncio.wait_for(playout.drain(), 1)
+        frames = await listening
+    loud = np.flatnonzero(np.abs(sound(frames)) > 500)
+    assert seconds(int(loud[-1]) + frames[0].at - cut) < 0.12
+
+
+async def test_a_slow_listener_loses_the_oldest_and_time_goes_on(audio_server: AudioServer) -> None:
+    audio_server.plug()
+    async with kept(SoundCard()) as card:
+        first = await hear(card, 0.2)
+        await asyncio.sleep(3)
+        frames = [await card.read() for _ in range(WAITING + 60)]
+    sound(first + frames)
+    concealed = [frame for frame in frames if frame.concealed]
+    assert len(concealed) == pytest.approx(50, abs=5)
+    assert card.lost == len(concealed) * FRAME
+    assert not any(any(frame.pcm) for frame in concealed)
+
+
+@pytest.mark.parametrize("how", ["unplugged", "server dies"])
+async def test_a_device_that_goes_and_comes_back(audio_server: AudioServer, how: str) -> None:
+    told: list[tuple[bool, str]] = []
+    audio_server.plug()
+    async with kept(SoundCard(on_state=lambda on, why: told.append((on, why)))) as card:
+        await hear(card, 0.5)
+        playout = Playout()
+        card.play(playout)
+        speaking = asyncio.create_task(playout.write(tone(60)))
+        await asyncio.sleep(0.5)
+        audio_server.unplug() if how == "unplugged" else audio_server.stop()
+        gone = time.monotonic()
+        await becomes(card, False)
+        assert time.monotonic() - gone < 1.0
+        await asyncio.sleep(1.5)
+        if how == "server dies":
+            audio_server.start()
+        audio_server.plug()
+        back = time.monotonic()
+        await becomes(card, True)
+        assert time.monotonic() - back < 5.0
+        # The clock went on, the gap is silence, and what was being played goes on.
+        frames = [await card.read() for _ in range(300)]
+        sound(frames)
+        assert seconds(sum(FRAME for frame in frames if frame.concealed)) > 1.5
+        playout.cut()
+        await asyncio.wait_for(speaking, 1)
+        await asyncio.wait_for(playout.drain(), 1)
+    assert [on for on, _ in told] == [True, False, *[False] * (len(told) - 4), True, False]
+    assert "gone" in told[1][1]
+
+
+async def test_without_any_device_it_says_so_and_waits(audio_server: AudioServer) -> None:
+    async with kept(SoundCard(), on=False) as card:
+        await until(lambda: card.why != "not started")
+        assert not card.on
+        assert card.why.startswith('the microphone "default" does not open')
+        assert card.why.endswith("plug one in")
+        audio_server.plug()
+        await becomes(card, True, within=5)
+
+
+async def test_without_an_audio_server_there_is_no_microphone(audio_server: AudioServer) -> None:
+    audio_server.stop()
+    async with kept(SoundCard(), on=False) as card:
+        await until(lambda: card.why == "no microphone; plug one in")
+
+
+async def test_a_device_of_an_unknown_name_is_answered_with_those_that_are_there(
+    audio_server: AudioServer,
+) -> None:
+    audio_server.plug()
+    told: list[str] = []
+    async with kept(SoundCard("Jabra", on_state=lambda on, why: told.append(why)), on=False):
+        await until(lambda: told)
+    assert told[0] == (
+        'no microphone is called "Jabra"; plug it in, or choose one that is there: loopback, default'
+    )
+
+
+async def test_without_portaudio_it_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
+    told: list[str] = []
+    async with kept(SoundCard(on_state=lambda on, why: told.append(why)), on=False):
+        await until(lambda: told)
+    assert "apt install libportaudio2" in told[0]
