@@ -29,7 +29,7 @@ class FakeWake:
     """Wakes at sound louder than `threshold` (full scale 1) after as much as 0.4 s of quiet."""
 
     def __init__(self, words: Sequence[str] = ("desk",), threshold: float = 0.1) -> None:
-        self.word = words[0]
+        self.word = next(iter(words), "desk")
         self.threshold = threshold
 
     def stream(self) -> FakeWakeStream:

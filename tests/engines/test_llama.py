@@ -61,7 +61,7 @@ def test_closed_it_stops_at_once_and_is_ready_again(engine: Llama) -> None:
     next(stream)
     begun = time.monotonic()
     stream.close()
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 0.5
     assert say(engine, "Where is room 12?")
 
 

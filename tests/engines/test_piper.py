@@ -73,7 +73,7 @@ def test_a_long_text_begins_long_before_it_is_made(piper: Piper) -> None:
     speaking = piper.speak(" ".join(SENTENCES) + " More to come." * 5000)
     begun = time.monotonic()
     next(speaking)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
     speaking.close()
 
 
