@@ -14,13 +14,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements-llm.lock"
-LOG = Path("build/llama.log")
+LOG = LOCK.parent / "build" / "llama.log"
 
 # llama.cpp is configured by itself: llama-cpp-python's own CMakeLists forces the `common` library on.
 OPTIONS = (
@@ -58,7 +57,10 @@ def main() -> int:
         build(shelf)
     (wheel,) = shelf.glob("*.whl")
     pip("install", "--quiet", "--no-deps", "--force-reinstall", str(wheel))
-    subprocess.run([sys.executable, "-c", "import llama_cpp; llama_cpp.llama_backend_init()"], check=True)
+    if subprocess.run([sys.executable, "-c", "import llama_cpp; llama_cpp.llama_backend_init()"]).returncode:
+        shutil.rmtree(shelf)
+        pip("uninstall", "--quiet", "--yes", "llama-cpp-python")
+        sys.exit("The kept wheel of llama-cpp-python does not work here and is removed; run `make llm`")
     return 0
 
 
@@ -87,38 +89,28 @@ def wheel_shelf(version: str) -> Path:
 
 
 def build(shelf: Path) -> None:
-    shelf.parent.mkdir(parents=True, exist_ok=True)
+    workshop = shelf.with_name(f"{shelf.name}.building")
+    shutil.rmtree(workshop, ignore_errors=True)
+    workshop.mkdir(parents=True)
     LOG.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=shelf.parent) as workshop:
-        command = [
-            *(
-                sys.executable,
-                "-m",
-                "pip",
-                "wheel",
-                "-v",
-                "--no-cache-dir",
-                "--no-deps",
-                "--no-build-isolation",
-            ),
-            *("--require-hashes", "-r", str(LOCK), "--wheel-dir", workshop),
-        ]
-        jobs = str(len(os.sched_getaffinity(0)))
-        # The lowest priority: the desk may be talking to somebody while this runs.
-        process = subprocess.Popen(
-            ["nice", "-n", "19", *command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            # /tmp is often a small piece of memory.
-            env={**os.environ, **RECIPE, "CMAKE_BUILD_PARALLEL_LEVEL": jobs, "TMPDIR": workshop},
-        )
-        show(process)
-        if process.wait() != 0:
-            sys.exit(f"llama-cpp-python could not be built; {LOG} says why")
-        shelf.mkdir(exist_ok=True)
-        for wheel in Path(workshop).glob("*.whl"):
-            shutil.move(wheel, shelf / wheel.name)
+    # The lowest priority: the desk may be talking to somebody while this runs.
+    command = ["nice", "-n", "19", sys.executable, "-m", "pip", "wheel", "-v", "--no-cache-dir", "--no-deps"]
+    command += ["--no-build-isolation", "--require-hashes", "-r", str(LOCK), "--wheel-dir", str(workshop)]
+    settings = RECIPE | {
+        "CMAKE_BUILD_PARALLEL_LEVEL": str(len(os.sched_getaffinity(0))),
+        # /tmp is often a small piece of memory.
+        "TMPDIR": str(workshop),
+    }
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | settings
+    )
+    show(process)
+    if process.wait() != 0:
+        sys.exit(f"llama-cpp-python could not be built; {LOG} says why")
+    shelf.mkdir(exist_ok=True)
+    for wheel in workshop.glob("*.whl"):
+        wheel.rename(shelf / wheel.name)
+    shutil.rmtree(workshop)
 
 
 def show(process: subprocess.Popen[str]) -> None:
