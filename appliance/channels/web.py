@@ -110,7 +110,8 @@ class Wire:
                 else:
                     await self._socket.send_bytes(message)
             await self._socket.close(*self._farewell)
-        except (WebSocketDisconnect, WebSocketDisconnected):
+        except (WebSocketDisconnect, RuntimeError):
+            # The browser is gone; Starlette and uvicorn each have their own way of saying so.
             self.end()
 
 

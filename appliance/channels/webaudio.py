@@ -16,8 +16,9 @@ from appliance.messages import FRAME, FRAME_BYTES, RATE, Audio
 RATES = range(8_000, 192_001)
 """Rates that a browser may have."""
 
-LEAD = 0.08
-"""Seconds of the desk's sound that are kept in the browser: enough not to run dry, little enough to cut."""
+LEAD = 0.16
+"""Seconds of the desk's sound that are kept in the browser, so that it does not run dry on a busy box. A cut
+does not wait for it."""
 
 DRY = 0.04
 """Seconds left in the browser at which a sound that has nothing more to give is taken to be over."""

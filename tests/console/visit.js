@@ -35,7 +35,7 @@ page.on("console", (message) => {
 page.on("pageerror", (error) => told.complaints.push(String(error)));
 page.on("request", (request) => told.asked.push(request.url()));
 page.on("websocket", (socket) => told.asked.push(socket.url()));
-await page.addInitScript(listenIn, visit.rate);
+await page.addInitScript(listenIn, { rate: visit.rate, plain: visit.plain });
 
 try {
   await page.goto(visit.url);
@@ -64,7 +64,8 @@ function verbs() {
 }
 
 // In the page, before its own scripts: keeps what goes to the speaker, and what the content policy refused.
-function listenIn(rate) {
+// `rate` is the sound card's; a `plain` microphone has no echo canceller, noise suppressor and gain control.
+function listenIn({ rate, plain }) {
   window.violations = [];
   document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
   const pieces = [];
@@ -76,6 +77,11 @@ function listenIn(rate) {
         super({ ...options, sampleRate: rate });
       }
     };
+  }
+  if (plain) {
+    const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+    navigator.mediaDevices.getUserMedia = () => original({ audio });
   }
   const connect = AudioNode.prototype.connect;
   AudioNode.prototype.connect = function (target, ...rest) {

@@ -10,6 +10,11 @@ export class Transcript {
     this.answers = new Map(); // the desk's items that wait for their turn, by when the caller began
     this.turns = new Map(); // the desk's items, by call and number of their turn
     this.writing = null; // the desk's item in a chat whose turn is not over
+    this.pane = list.parentElement;
+    this.following = true; // until somebody scrolls back to read
+    this.pane.addEventListener("scroll", () => {
+      this.following = this.pane.scrollHeight - this.pane.scrollTop - this.pane.clientHeight < 60;
+    });
   }
 
   partial(text) {
@@ -101,8 +106,7 @@ export class Transcript {
   }
 
   scroll() {
-    const pane = this.list.parentElement;
-    pane.scrollTop = pane.scrollHeight;
+    if (this.following) this.pane.scrollTop = this.pane.scrollHeight;
   }
 }
 
@@ -123,7 +127,7 @@ function timeline({ cause, spoken }) {
 
 function mark(name, milliseconds, since) {
   const item = element("li", "mark");
-  item.style.flexGrow = Math.max(since, 1);
+  if (since) item.style.flexGrow = since;
   item.append(element("span", "dot"), element("b", "ms", `${Math.round(milliseconds)} ms`), element("span", "", name));
   return item;
 }
