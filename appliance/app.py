@@ -43,6 +43,7 @@ class App:
         """What is off, and why."""
         self._keep = keep
         self._stack = AsyncExitStack()
+        self._threads: list[EngineThread] = []
         self._engines: dict[str, tuple[Any, EngineThread]] = {}
         self._hearing: Hearing | None = None
         self._speech: Speech | None = None
@@ -60,7 +61,8 @@ class App:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        self._notebook = Notebook(self.box.data / "desk.db")
+        self._stack.push_async_callback(self._end_threads)
+        self._notebook = Notebook(self.box.data / "desk.db", self._thread("memory"))
         await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
         self._knowledge = Knowledge(self.desk, *self._embedding())
         await self._knowledge.load()
@@ -81,8 +83,7 @@ class App:
             return
         if kind == "wake" and self.box.kiosk.wake != "word":
             return
-        thread = EngineThread(kind)
-        self._stack.callback(thread.close)
+        thread = self._thread(kind)
         try:
             engine = await thread.run(registry.make, kind, spec, self.box)
         except ApplianceError as error:
@@ -91,12 +92,19 @@ class App:
             return
         self._engines[kind] = engine, thread
 
+    def _thread(self, name: str) -> EngineThread:
+        thread = EngineThread(name)
+        self._threads.append(thread)
+        return thread
+
+    async def _end_threads(self) -> None:
+        """All at once: each may have a piece of work in hand."""
+        await asyncio.gather(*(asyncio.to_thread(thread.close) for thread in self._threads))
+
     def _embedding(self) -> tuple[Any, EngineThread]:
         """Without a model, questions are told apart by their words alone."""
         if "embed" not in self._engines:
-            thread = EngineThread("embed")
-            self._stack.callback(thread.close)
-            self._engines["embed"] = FakeEmbed(), thread
+            self._engines["embed"] = FakeEmbed(), self._thread("embed")
         return self._engines["embed"]
 
     async def _prepare(self, speech: Speech) -> None:

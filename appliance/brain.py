@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
@@ -118,7 +117,7 @@ class Brain:
     async def _unknown(self, text: str, match: Match) -> Answer:
         self._step = "offered"
         try:
-            await asyncio.to_thread(self._notebook.unanswered, self._call, text)
+            await self._notebook.unanswered(self._call, text)
         except StorageError:
             log.exception("an unanswered question could not be kept")
         decision = Decision("unknown", "no question of the desk file is near", "desk.toml", match.score)
@@ -135,7 +134,7 @@ class Brain:
     async def _take_message(self, text: str) -> Answer:
         self._step = "open"
         try:
-            await asyncio.to_thread(self._notebook.message, self._call, text)
+            await self._notebook.message(self._call, text)
         except StorageError:
             log.exception("a message could not be kept")
             return self._fixed("not_taken", "the message could not be kept", self._lines.not_taken)

@@ -16,6 +16,7 @@ from rich.console import Console
 from appliance import config, models
 from appliance.channels import soundcard
 from appliance.engines import registry
+from appliance.engines.inline import InlineThread
 from appliance.errors import ApplianceError, DeviceError, StorageError
 from appliance.memory.notebook import Notebook
 from appliance.messages import RATE, Expect
@@ -72,7 +73,7 @@ def _tried(what: str, attempt: Callable[[], str], needed: bool = True) -> Findin
 
 
 def _data(box: config.Box) -> str:
-    Notebook(box.data / "desk.db")
+    Notebook(box.data / "desk.db", InlineThread())
     free = shutil.disk_usage(box.data).free >> 20
     if free < SPACE:
         raise StorageError(f"only {free} MB are free for {box.data}", "make room on the disk")

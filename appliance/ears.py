@@ -34,7 +34,13 @@ STREAM_EVERY = samples(0.1)
 """How often an engine that streams is given what was said meanwhile."""
 
 PARTIAL_EVERY = samples(0.7)
-"""How often an engine that does not stream is asked for the words so far."""
+"""How often an engine that does not stream is asked for the words so far; it begins anew each time."""
+
+PARTIAL_SHARE = 3
+"""And no sooner than this many times what the last answer took, so that it has time for the final words."""
+
+PARTIAL_LONGEST = samples(12)
+"""Nor in an utterance longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +60,14 @@ class Utterance:
         self._run = hearing.asr_thread.run
         self._stream = stream
         self._unheard = bytearray()
-        self.partial_at = 0
+        self.length = 0
+        """Samples so far."""
+        self.partial_due = 0
+        """Clock from which the words so far may be asked for."""
 
-    def add(self, pcm: bytes) -> None:
+    def add(self, pcm: bytes | bytearray) -> None:
         self._unheard += pcm
-
-    @property
-    def waiting(self) -> int:
-        """Samples not yet given to the engine."""
-        return len(self._unheard) // 2
+        self.length += len(pcm) // 2
 
     async def partial(self) -> str:
         return await self._run(self._partial, self._take())
@@ -114,6 +119,7 @@ class Ears:
         self._silences = 0
         self._window_end = 0
         self._transcribed_until = 0
+        self._partial_every = STREAM_EVERY if hearing.asr.streams else PARTIAL_EVERY
 
     def expect(self, what: Expect) -> None:
         """What the next utterance probably is."""
@@ -163,7 +169,7 @@ class Ears:
                 start = max(self._turn.span.start - BEFORE, oldest)
                 self._utterance = Utterance(self._hearing, self._hearing.asr.stream(self._expect))
                 self._utterance.add(recent[2 * (start - end) :])
-                self._utterance.partial_at = end
+                self._utterance.partial_due = end + self._partial_every
                 self._events.put_nowait(SpeechStarted(self._turn.span.start))
             case Change.PAUSED if self._utterance:
                 self._final = asyncio.create_task(self._transcribe(self._utterance))
@@ -181,14 +187,13 @@ class Ears:
             self._events.put_nowait(Silence(end, self._silences))
 
     def _keep_up(self, end: int) -> None:
-        """Ask for the words so far now and then; at no time for more than one answer at once."""
+        """Ask for the words so far now and then; never for two answers at once."""
         utterance = self._utterance
         if utterance is None or self._final or any(not task.done() for task in self._tasks):
             return
-        every = STREAM_EVERY if self._hearing.asr.streams else PARTIAL_EVERY
-        if end - utterance.partial_at >= every:
-            utterance.partial_at = end
-            self._start(self._partial(utterance))
+        too_long = utterance.length > PARTIAL_LONGEST and not self._hearing.asr.streams
+        if end >= utterance.partial_due and not too_long:
+            self._start(self._partial(utterance, end))
 
     def _end_of_turn(self, utterance: Utterance, span: Span) -> None:
         final = self._final or asyncio.create_task(self._transcribe(utterance))
@@ -202,8 +207,10 @@ class Ears:
             self._end_of_turn(self._utterance, self._turn.span)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _partial(self, utterance: Utterance) -> None:
+    async def _partial(self, utterance: Utterance, began: int) -> None:
         text = await utterance.partial()
+        took = max(0, self._now() - began)
+        utterance.partial_due = began + max(self._partial_every, (1 + PARTIAL_SHARE) * took)
         if text and utterance is self._utterance:
             self._events.put_nowait(Partial(text, self._now()))
 

@@ -77,7 +77,7 @@ async def call(
     speech = Speech(tts or FakeTts(), thread)
     knowledge = Knowledge(desk, FakeEmbed(), thread)
     await knowledge.load()
-    notebook = Notebook(folder / "desk.db")
+    notebook = Notebook(folder / "desk.db", thread)
     llm = llm or FakeLlm()
     caller = RecordedCaller(
         sayings if sayings is not None else [Saying(voice(1.0)) for _ in says],

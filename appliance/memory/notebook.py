@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 
 SCHEMA = """
@@ -16,10 +17,12 @@ create table if not exists unanswered (id integer primary key, call text, at tex
 
 
 class Notebook:
-    """One SQLite file. What `message` or `unanswered` returned for is on the disk."""
+    """One SQLite file, written in a thread of its own. What `message` or `unanswered` returned for is on the
+    disk; StorageError where it could not be."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, thread: EngineThread) -> None:
         self._path = path
+        self._thread = thread
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._open()) as db, db:
@@ -28,13 +31,17 @@ class Notebook:
         except (OSError, sqlite3.Error) as error:
             raise self._error(error) from error
 
-    def message(self, call: str, text: str) -> None:
+    async def message(self, call: str, text: str) -> None:
         """Keep a caller's message."""
-        self._insert("insert into message (call, at, text) values (?, ?, ?)", call, text)
+        await self._thread.run(
+            self._insert, "insert into message (call, at, text) values (?, ?, ?)", call, text
+        )
 
-    def unanswered(self, call: str, text: str) -> None:
+    async def unanswered(self, call: str, text: str) -> None:
         """Keep a question that nothing answered."""
-        self._insert("insert into unanswered (call, at, text) values (?, ?, ?)", call, text)
+        await self._thread.run(
+            self._insert, "insert into unanswered (call, at, text) values (?, ?, ?)", call, text
+        )
 
     def messages(self) -> list[tuple[str, str, str]]:
         """Call, time (UTC, ISO 8601) and text of each message, oldest first."""
@@ -60,5 +67,6 @@ class Notebook:
 
     def _error(self, error: Exception) -> StorageError:
         return StorageError(
-            f"{self._path} cannot be written ({error})", "free some space on the disk, or mend the file's rights"
+            f"{self._path} cannot be written ({error})",
+            "free some space on the disk, or mend the file's rights",
         )
