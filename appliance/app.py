@@ -70,10 +70,10 @@ class App:
             self._hearing = Hearing(*self._engines["vad"], *self._engines["asr"])
         if "tts" in self._engines:
             self._speech = Speech(*self._engines["tts"])
-            self._preparing = asyncio.create_task(self._prepare(self._speech))
-            self._stack.callback(self._preparing.cancel)
         if "llm" in self._engines:
             self._wording = Wording(*self._engines["llm"])
+        self._preparing = asyncio.create_task(self._prepare())
+        self._stack.callback(self._preparing.cancel)
 
     async def _load(self, kind: str) -> None:
         """Load one engine in its own thread; where it cannot be, the desk does without and says why."""
@@ -107,18 +107,22 @@ class App:
             self._engines["embed"] = FakeEmbed(), self._thread("embed")
         return self._engines["embed"]
 
-    async def _prepare(self, speech: Speech) -> None:
-        """Make the sound of the fixed lines, so that they are there at once."""
-        say = self.desk.lines
-        lines = [getattr(say, field.name) for field in fields(say)]
-        lines += [sentence for fact in self.desk.fact.values() for sentence in sentences(fact.say)]
-        for line in lines:
-            await speech.prepare(line)
+    async def _prepare(self) -> None:
+        """Make the sound of the fixed lines, so that they are there at once, and let the LLM read its part."""
+        try:
+            if self._wording:
+                await self._wording.warm()
+            say = self.desk.lines
+            lines = [getattr(say, field.name) for field in fields(say)]
+            lines += [sentence for fact in self.desk.fact.values() for sentence in sentences(fact.say)]
+            for line in lines if self._speech else ():
+                await self._speech.prepare(line)
+        except Exception:
+            log.exception("preparing failed: the first answers will be slower")
 
     async def prepared(self) -> None:
-        """Wait until the sound of all fixed lines is there."""
-        if self._speech:
-            await self._preparing
+        """Wait until the desk is as quick as it will be."""
+        await asyncio.wait([self._preparing])
 
     @property
     def hearing(self) -> Hearing | None:

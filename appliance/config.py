@@ -39,9 +39,9 @@ class Engine:
 class Engines:
     vad: Engine = Engine("silero", "silero-vad", 1)
     asr: Engine = Engine("whisper", "whisper-tiny.en")
-    tts: Engine = Engine("piper", "piper-en_US-joe-medium")
+    tts: Engine = Engine("piper", "piper-en_US-joe-medium", 1)
     embed: Engine = Engine("minilm", "minilm-l6-v2", 1)
-    llm: Engine = Engine("llama", "smollm2-135m-instruct")
+    llm: Engine = Engine("llama", "smollm2-135m-instruct", 1)
     wake: Engine = Engine("openwakeword", "openwakeword", 1)
 
 

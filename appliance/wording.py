@@ -38,6 +38,10 @@ class Wording:
         self._llm = llm
         self._thread = thread
 
+    async def warm(self) -> None:
+        """Let the LLM read its instructions now; it remembers them."""
+        await self._ask("Hello.")
+
     async def reword(self, line: str) -> AsyncIterator[Line]:
         """The line in other words; any sentence that comes too late, or that the guard refuses, as it is."""
         for sentence in sentences(line):
