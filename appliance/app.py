@@ -115,8 +115,9 @@ class App:
             say = self.desk.lines
             lines = [getattr(say, field.name) for field in fields(say)]
             lines += [sentence for fact in self.desk.fact.values() for sentence in sentences(fact.say)]
-            for line in lines if self._speech else ():
-                await self._speech.prepare(line)
+            if self._speech:
+                for line in lines:
+                    await self._speech.prepare(line)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
 

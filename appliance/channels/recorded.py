@@ -38,7 +38,7 @@ def read_recording(path: Path) -> bytes:
     pcm = np.nan_to_num(pcm)
     if rate != RATE:
         pcm = soxr.resample(pcm, rate, RATE)
-    return (np.clip(pcm, -1.0, 1.0) * 32767).astype("<i2").tobytes()
+    return bytes((np.clip(pcm, -1.0, 1.0) * 32767).astype("<i2").tobytes())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ def turn_record(turn: Turn) -> dict[str, Any]:
     heard = turn.cause if isinstance(turn.cause, Heard) else None
     spoken = turn.spoken
     clocks = {
-        "speech_start": heard and heard.start,
-        "speech_end": heard and heard.end,
-        "turn_decided": heard and heard.decided,
-        "transcript_final": heard and heard.transcribed,
+        "speech_start": heard.start if heard else None,
+        "speech_end": heard.end if heard else None,
+        "turn_decided": heard.decided if heard else None,
+        "transcript_final": heard.transcribed if heard else None,
         "first_text": spoken.first_text,
         "first_audio": spoken.start,
         "last_audio": spoken.end,
