@@ -25,10 +25,7 @@ RETRY = 1.0
 """Seconds between two looks for a device that is not there."""
 
 STARTS_WITHIN = 5.0
-"""Seconds in which a device that was opened must begin to run."""
-
-STALLS_AFTER = 0.7
-"""Seconds without a callback after which a device counts as gone."""
+"""Seconds in which a device that was opened must begin to run steadily."""
 
 CHECK = 0.1
 """Seconds between two looks at whether the devices still run."""
@@ -38,6 +35,10 @@ GONE_FOR_GOOD = samples(6.0)
 
 Kind = Literal["input", "output"]
 WORD: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
+
+STALLS_AFTER: dict[Kind, float] = {"input": 0.9, "output": 3.0}
+"""Seconds without a callback after which a running device counts as gone. Most say at once that they are; a
+speaker behind an audio server may take two seconds to recover from an underrun."""
 
 
 class SoundCard:
@@ -136,7 +137,10 @@ class SoundCard:
         devices = {"input": self._microphone, "output": self._speaker}
         calls = dict.fromkeys(devices, 0)
         idle = dict.fromkeys(devices, 0)
+        looks = 0
         while True:
+            looks += 1
+            starting = looks * CHECK < STARTS_WITHIN
             for kind, device in devices.items():
                 assert device is not None
                 word = WORD[kind]
@@ -147,7 +151,7 @@ class SoundCard:
                 # Looks are counted, not seconds: a box too busy to look is too busy to be called back.
                 idle[kind] = 0 if device.calls > calls[kind] else idle[kind] + 1
                 calls[kind] = device.calls
-                if idle[kind] * CHECK > (STALLS_AFTER if self.on else STARTS_WITHIN):
+                if idle[kind] * CHECK > (STARTS_WITHIN if starting else STALLS_AFTER[kind]):
                     raise DeviceError(f"the {word} gives no sign of life", "unplug it and plug it in again")
             if not any(idle.values()):
                 self._tell(True, "listening")
