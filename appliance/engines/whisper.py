@@ -1,0 +1,207 @@
+"""Whisper on CTranslate2, int8. It does not stream: each answer decodes all that was said so far.
+
+Whisper knows windows of 30 s and spends most of its time on the padding. A shorter window costs less than
+half and is as right, as long as enough of it stays empty: below about 14 s the model loses its place and
+repeats itself. Where that is seen, or the sound is long, the whole window is used.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance import spoken
+from appliance.engines.logmel import BANDS, FRAMES_PER_SECOND, log_mel
+from appliance.engines.utterance import Utterance
+from appliance.errors import ModelError
+from appliance.messages import RATE, Expect, Transcript
+
+WHOLE = 30.0
+"""Seconds that the model sees at most."""
+
+ROOM = 5.0
+"""Seconds of the window that stay empty, or the model may lose its place."""
+
+AFTER = RATE // 2
+"""Samples of silence that end the sound."""
+
+QUIET = 0.001
+"""Root mean square below which there is nothing to hear: -60 dBFS."""
+
+LOUDNESS = 0.08
+"""Root mean square that sound is brought to, as the model heard in its training."""
+
+WORDS = 100
+"""Tokens of expected words that the model is given; the rest are left out."""
+
+PHONE = re.compile(r"\d{7}|\d{10}|[01]\d{10}")
+"""Telephone numbers: local, with area code, with a prefix before it."""
+
+UNSURE = -1.2
+"""Mean log-probability below which the words are made up: noise is at -1.2 to -4, people above -0.9."""
+
+NO_SPEECH = 0.6
+"""Probability that nobody speaks from which on nobody does: noise is at 0.55 to 0.97, people below 0.45."""
+
+CERTAIN = -0.3
+"""Mean log-probability from which on words count however much the sound is like noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    text: str
+    score: float
+    """Mean log-probability of a token."""
+    no_speech: float
+    lost: bool
+    """The model lost its place: it repeated itself, or never came to an end."""
+
+    @property
+    def transcript(self) -> Transcript:
+        return Transcript(self.text, math.exp(min(0.0, self.score)) if self.text else 0.0)
+
+
+class Whisper:
+    """Any Whisper in CTranslate2's format: a directory with model.bin and tokenizer.json. Where digits are
+    expected and are one or two off the length of a telephone number, likely other readings are tried. A
+    partial result costs about as much as a final one."""
+
+    streams = False
+
+    def __init__(
+        self,
+        directory: Path,
+        threads: int = 2,
+        window: float = 18.0,
+    ) -> None:
+        import ctranslate2
+        import tokenizers
+
+        for name in ("model.bin", "tokenizer.json", "config.json"):
+            if not (directory / name).is_file():
+                raise ModelError(f"{directory / name} is missing", "run `appliance models fetch`")
+        try:
+            self._model: Any = ctranslate2.models.Whisper(
+                str(directory), device="cpu", compute_type="int8", intra_threads=threads, inter_threads=1
+            )
+            self._tokens: Any = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
+        except Exception as error:
+            raise ModelError(
+                f"{directory} is not a Whisper model ({error})", "run `appliance models verify`"
+            ) from error
+        self._storage = ctranslate2.StorageView.from_array
+        self._window = window
+        self._end = self._id("<|endoftext|>")
+        language = ["<|en|>", "<|transcribe|>"] if self._model.is_multilingual else []
+        names = ["<|startoftranscript|>", *language, "<|notimestamps|>"]
+        self._start = [self._id(name) for name in names]
+        self._only_digits = self._all_but(r" ?(?:[0-9]+|[,.\-]|double|triple|oh|Oh|O)| ")
+
+    def stream(self, expect: Expect) -> Utterance:
+        return Utterance(lambda sound: self.transcribe(sound, expect))
+
+    def transcribe(self, sound: NDArray[np.float32], expect: Expect) -> Transcript:
+        """The words of sound from -1 to 1 at 16 kHz, shape (samples,), of at most 29 s."""
+        loudness = float(np.sqrt(np.mean(sound**2))) if len(sound) else 0.0
+        if loudness < QUIET:
+            return Transcript("", 0.0)
+        sound = sound * min(10.0, LOUDNESS / loudness)
+        length = len(sound) / RATE
+        window = self._window if length + ROOM <= self._window else WHOLE
+        encoded = self._encode(sound, window)
+        guess = self._decode(encoded, length, expect)[0]
+        if guess.lost and window < WHOLE:
+            encoded = self._encode(sound, WHOLE)
+            guess = self._decode(encoded, length, expect)[0]
+        if self._imagined(guess):
+            return Transcript("", 0.0)
+        if expect.kind == "digits":
+            guess = self._dictated(guess, encoded, length, expect)
+        return guess.transcript
+
+    def _encode(self, sound: NDArray[np.float32], window: float) -> Any:
+        picture = log_mel(np.pad(sound, (0, AFTER)))
+        frames = min(
+            max(round(window * FRAMES_PER_SECOND), picture.shape[1]), round(WHOLE * FRAMES_PER_SECOND)
+        )
+        padded = np.zeros((1, BANDS, frames), dtype=np.float32)
+        padded[0, :, : picture.shape[1]] = picture[:, :frames]
+        return self._model.encode(self._storage(padded))
+
+    def _decode(
+        self,
+        encoded: Any,
+        length: float,
+        expect: Expect,
+        beam: int = 1,
+        suppress: list[int] | None = None,
+    ) -> list[_Guess]:
+        """The likeliest texts, best first; as many as the beam is wide."""
+        prompt = self._before(expect) + self._start
+        most = 12 + round(8 * length)
+        result = self._model.generate(
+            encoded,
+            [prompt],
+            beam_size=beam,
+            num_hypotheses=beam,
+            max_length=len(prompt) + most,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=[-1] if suppress is None else suppress,
+        )[0]
+        return [
+            _Guess(text, score, result.no_speech_prob, len(ids) >= most or _repeats(text))
+            for ids, score in zip(result.sequences_ids, result.scores, strict=True)
+            for text in [self._tokens.decode(ids).strip()]
+        ]
+
+    def _before(self, expect: Expect) -> list[int]:
+        """Words to listen for, given as if they had just been said. Other examples of how people talk to a
+        desk were tried here: they help with orders, and come back out of noise."""
+        if not expect.words:
+            return []
+        ids: list[int] = self._tokens.encode(f" {', '.join(expect.words)}.", add_special_tokens=False).ids
+        return [self._id("<|startofprev|>"), *ids[:WORDS]]
+
+    def _dictated(self, first: _Guess, encoded: Any, length: float, expect: Expect) -> _Guess:
+        """A number of a plausible length, if the first guess is a digit or so off one."""
+        said = spoken.digits(first.text)
+        if PHONE.fullmatch(said) or len(said) not in range(6, 13):
+            return first
+        for guess in self._decode(encoded, length, expect, beam=5, suppress=self._only_digits):
+            if PHONE.fullmatch(spoken.digits(guess.text)) and guess.score > first.score - 0.5:
+                return guess
+        return first
+
+    def _imagined(self, guess: _Guess) -> bool:
+        """True where the words are the model's own, not a person's."""
+        if guess.lost or not any(c.isalnum() for c in guess.text):
+            return True
+        if guess.no_speech > NO_SPEECH and guess.score < CERTAIN:
+            return True
+        # A long number is an unlikely text, and noise is never taken for one.
+        return guess.score < UNSURE and len(spoken.digits(guess.text)) < 4
+
+    def _id(self, token: str) -> int:
+        return int(self._tokens.token_to_id(token))
+
+    def _all_but(self, pattern: str) -> list[int]:
+        """Every token but those whose text matches, and the end."""
+        wanted = re.compile(pattern)
+        return [
+            token
+            for token in range(self._tokens.get_vocab_size())
+            if token != self._end and not wanted.fullmatch(self._tokens.decode([token], False))
+        ]
+
+
+def _repeats(text: str) -> bool:
+    raw = text.encode()
+    return len(raw) > 60 and len(raw) / len(zlib.compress(raw)) > 2.4
