@@ -4,6 +4,15 @@
 
 import { chromium } from "playwright-core";
 
+// Listens in on the way to the speaker, in the sound's own thread, so that nothing is missed. It comes from
+// outside the page, so only a visit that listens goes without the page's content policy.
+const TAP = `registerProcessor("tap", class extends AudioWorkletProcessor {
+  process([[sound]]) {
+    if (sound) this.port.postMessage(sound.slice());
+    return true;
+  }
+})`;
+
 const visit = JSON.parse(process.argv[2]);
 const browser = await chromium.launch({
   executablePath: visit.chromium,
@@ -26,6 +35,7 @@ const context = await browser.newContext({
   viewport: visit.viewport ?? { width: 1280, height: 800 },
   colorScheme: visit.dark ? "dark" : "light",
   deviceScaleFactor: visit.scale ?? 1,
+  bypassCSP: Boolean(visit.listen),
 });
 const page = await context.newPage();
 const told = { readings: {}, complaints: [], asked: [] };
@@ -35,7 +45,7 @@ page.on("console", (message) => {
 page.on("pageerror", (error) => told.complaints.push(String(error)));
 page.on("request", (request) => told.asked.push(request.url()));
 page.on("websocket", (socket) => told.asked.push(socket.url()));
-await page.addInitScript(listenIn, { rate: visit.rate, plain: visit.plain });
+await page.addInitScript(listenIn, { rate: visit.rate, plain: visit.plain, tap: visit.listen && TAP });
 
 try {
   await page.goto(visit.url);
@@ -65,7 +75,7 @@ function verbs() {
 
 // In the page, before its own scripts: keeps what goes to the speaker, and what the content policy refused.
 // `rate` is the sound card's; a `plain` microphone has no echo canceller, noise suppressor and gain control.
-function listenIn({ rate, plain }) {
+function listenIn({ rate, plain, tap }) {
   window.violations = [];
   document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
   const pieces = [];
@@ -83,14 +93,18 @@ function listenIn({ rate, plain }) {
     const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
     navigator.mediaDevices.getUserMedia = () => original({ audio });
   }
+  const addModule = AudioWorklet.prototype.addModule;
+  AudioWorklet.prototype.addModule = async function (url) {
+    if (tap) await addModule.call(this, URL.createObjectURL(new Blob([tap], { type: "text/javascript" })));
+    return addModule.call(this, url);
+  };
   const connect = AudioNode.prototype.connect;
   AudioNode.prototype.connect = function (target, ...rest) {
-    if (target === this.context.destination && !context) {
+    if (tap && target === this.context.destination && !context) {
       context = this.context;
-      const tap = context.createScriptProcessor(4096, 1, 1);
-      tap.onaudioprocess = ({ inputBuffer }) => pieces.push(Int16Array.from(inputBuffer.getChannelData(0), (x) => x * 32767));
-      connect.call(this, tap);
-      connect.call(tap, context.destination);
+      const node = new AudioWorkletNode(context, "tap");
+      node.port.onmessage = ({ data }) => pieces.push(Int16Array.from(data, (x) => x * 32767));
+      connect.call(this, node);
     }
     return connect.call(this, target, ...rest);
   };
