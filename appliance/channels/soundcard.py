@@ -70,6 +70,11 @@ class SoundCard:
         self._held: tuple[bytes, int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def underruns(self) -> int:
+        """Times that the speaker's sound broke off since it was opened, because the box was too busy."""
+        return self._speaker.underruns if self._speaker else 0
+
     def now(self) -> int:
         return self._clock.now()
 

@@ -129,6 +129,8 @@ class Speaker:
     def __init__(self, device: Device, clock: SampleClock) -> None:
         self.calls = 0
         self.failure: Exception | None = None
+        self.underruns = 0
+        """Times that the box was too busy and the sound broke off."""
         self._clock = clock
         self._source: tuple[Playout, int] | None = None
         self._sounding: deque[_Sounding] = deque()
@@ -159,6 +161,7 @@ class Speaker:
     def _callback(self, data: Any, count: int, times: Any, status: Any) -> None:
         try:
             now = time.monotonic()
+            self.underruns += bool(status.output_underflow)
             ahead = _plausible(times.outputBufferDacTime - self._stream.time)
             heard = now + ahead + seconds(self._delay)
             while self._sounding and self._sounding[0].until <= now:
