@@ -138,7 +138,7 @@ def test_a_kept_wheel_is_for_one_recipe_and_processor(
     assert shelf.is_relative_to(tmp_path)
     assert shelf == build.wheel_shelf("0.3.36")
     assert shelf != build.wheel_shelf("0.3.37")
-    build.RECIPE["CMAKE_ARGS"] += " -DGGML_OPENMP=OFF"
+    build.RECIPE["CMAKE_ARGS"] += " -DGGML_NATIVE=OFF"
     assert shelf != build.wheel_shelf("0.3.36")
 
 

@@ -29,6 +29,8 @@ OPTIONS = (
     "CMAKE_INSTALL_RPATH=$ORIGIN",
     # A wheel has no symlinks: versioned names would be three copies of each library.
     "CMAKE_PLATFORM_NO_VERSIONED_SONAME=ON",
+    # Its own threads are as fast, and the kept wheel then needs no library that only compilers bring.
+    "GGML_OPENMP=OFF",
     "LLAMA_ALL_WARNINGS=OFF",
     "LLAMA_BUILD_APP=OFF",
     "LLAMA_BUILD_COMMON=OFF",
