@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from appliance import models
+from appliance.messages import seconds
 from tests.desk import voice
 
 BOX = """\
@@ -206,3 +208,30 @@ def test_no_thread_or_child_is_left_when_the_desk_has_ended(folder: Path) -> Non
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
     assert group == os.getpgid(0)
+
+
+@pytest.mark.skipif(not (models.ROOT / "whisper-tiny.en").is_dir(), reason="the default models are not here")
+def test_sigterm_in_mid_sentence_ends_it_within_two_seconds_and_the_recording_plays(
+    tmp_path: Path,
+) -> None:
+    soundfile.write(tmp_path / "caller.wav", np.frombuffer(voice(1.0), dtype="<i2"), 16_000)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "appliance", "talk", "--audio", "caller.wav", "--record", "call.wav"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "call.wav").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert time.monotonic() - began < 2.0
+    assert process.returncode == 0, output
+    assert "Traceback" not in output
+    sound, _ = soundfile.read(tmp_path / "call.wav", dtype="int16")
+    assert seconds(len(sound)) > 0.5
+    assert sound[:, 1].any()
