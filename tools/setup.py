@@ -142,7 +142,8 @@ def stamp(level: str) -> None:
 
 def fingerprint(level: str) -> str:
     lock = {"run": "requirements.lock", "test": "requirements-dev.lock"}[level]
-    parts = [sys.version, str(ROOT)]
+    # npm may come later, by the command that people were given.
+    parts = [sys.version, str(ROOT), str(level == "test" and shutil.which("npm"))]
     for name in (
         lock,
         "pyproject.toml",
