@@ -238,6 +238,7 @@ def test_a_server_without_ranges_is_asked_from_the_start(server: Server, root: P
     (root / "tiny/weights.bin.part").write_bytes(WEIGHTS[:70_000])
     fetch(root=root, manifest=tiny(server.url))
     assert is_whole(root)
+    assert server.asked == [("/weights.bin", "bytes=70000-"), ("/deep/words.json", None)]
 
 
 def test_a_broken_part_is_not_built_upon(server: Server, root: Path) -> None:
@@ -404,6 +405,7 @@ def test_verify_finds_a_corrupt_and_a_truncated_file(shelf: Path, root: Path) ->
     corrupt, truncated = models.verify(root=root, manifest=manifest)
     assert "tiny/weights.bin is corrupt" in corrupt
     assert "7 bytes instead of 8" in truncated
+    (root / "tiny/deep/words.json").write_bytes(WORDS)
     assert fetch(root=root, manifest=manifest) == ["tiny"]
     assert is_whole(root)
 
