@@ -41,8 +41,9 @@ SHORT = {
 ENDINGS = {"n't": " not", "'m": " am", "'re": " are", "'ll": " will", "'ve": " have"}
 SIGNS = {"#": " pound ", "*": " star ", "&": " and ", "%": " percent ", "+": " plus ", "@": " at "}
 
+_OH = re.compile(r"\boh\b", re.IGNORECASE)
 _TOKEN = re.compile(r"[0-9]+|[^\W\d_]+(?:'[^\W\d_]+)*")
-_SPELLED_RUN = re.compile(r"\b(?:[^\W\d_][.\-‑ ]+)+[^\W\d_]\b\.?|\b[A-Z]{2,}\b")
+_SPELLED_RUN = re.compile(r"\b(?:[^\W\d_][.\-‑ ]+)+[^\W\d_]\b\.?|(?<![^\W\d_])[A-Z]{2,}(?![^\W\d_])")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _WRITTEN_ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b", re.IGNORECASE)
 
@@ -75,7 +76,7 @@ def letters(text: str) -> str:
     """What was spelled in a text, in lower case: single letters, the names of letters, "b as in bravo",
     "double l"; digits stay digits. A word that is none of these is taken as it was written, for a name may be
     said whole."""
-    heard = words(text)
+    heard = words(_OH.sub("o", text))
     spelled = ""
     skip = 0
     for i, word in enumerate(heard):

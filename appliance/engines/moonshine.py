@@ -65,8 +65,8 @@ class Moonshine:
         """Greedy: the tokens, and the mean of their log-probabilities."""
         seen = np.ones((1, len(sound)), dtype=np.int64)
         (states,) = self._encoder.run(None, {"input_values": sound[None], "attention_mask": seen})
-        whole = np.ones(states.shape[:2], dtype=np.int64)
-        fixed = {"encoder_hidden_states": states, "encoder_attention_mask": whole}
+        # The decoder thins out the mask of the samples itself.
+        fixed = {"encoder_hidden_states": states, "encoder_attention_mask": seen}
         kept = {name: np.zeros((1, heads, 0, size), np.float32) for name, (heads, size) in self._kept.items()}
         tokens, total = [START], 0.0
         for step in range(8 + round(TOKENS_PER_SECOND * len(sound) / RATE)):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +25,14 @@ from appliance.messages import RATE, Expect, Transcript
 WHOLE = 30.0
 """Seconds that the model sees at most."""
 
-ROOM = 5.0
-"""Seconds of the window that stay empty, or the model may lose its place."""
+ROOM = 12.0
+"""Seconds of a short window that stay empty. Down to 5 most words are still right, but fewer orders."""
 
 AFTER = RATE // 2
 """Samples of silence that end the sound."""
+
+TOKENS_PER_SECOND = 7
+"""Who spells fast says no more; what goes on beyond is the model repeating itself."""
 
 QUIET = 0.001
 """Root mean square below which there is nothing to hear: -60 dBFS."""
@@ -44,14 +46,20 @@ WORDS = 100
 PHONE = re.compile(r"\d{7}|\d{10}|[01]\d{10}")
 """Telephone numbers: local, with area code, with a prefix before it."""
 
-UNSURE = -1.2
-"""Mean log-probability below which the words are made up: noise is at -1.2 to -4, people above -0.9."""
+DOUBTFUL = -0.5
+"""Mean log-probability of a token below which more readings are tried than the likeliest token by token."""
 
 NO_SPEECH = 0.6
-"""Probability that nobody speaks from which on nobody does: noise is at 0.55 to 0.97, people below 0.45."""
+"""Probability that nobody speaks from which on nobody does, unless the words are fairly sure. Noise is mostly
+at 0.55 to 0.97, people are below 0.45, but for the shortest words."""
 
-CERTAIN = -0.3
-"""Mean log-probability from which on words count however much the sound is like noise."""
+FAIRLY_SURE = -1.0
+
+UNSURE = -1.2
+"""Mean log-probability below which the words are made up. Noise is at -1.2 to -4."""
+
+SPEECH = 0.2
+"""Probability that nobody speaks below which somebody does, however unsure the words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class _Guess:
     """Mean log-probability of a token."""
     no_speech: float
     lost: bool
-    """The model lost its place: it repeated itself, or never came to an end."""
+    """The model lost its place: it repeats itself and comes to no end."""
 
     @property
     def transcript(self) -> Transcript:
@@ -122,6 +130,9 @@ class Whisper:
             guess = self._decode(encoded, length, expect)[0]
         if self._imagined(guess):
             return Transcript("", 0.0)
+        if guess.score < DOUBTFUL:
+            others = self._decode(encoded, length, expect, beam=5)
+            guess = max([guess, *(each for each in others if not each.lost)], key=lambda each: each.score)
         if expect.kind == "digits":
             guess = self._dictated(guess, encoded, length, expect)
         return guess.transcript
@@ -145,19 +156,20 @@ class Whisper:
     ) -> list[_Guess]:
         """The likeliest texts, best first; as many as the beam is wide."""
         prompt = self._before(expect) + self._start
-        most = 12 + round(8 * length)
+        most = 10 + round(TOKENS_PER_SECOND * length)
         result = self._model.generate(
             encoded,
             [prompt],
             beam_size=beam,
             num_hypotheses=beam,
-            max_length=len(prompt) + most,
+            # CTranslate2 gives the text no more than half of it.
+            max_length=max(2 * most, most + len(prompt)),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=[-1] if suppress is None else suppress,
         )[0]
         return [
-            _Guess(text, score, result.no_speech_prob, len(ids) >= most or _repeats(text))
+            _Guess(text, score, result.no_speech_prob, len(ids) >= most)
             for ids, score in zip(result.sequences_ids, result.scores, strict=True)
             for text in [self._tokens.decode(ids).strip()]
         ]
@@ -184,10 +196,9 @@ class Whisper:
         """True where the words are the model's own, not a person's."""
         if guess.lost or not any(c.isalnum() for c in guess.text):
             return True
-        if guess.no_speech > NO_SPEECH and guess.score < CERTAIN:
+        if guess.no_speech > NO_SPEECH and guess.score < FAIRLY_SURE:
             return True
-        # A long number is an unlikely text, and noise is never taken for one.
-        return guess.score < UNSURE and len(spoken.digits(guess.text)) < 4
+        return guess.no_speech > SPEECH and guess.score < UNSURE
 
     def _id(self, token: str) -> int:
         return int(self._tokens.token_to_id(token))
@@ -200,8 +211,3 @@ class Whisper:
             for token in range(self._tokens.get_vocab_size())
             if token != self._end and not wanted.fullmatch(self._tokens.decode([token], False))
         ]
-
-
-def _repeats(text: str) -> bool:
-    raw = text.encode()
-    return len(raw) > 60 and len(raw) / len(zlib.compress(raw)) > 2.4
