@@ -46,7 +46,11 @@ async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], N
             return
         turn = replace(turn, decision=answer.decision)
         call.expect(answer.expect)
-        await call.say(_noted(answer.lines, meant))
+        showing = asyncio.create_task(_show(call, turn))
+        try:
+            await call.say(_noted(answer.lines, meant))
+        finally:
+            showing.cancel()
         if answer.hang_up:
             await call.hang_up()
     except Exception:
@@ -63,6 +67,14 @@ async def cut(answering: asyncio.Task[None]) -> None:
     """Stop the answer that is being prepared or spoken, if one is."""
     answering.cancel()
     await asyncio.wait([answering])
+
+
+async def _show(call: Call, turn: Turn) -> None:
+    """Let a screen follow what is being said."""
+    while True:
+        await asyncio.sleep(0.25)
+        if (spoken := call.spoken()).text:
+            call.notice(replace(turn, meant=spoken.text, spoken=spoken))
 
 
 async def _noted(lines: AsyncIterator[Line], meant: list[str]) -> AsyncIterator[Line]:

@@ -23,7 +23,14 @@ TALK: Mapping[str, tuple[str, ...]] = {
     "no": ("no", "no thank you", "nope", "not now", "that's all", "nothing else", "I'm fine"),
     "hello": ("hello", "hi there", "good morning", "good afternoon", "hey"),
     "thanks": ("thank you", "thanks a lot", "thank you very much", "great, thanks"),
-    "repeat": ("what did you say?", "sorry, what?", "can you repeat that?", "say that again", "what was that?", "pardon?"),
+    "repeat": (
+        "what did you say?",
+        "sorry, what?",
+        "can you repeat that?",
+        "say that again",
+        "what was that?",
+        "pardon?",
+    ),
     "message": (
         "can I leave a message?",
         "take a message",

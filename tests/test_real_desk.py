@@ -130,8 +130,8 @@ async def test_a_desk_without_an_llm_answers_with_fixed_lines(tmp_path: Path) ->
     async with App(box, desk) as app:
         assert "none-here" in app.off["llm"]
         await app.prepared()
-        had = turns(await call(app, [recording(PROMPTS / "telephone-number.wav")]))
-        assert had[1].spoken.text == "Our number is 555 0142.", had
+        had = turns(await call(app, [recording(PROMPTS / "vm-leavemsg.wav")]))
+        assert had[1].spoken.text == desk.lines.message
 
 
 async def test_a_desk_without_a_voice_says_so_and_still_chats(tmp_path: Path) -> None:

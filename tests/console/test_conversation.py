@@ -1,0 +1,58 @@
+"""A person at the page talks to the whole desk: real browser, real engines, a recorded voice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from appliance import models
+from appliance.app import App
+from appliance.channels.recorded import read_recording
+from appliance.config import SHIPPED, read_box, read_desk
+from appliance.messages import RATE, Heard, Turn
+from tests.channels.browser import opened
+from tests.console.test_page import missing as missing_programs
+from tests.console.test_page import visit
+
+QUESTION = Path("/usr/share/asterisk/sounds/en_US_f_Allison/vm-leavemsg.wav")
+ANSWER = "What is the message? Please say your name too."
+LEAD_IN = 7.0
+"""Seconds in which the desk greets."""
+
+missing = missing_programs + [
+    name
+    for name in ("silero-vad", "whisper-tiny.en", "piper-en_US-joe-medium", "minilm-l6-v2")
+    if not (models.ROOT / name).is_dir()
+]
+pytestmark = pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
+
+
+async def test_someone_presses_the_button_asks_and_hears_the_answer(tmp_path: Path) -> None:
+    pcm = bytes(2 * round(LEAD_IN * RATE)) + read_recording(QUESTION)
+    microphone = tmp_path / "caller.wav"
+    soundfile.write(microphone, np.frombuffer(pcm, dtype="<i2"), RATE)
+    box, _ = read_box(SHIPPED / "box.toml")
+    desk, _ = read_desk(SHIPPED / "desk.toml")
+    turns: list[Turn] = []
+    async with App(replace(box, data=tmp_path), desk, turns.append) as app:
+        await app.prepared()
+        async with opened(app) as console:  # type: ignore[arg-type]
+            seen = await visit(
+                console,
+                ["press", "#talk"],
+                ["see", ".desk", ANSWER],
+                ["see", ".caller", "message"],
+                ["wait", 4],
+                microphone=str(microphone),
+                listen=True,
+                plain=True,
+            )
+    answer = next(turn for turn in turns if isinstance(turn.cause, Heard))
+    assert answer.spoken.text == ANSWER
+    assert answer.spoken.whole
+    loud = np.abs(seen.output) > 500
+    assert loud.sum() > RATE
