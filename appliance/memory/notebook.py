@@ -2,71 +2,59 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance.engines.thread import EngineThread
-from appliance.errors import StorageError
-
-SCHEMA = """
-create table if not exists message (id integer primary key, call text, at text, text text);
-create table if not exists unanswered (id integer primary key, call text, at text, text text);
-"""
+from appliance.memory.store import Database, Store
 
 
 class Notebook:
-    """One SQLite file, written in a thread of its own. What `message` or `unanswered` returned for is on the
-    disk; StorageError where it could not be."""
+    """Written in a thread of its own. What `message` or `unanswered` returned for is on the disk;
+    StorageError where it could not be."""
 
     def __init__(self, path: Path, thread: EngineThread) -> None:
-        self._path = path
+        self._store = Store(path)
         self._thread = thread
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._open()) as db, db:
-                db.execute("pragma journal_mode = wal")
-                db.executescript(SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise self._error(error) from error
 
     async def message(self, call: str, text: str) -> None:
         """Keep a caller's message."""
-        await self._thread.run(
-            self._insert, "insert into message (call, at, text) values (?, ?, ?)", call, text
-        )
+        await self._thread.run(self._message, call, text)
 
     async def unanswered(self, call: str, text: str) -> None:
         """Keep a question that nothing answered."""
-        await self._thread.run(
-            self._insert, "insert into unanswered (call, at, text) values (?, ?, ?)", call, text
-        )
+        await self._thread.run(add_unanswered, self._store, call, text)
 
     def messages(self) -> list[tuple[str, str, str]]:
         """Call, time (UTC, ISO 8601) and text of each message, oldest first."""
-        with closing(self._open()) as db:
-            return db.execute("select call, at, text from message order by id").fetchall()
+        return _triples(self._store, "message")
 
     def questions(self) -> list[tuple[str, str, str]]:
         """The same of each unanswered question."""
-        with closing(self._open()) as db:
-            return db.execute("select call, at, text from unanswered order by id").fetchall()
+        return _triples(self._store, "unanswered")
 
-    def _insert(self, statement: str, call: str, text: str) -> None:
-        try:
-            with closing(self._open()) as db, db:
-                db.execute(statement, (call, datetime.now(UTC).isoformat(timespec="seconds"), text))
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+    def _message(self, call: str, text: str) -> None:
+        with self._store.write() as db:
+            add_message(db, call, self._store.stamp(), text)
 
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, timeout=5)
-        db.execute("pragma synchronous = full")
-        return db
 
-    def _error(self, error: Exception) -> StorageError:
-        return StorageError(
-            f"{self._path} cannot be written ({error})",
-            "free some space on the disk, or mend the file's rights",
-        )
+def add_message(
+    db: Database, call: str, at: str, text: str, name: str = "", phone: str = "", recipient: str = ""
+) -> int:
+    """Keep a message within a transaction that is under way, and return its ticket number."""
+    rows = db.execute(
+        """insert into message (call, at, text, name, phone, recipient)
+            values (?, ?, ?, ?, ?, ?) returning id""",
+        call, at, text, name, phone, recipient,
+    )  # fmt: skip
+    return int(rows[0][0])
+
+
+def add_unanswered(store: Store, call: str, text: str) -> None:
+    """Keep a question that nothing answered."""
+    with store.write() as db:
+        db.execute("insert into unanswered (call, at, text) values (?, ?, ?)", call, store.stamp(), text)
+
+
+def _triples(store: Store, table: str) -> list[tuple[str, str, str]]:
+    rows = store.read(f"select call, at, text from {table} order by id")
+    return [(str(call), str(at), str(text)) for call, at, text in rows]

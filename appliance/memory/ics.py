@@ -1,0 +1,151 @@
+"""The calendar as an iCalendar file (RFC 5545), out and in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+
+import icalendar
+
+from appliance.errors import StorageError
+from appliance.memory.calendar import (
+    COLUMNS,
+    Appointment,
+    Calendar,
+    Opening,
+    appointment,
+    new_reference,
+    wall,
+)
+from appliance.memory.store import Database, Store
+
+LARGEST = 16_000_000
+"""Bytes of a file that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a file."""
+
+    added: int = 0
+    changed: int = 0
+    cancelled: int = 0
+    skipped: tuple[str, ...] = ()
+    """Why, for each event that was left out."""
+
+
+def export(store: Store) -> bytes:
+    """All that is booked. Times float: they are the wall clock of wherever the desk is."""
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", "-//appliance//front desk//EN")
+    calendar.add("version", "2.0")
+    stamped = store.now()
+    for row in store.read(f"select {COLUMNS} from appointment where state = 'booked' order by start, id"):
+        booked = appointment(row)
+        event = icalendar.Event()
+        event.add("uid", booked.uid)
+        event.add("dtstamp", stamped)
+        event.add("dtstart", booked.start.date() if booked.whole else booked.start)
+        event.add("dtend", booked.end.date() if booked.whole else booked.end)
+        event.add("summary", booked.name)
+        if booked.phone:
+            event.add("contact", booked.phone)
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())
+
+
+def load(store: Store, text: bytes) -> Imported:
+    """Take a file in: what has a known UID is changed, the rest is added, whatever the opening hours say. An
+    event that takes whole days takes the whole desk. Repeating events are left out, and said so. StorageError
+    where it is no iCalendar file; then nothing was taken."""
+    if len(text) > LARGEST:
+        raise StorageError("the calendar file is larger than 16 MB", "export a shorter stretch of time")
+    try:
+        calendar = icalendar.Calendar.from_ical(text)
+    except (ValueError, IndexError, KeyError) as error:
+        raise StorageError(f"this is no iCalendar file ({error})", "export it again as .ics") from error
+    added = changed = cancelled = 0
+    skipped = []
+    with store.write() as db:
+        now = store.now()
+        for number, event in enumerate(_events(calendar), 1):
+            try:
+                entry = _entry(event, now.tzinfo, new_reference(db))
+            except ValueError as error:
+                skipped.append(f"event {number}: {error}")
+                continue
+            if _gone(event):
+                cancelled += _cancel(db, entry.uid)
+            elif _change(db, entry):
+                changed += 1
+            else:
+                Calendar(db, Opening(), now).put(entry, None)
+                added += 1
+    return Imported(added, changed, cancelled, tuple(skipped))
+
+
+def _events(calendar: icalendar.Component) -> Iterator[icalendar.Component]:
+    yield from calendar.walk("VEVENT")
+
+
+def _entry(event: icalendar.Component, zone: tzinfo | None, reference: str) -> Appointment:
+    """ValueError says why an event cannot be taken."""
+    if "RRULE" in event or "RDATE" in event:
+        raise ValueError("it repeats")
+    if str(event.get("TRANSP", "OPAQUE")).upper() == "TRANSPARENT":
+        raise ValueError("it takes no time")
+    uid = str(event.get("UID", ""))
+    if not uid:
+        raise ValueError("it has no UID")
+    start = _moment(event, "DTSTART")
+    if start is None:
+        raise ValueError("it has no start that can be read")
+    end = _end(event, start)
+    whole = not isinstance(start, datetime)
+    begins, ends = _wall(start, zone), _wall(end, zone)
+    if ends <= begins:
+        raise ValueError("it ends before it begins")
+    name, phone = (str(event.get(field, "")).strip() for field in ("SUMMARY", "CONTACT"))
+    return Appointment(reference, uid, begins, ends, name, phone, whole)
+
+
+def _end(event: icalendar.Component, start: date) -> date:
+    if (end := _moment(event, "DTEND")) is not None:
+        return end
+    duration = getattr(event.get("DURATION"), "dt", None)
+    if isinstance(duration, timedelta):
+        return start + duration
+    return start + (timedelta(minutes=30) if isinstance(start, datetime) else timedelta(days=1))
+
+
+def _moment(event: icalendar.Component, field: str) -> date | None:
+    moment = getattr(event.get(field), "dt", None)
+    return moment if isinstance(moment, date) else None
+
+
+def _wall(moment: date, zone: tzinfo | None) -> datetime:
+    if not isinstance(moment, datetime):
+        return datetime.combine(moment, time())
+    try:
+        local = moment.astimezone(zone) if moment.tzinfo else moment
+    except OverflowError as error:
+        raise ValueError("its time is out of range") from error
+    return local.replace(tzinfo=None, second=0, microsecond=0)
+
+
+def _gone(event: icalendar.Component) -> bool:
+    return str(event.get("STATUS", "")).upper() == "CANCELLED"
+
+
+def _cancel(db: Database, uid: str) -> int:
+    return len(db.execute("update appointment set state = 'cancelled' where uid = ? returning id", uid))
+
+
+def _change(db: Database, entry: Appointment) -> bool:
+    rows = db.execute(
+        """update appointment set start = ?, ends = ?, name = ?, phone = ?, whole = ?, state = 'booked'
+            where uid = ? returning id""",
+        wall(entry.start), wall(entry.end), entry.name, entry.phone, entry.whole, entry.uid,
+    )  # fmt: skip
+    return bool(rows)

@@ -1,0 +1,123 @@
+"""What the file looks like, as ordered steps. A step that was released is never changed: the next one mends
+it. `user_version` counts the steps that a file has been through."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from appliance.errors import StorageError
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring a file up to date; each step is done whole or not at all. StorageError where a newer program
+    wrote it."""
+    version = _version(db)
+    if version > len(STEPS):
+        raise StorageError(
+            f"the desk's memory is of version {version}, and this program knows {len(STEPS)}",
+            "install the newer program again, or put back the backup of the older memory",
+        )
+    for number, step in enumerate(STEPS, 1):
+        if number <= version:
+            continue
+        db.execute("begin immediate")
+        try:
+            if number > _version(db):  # Another process may have done it meanwhile.
+                step(db)
+                db.execute(f"pragma user_version = {number}")
+            db.execute("commit")
+        except BaseException:
+            db.execute("rollback")
+            raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("pragma user_version").fetchone()[0])
+
+
+def notebook(db: sqlite3.Connection) -> None:
+    # The first files had these tables and no version.
+    _each(
+        db,
+        "create table if not exists message (id integer primary key, call text, at text, text text)",
+        "create table if not exists unanswered (id integer primary key, call text, at text, text text)",
+    )
+
+
+def events(db: sqlite3.Connection) -> None:
+    _each(
+        db,
+        """create table event (
+            id integer primary key autoincrement, conversation text not null, at text not null,
+            kind text not null, key text, data text not null)""",
+        "create index event_conversation on event (conversation, kind)",
+        "create index event_key on event (key, kind) where key is not null",
+        "create index event_kind on event (kind, at)",
+        """create unique index event_once on event (kind, key)
+            where kind in ('intent', 'outcome') and key is not null""",
+        # Deleting stays possible: people may ask to be forgotten.
+        """create trigger event_stands before update on event
+            begin select raise(abort, 'what happened is not changed'); end""",
+    )
+
+
+def people(db: sqlite3.Connection) -> None:
+    _each(
+        db,
+        """create table person (
+            id integer primary key, number text unique, name text not null default '',
+            since text not null)""",
+        """create table slot (
+            person integer not null references person on delete cascade, name text not null,
+            value text not null, source text not null, confirmed text not null, expires text not null,
+            primary key (person, name))""",
+        """create table preference (
+            person integer not null references person on delete cascade, name text not null,
+            value text not null, agreed integer not null, primary key (person, name))""",
+        """create table summary (
+            conversation text primary key, person integer references person on delete cascade,
+            at text not null, text text not null)""",
+        "create index summary_person on summary (person, at)",
+    )
+
+
+def desk(db: sqlite3.Connection) -> None:
+    _each(
+        db,
+        """create table appointment (
+            id integer primary key, reference text not null unique, uid text not null unique,
+            start text not null, ends text not null, whole integer not null default 0,
+            name text not null, phone text not null, conversation text, made text not null,
+            state text not null default 'booked' check (state in ('booked', 'cancelled')))""",
+        "create index appointment_start on appointment (start)",
+        """create table contact (
+            name text primary key, role text not null, extension text not null)""",
+        """create table duty (
+            contact text not null references contact on delete cascade, weekday integer not null,
+            begins text not null, ends text not null)""",
+        "alter table message add column name text not null default ''",
+        "alter table message add column phone text not null default ''",
+        "alter table message add column recipient text not null default ''",
+        "alter table message add column state text not null default 'new'",
+        """create table visit (
+            badge integer primary key autoincrement, name text not null, firm text not null,
+            host text not null, came text not null, went text)""",
+        """create table notice (
+            id integer primary key, at text not null, recipient text not null, text text not null,
+            delivered text)""",
+        """create table queue (
+            id integer primary key, day text not null, service text not null, number integer not null,
+            state text not null default 'waiting', unique (day, service, number))""",
+        """create table callback (
+            id integer primary key, at text not null, conversation text not null, name text not null,
+            phone text not null, about text not null, state text not null default 'open')""",
+    )
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (notebook, events, people, desk)
+
+
+def _each(db: sqlite3.Connection, *statements: str) -> None:
+    for statement in statements:
+        db.execute(statement)

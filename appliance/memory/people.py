@@ -1,0 +1,176 @@
+"""Who has been here: what they confirmed, what they wished to be remembered, and what came of each visit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from appliance.memory.events import Event, EventLog
+from appliance.memory.store import Database, Store, stamp
+
+Level = Literal["anyone", "caller", "verified", "staff"]
+LEVELS: tuple[Level, ...] = ("anyone", "caller", "verified", "staff")
+
+PROVES: dict[str, Level] = {"said": "anyone", "caller_id": "caller", "code": "verified", "staff": "staff"}
+"""How a caller was identified, and what that makes of him. A caller ID can be forged: it never verifies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a conversation is with, as far as its `identified` events tell."""
+
+    level: Level = "anyone"
+    number: str = ""
+    """As the network or the caller gave it; proven only from `verified` on."""
+    name: str = ""
+
+    @property
+    def verified(self) -> bool:
+        return LEVELS.index(self.level) >= LEVELS.index("verified")
+
+
+def identity(events: Iterable[Event]) -> Identity:
+    """Fold `identified` events ({how: said | caller_id | code | staff, number, name}). What a weaker proof
+    tells does not overwrite what a stronger one told."""
+    known = Identity()
+    for event in events:
+        if event.kind != "identified":
+            continue
+        level = PROVES.get(event.data.get("how", ""), "anyone")
+        if LEVELS.index(level) >= LEVELS.index(known.level):
+            known = Identity(
+                level, event.data.get("number") or known.number, event.data.get("name") or known.name
+            )
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    name: str
+    value: str
+    source: str
+    """The conversation in which the person confirmed it."""
+    expires: str
+    """UTC, ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a person now."""
+
+    person: int
+    name: str
+    number: str
+    slots: tuple[Slot, ...] = ()
+    """Those that have not expired."""
+    preferences: tuple[tuple[str, str], ...] = ()
+    summaries: tuple[tuple[str, str], ...] = ()
+    """Time (UTC, ISO 8601) and text, newest first, at most ten."""
+
+
+class People:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._log = EventLog(store)
+
+    def by_number(self, number: str) -> int | None:
+        """The person with a VERIFIED number."""
+        rows = self._store.read("select id from person where number = ?", number)
+        return int(rows[0][0]) if rows else None
+
+    def meet(self, who: Identity) -> int | None:
+        """The person a conversation is with: known by a verified number, new otherwise. At the kiosk a name
+        is all there is, and two people may share it: each visit is a person of its own. None for nobody."""
+        if not (who.verified and who.number) and not who.name:
+            return None
+        with self._store.write() as db:
+            number = who.number if who.verified else ""
+            if number and (rows := db.execute("select id from person where number = ?", number)):
+                return int(rows[0][0])
+            rows = db.execute(
+                "insert into person (number, name, since) values (?, ?, ?) returning id",
+                number or None, who.name, self._store.stamp(),
+            )  # fmt: skip
+            return int(rows[0][0])
+
+    def keep_slot(self, person: int, name: str, value: str, source: str, days: int = 365) -> None:
+        """Remember what a person confirmed in conversation `source`, for that many days."""
+        now = self._store.now()
+        with self._store.write() as db:
+            db.execute(
+                "insert or replace into slot values (?, ?, ?, ?, ?, ?)",
+                person, name, value, source, stamp(now), stamp(now + timedelta(days=days)),
+            )  # fmt: skip
+
+    def prefer(self, person: int, name: str, value: str, agreed: int) -> bool:
+        """Remember a preference. `agreed` is the id of the `agreed` event ({name, value}) that recorded the
+        yes to "shall I remember that?"; False, and nothing is kept, where there is none such."""
+        event = self._log.get(agreed)
+        if not event or event.kind != "agreed" or event.data.get("name") != name:
+            return False
+        if event.data.get("value") != value:
+            return False
+        with self._store.write() as db:
+            db.execute("insert or replace into preference values (?, ?, ?, ?)", person, name, value, agreed)
+        return True
+
+    def summarise(self, conversation: str, person: int | None = None) -> str:
+        """Write, keep and return a conversation's summary: a template, no words of the caller's."""
+        text = summary(self._log.read(conversation))
+        with self._store.write() as db:
+            db.execute(
+                "insert or replace into summary values (?, ?, ?, ?)",
+                conversation, person, self._store.stamp(), text,
+            )  # fmt: skip
+        return text
+
+    def about(self, person: int) -> About | None:
+        rows = self._store.read("select name, coalesce(number, '') from person where id = ?", person)
+        if not rows:
+            return None
+        slots = self._store.read(
+            "select name, value, source, expires from slot where person = ? and expires > ? order by name",
+            person, self._store.stamp(),
+        )  # fmt: skip
+        preferences = self._store.read(
+            "select name, value from preference where person = ? order by name", person
+        )
+        summaries = self._store.read(
+            "select at, text from summary where person = ? order by at desc, conversation limit 10", person
+        )
+        return About(
+            person, rows[0][0], rows[0][1], tuple(Slot(*slot) for slot in slots),
+            tuple((name, value) for name, value in preferences), tuple((at, text) for at, text in summaries),
+        )  # fmt: skip
+
+    def forget(self, person: int) -> None:
+        """Remove a person, and all that is kept under the person's name here."""
+        with self._store.write() as db:
+            forget(db, person)
+
+
+def forget(db: Database, person: int) -> None:
+    db.execute("delete from person where id = ?", person)
+
+
+def summary(events: Sequence[Event]) -> str:
+    """What came of a conversation, in a line: when, how long, what was done and what was not."""
+    if not events:
+        return "Nothing happened."
+    first, last = events[0].at, events[-1].at
+    outcomes = [event.data for event in events if event.kind == "outcome"]
+    done = [data["action"] for data in outcomes if data["ok"]]
+    failed = [f"{data['action']} ({data['why']})" for data in outcomes if not data["ok"]]
+    questions = Counter(event.kind for event in events)["unanswered"]
+    parts = [f"{_day(first)}, {max(1, round((last - first).total_seconds() / 60))} min"]
+    parts += [f"done: {', '.join(done)}"] if done else []
+    parts += [f"not done: {', '.join(failed)}"] if failed else []
+    parts += [f"unanswered questions: {questions}"] if questions else []
+    return "; ".join(parts) + "."
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,111 @@
+"""The box's one SQLite file: how it is opened, read and written. The rest of `memory` is tables in it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from appliance.errors import StorageError
+from appliance.memory.migrations import migrate
+
+PATIENCE = 10.0
+"""Seconds to wait for another writer; longer than an action may hold the file."""
+
+FENCED = frozenset(
+    "begin commit end rollback savepoint release attach detach pragma vacuum create drop alter".split()
+)
+
+
+class Database:
+    """A connection inside a transaction that somebody else ends. Without a connection, or after `cut`, every
+    statement is a RuntimeError."""
+
+    def __init__(self, raw: sqlite3.Connection | None, fenced: bool = False) -> None:
+        self._raw = raw
+        self._fenced = fenced
+        self._lock = threading.Lock()
+
+    def execute(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """All rows that a statement gives; `returning` tells what an insert made."""
+        if self._fenced and sql.split(None, 1)[0].lower() in FENCED:
+            raise ValueError("an action has one transaction, and does not end it itself")
+        with self._lock:
+            if self._raw is None:
+                raise RuntimeError("no transaction is open here")
+            return self._raw.execute(sql, values).fetchall()
+
+    def cut(self) -> None:
+        """From any thread: stop the statement that runs, undo the transaction, let no other begin."""
+        if raw := self._raw:
+            raw.interrupt()
+            with self._lock:
+                self._raw = None
+                if raw.in_transaction:
+                    raw.execute("rollback")
+
+
+class Store:
+    """One file, brought up to date when it is opened. Safe for use from several threads and processes; what
+    `write` returned from is on the disk. StorageError where it cannot be opened, read or written."""
+
+    def __init__(self, path: Path, now: Callable[[], datetime] | None = None) -> None:
+        self.path = path
+        self.now = now or (lambda: datetime.now().astimezone())
+        """The time, with its zone: the zone of the desk."""
+        self._lock = threading.RLock()
+        with self._plain_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._kept = self.connect()
+            self._kept.execute("pragma journal_mode = wal")
+            migrate(self._kept)
+
+    def stamp(self) -> str:
+        """The time as the file keeps it: UTC, ISO 8601, milliseconds."""
+        return stamp(self.now())
+
+    @contextmanager
+    def write(self) -> Iterator[Database]:
+        """One transaction: all of it, on the disk when the block ends, or nothing of it."""
+        with self._lock, self._plain_errors():
+            self._kept.execute("begin immediate")
+            try:
+                yield Database(self._kept)
+                self._kept.execute("commit")
+            except BaseException:
+                if self._kept.in_transaction:
+                    self._kept.execute("rollback")
+                raise
+
+    def read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._lock, self._plain_errors():
+            return self._kept.execute(sql, values).fetchall()
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection of its own for somebody who holds a transaction for a while."""
+        db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        db.execute("pragma synchronous = full")
+        db.execute("pragma foreign_keys = on")
+        return db
+
+    def close(self) -> None:
+        with self._lock:
+            self._kept.close()
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise StorageError(
+                f"{self.path} cannot be read or written ({error})",
+                "free some space on the disk, or mend the file's rights",
+            ) from error
+
+
+def stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
