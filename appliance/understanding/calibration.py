@@ -1,0 +1,126 @@
+"""From scores to probabilities and to three verdicts, learned from the desk's own phrases alone: each phrase
+in turn plays a caller, and each intent in turn plays what the desk knows nothing of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.understanding.classifier import Classifier, Matrix
+
+WRONG = 0.015
+"""Share of the accepted phrases that may be of another intent."""
+
+STRANGE = 0.1
+"""Share of the phrases of unknown intents that may be accepted. The desk's other intents are its nearest
+neighbours; what callers really say beside the matter is further off by far."""
+
+LOST = 0.005
+"""Share of the phrases that may be rejected."""
+
+LEAST, MOST = 0.7, 0.97
+"""Bounds of the probability at which a meaning is accepted, however few the phrases."""
+
+CONTAINED = 0.98
+"""Share of the phrases that are asked about whose intent has to be among what is offered."""
+
+USUAL = np.array([17.0, 6.0])
+SPREAD = np.array([5.0, 2.0])
+"""Slope of the scores and level of the unknown at many desks; what a desk with few phrases begins from."""
+
+USUAL_REJECT = 0.05
+
+TRUST = 10
+"""Phrases that the usual values weigh as much as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How sure to be."""
+
+    slope: float
+    unknown: float
+    """What meaning nothing known weighs, on the scale of slope times score."""
+    accept: float
+    """Probability from which a meaning is acted on."""
+    reject: float
+    """Probability below which nothing is taken to be meant."""
+    enough: float
+    """Share of all that is likely which the options hold together when the caller is asked."""
+
+    def probabilities(self, scores: Matrix) -> Matrix:
+        """Of each intent and, in a last column, of none; (rows, intents) to (rows, intents + 1)."""
+        return _softmax(scores, self.slope, self.unknown)
+
+
+def calibrate(classifier: Classifier) -> Calibration:
+    scores, intents = classifier.unseen()
+    strange = np.concatenate([classifier.strange(), scores[intents < 0]])
+    scores, intents = scores[intents >= 0], intents[intents >= 0]
+    slope, unknown = _fit(scores, intents, strange)
+
+    known = _softmax(scores, slope, unknown)[:, :-1]
+    best = known.max(axis=1, initial=0.0)
+    wrong = known.argmax(axis=1) != intents if known.shape[1] else np.ones(0, dtype=bool)
+    alien = _softmax(strange, slope, unknown)[:, :-1].max(axis=1, initial=0.0)
+    accept = next(
+        (
+            bound
+            for bound in np.linspace(LEAST, MOST, 28).tolist()
+            if wrong[best >= bound].sum() <= WRONG * (best >= bound).sum()
+            and (alien >= bound).sum() <= STRANGE * len(alien)
+        ),
+        MOST,
+    )
+    right = best[~wrong]
+    lost = float(np.quantile(right, LOST)) if len(right) else 0.0
+    reject = (len(right) * min(lost, LEAST / 4) + TRUST * USUAL_REJECT) / (len(right) + TRUST)
+    asked = (best < accept) & (best >= reject)
+    return Calibration(slope, unknown, accept, reject, _enough(known[asked], intents[asked]))
+
+
+def _enough(known: Matrix, intents: NDArray[np.int64]) -> float:
+    """The least share that the options have to hold together so that the right one is nearly always there."""
+    if not len(known):
+        return CONTAINED
+    shares = known / known.sum(axis=1, keepdims=True)
+    true = shares[np.arange(len(shares)), intents]
+    # An option is offered where those that are likelier hold less than enough.
+    likelier = (shares * (shares > true[:, None])).sum(axis=1)
+    return min(0.99, float(np.quantile(likelier, CONTAINED)) + 1e-6)
+
+
+def _fit(scores: Matrix, intents: NDArray[np.int64], strange: Matrix) -> tuple[float, float]:
+    """Slope and unknown under which what really happened is likeliest: Newton's method on a convex sum."""
+    rows = np.concatenate([scores, strange])
+    count = rows.shape[1]
+    truth = np.concatenate([intents, np.full(len(strange), count)])
+    share = np.concatenate([np.full(len(each), 0.5 / max(len(each), 1)) for each in (scores, strange)])
+    padded = np.concatenate([rows, np.zeros((len(rows), 1))], axis=1)
+    trust = TRUST / max(len(scores), 1) / SPREAD**2
+    value = USUAL.copy()
+    for _ in range(30):
+        chances = _softmax(rows, *value.tolist())
+        none, mean = chances[:, -1], (chances * padded).sum(axis=1)
+        gradient = np.array(
+            [
+                share @ (mean - padded[np.arange(len(rows)), truth]),
+                share @ (none - (truth == count)),
+            ]
+        )
+        slopes = share @ ((chances * padded**2).sum(axis=1) - mean**2)
+        both = -share @ (none * mean)
+        curve = np.array([[slopes, both], [both, share @ (none * (1 - none))]])
+        step = np.linalg.solve(curve + np.diag(trust), gradient + trust * (value - USUAL))
+        value = np.maximum(value - np.clip(step, -3, 3), 0.5)
+        if np.abs(step).max() < 1e-3:
+            break
+    return float(value[0]), float(value[1])
+
+
+def _softmax(scores: Matrix, slope: float, unknown: float) -> Matrix:
+    weights = np.concatenate([slope * scores, np.full((len(scores), 1), unknown)], axis=1)
+    weights = np.exp(weights - weights.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
