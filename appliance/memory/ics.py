@@ -99,8 +99,6 @@ def _entry(event: icalendar.Component, zone: tzinfo | None, reference: str) -> A
     if not uid:
         raise ValueError("it has no UID")
     start = _moment(event, "DTSTART")
-    if start is None:
-        raise ValueError("it has no start that can be read")
     end = _end(event, start)
     whole = not isinstance(start, datetime)
     begins, ends = _wall(start, zone), _wall(end, zone)
@@ -111,17 +109,28 @@ def _entry(event: icalendar.Component, zone: tzinfo | None, reference: str) -> A
 
 
 def _end(event: icalendar.Component, start: date) -> date:
-    if (end := _moment(event, "DTEND")) is not None:
-        return end
-    duration = getattr(event.get("DURATION"), "dt", None)
-    if isinstance(duration, timedelta):
+    if "DTEND" in event:
+        return _moment(event, "DTEND")
+    if "DURATION" in event:
+        duration = _read(event, "DURATION")
+        if not isinstance(duration, timedelta):
+            raise ValueError("its DURATION cannot be read")
         return start + duration
     return start + (timedelta(minutes=30) if isinstance(start, datetime) else timedelta(days=1))
 
 
-def _moment(event: icalendar.Component, field: str) -> date | None:
-    moment = getattr(event.get(field), "dt", None)
-    return moment if isinstance(moment, date) else None
+def _moment(event: icalendar.Component, field: str) -> date:
+    moment = _read(event, field)
+    if not isinstance(moment, date):
+        raise ValueError(f"its {field} cannot be read")
+    return moment
+
+
+def _read(event: icalendar.Component, field: str) -> object:
+    try:
+        return getattr(event.get(field), "dt", None)
+    except ValueError:
+        return None
 
 
 def _wall(moment: date, zone: tzinfo | None) -> datetime:

@@ -1,4 +1,4 @@
-"""Books again and again, and is killed at random moments. `killed.py FILE ROUNDS SEED` prints what it found."""
+"""Books again and again, and is killed at random moments. `killed FILE ROUNDS SEED` prints what it found."""
 
 from __future__ import annotations
 
