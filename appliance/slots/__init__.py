@@ -1,0 +1,183 @@
+"""What a caller tells: days, times, numbers, names. Each kind is read by its own grammar from what was heard,
+punctuated or not, and is said back in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from appliance.slots.acts import act
+from appliance.slots.dates import find_dates
+from appliance.slots.durations import find_durations
+from appliance.slots.emails import find_emails
+from appliance.slots.lexer import LONGEST, Context, Found, Token, Value, corrections, has, tokens, word
+from appliance.slots.names import find_choices, find_names
+from appliance.slots.numbers import find_money, find_numbers
+from appliance.slots.phones import find_phones
+from appliance.slots.spelling import amended, find_codes, find_spelled
+from appliance.slots.times import find_datetimes, find_times
+
+__all__ = ["KINDS", "Context", "Value", "find", "parse"]
+
+Finder = Callable[[Sequence[Token], Context], Iterator[Found]]
+
+FINDERS: dict[str, Finder] = {
+    "date": find_dates,
+    "time": find_times,
+    "datetime": find_datetimes,
+    "duration": find_durations,
+    "number": find_numbers,
+    "money": find_money,
+    "phone": find_phones,
+    "name": find_names,
+    "email": find_emails,
+    "spelled": find_spelled,
+    "code": find_codes,
+    "choice": find_choices,
+}
+KINDS: tuple[str, ...] = (*FINDERS, "yes_no", "text")
+
+AMENDED = ("phone", "code", "spelled")
+"""Kinds that are said sign by sign: a correction stands for the last signs, not for the whole."""
+
+POLITE = frozenset(
+    "please thanks thank you yes yeah yep ok okay well so it's its that's that is i i'd i'll like think"
+    " guess maybe"
+    " probably would be fine good great best let's say perhaps then sir ma'am and but".split()
+)
+"""Words around a value that say nothing of it."""
+
+CUES = {
+    "phone": ("number", "phone", "call", "mobile", "cell", "telephone", "reach", "on"),
+    "number": ("for", "are", "of"),
+    "money": ("costs", "cost", "price", "paid", "pay", "about"),
+    "code": ("code", "reference", "booking", "confirmation"),
+    "spelled": ("spelled", "spelt"),
+}
+"""Words before a value that tell which kind it is, where several are wanted."""
+
+_STEPS = 20_000
+
+
+def parse(kind: str, text: str, context: Context) -> Value | None:
+    """What the text tells of that kind; None where it tells none, the best where several. What is said after
+    a correction ("Tuesday, no, Wednesday") goes before; two that contradict each other lower the score. Takes
+    the first 500 characters. Raises KeyError for an unknown kind."""
+    text = text[:LONGEST]
+    if kind == "text":
+        plain = " ".join(text.split())
+        return Value(plain, plain, 0.9) if any(c.isalnum() for c in plain) else None
+    if kind == "yes_no":
+        return _yes_no(text)
+    heard = tokens(text)
+    if kind in AMENDED:
+        changed = amended(heard)
+        best = _best(FINDERS[kind], changed, context)
+        return replace(best, score=best.score * 0.8) if best and len(changed) < len(heard) else best
+    for _, end in reversed(list(corrections(heard))[-3:]):
+        if anew := _best(FINDERS[kind], _core(heard[end:]), context):
+            return replace(anew, score=anew.score * 0.95)
+    return _best(FINDERS[kind], _core(heard), context)
+
+
+def find(
+    kinds: Mapping[str, str], text: str, context: Context, contexts: Mapping[str, Context] | None = None
+) -> dict[str, Value]:
+    """What one sentence tells of several slots, by the slot's name. No word is used twice; of all ways to
+    share them out the surest. `kinds` says which kind each slot is; `contexts` holds the slots whose context
+    is not `context`. Free text and yes or no are taken only where they are the one thing wanted."""
+    if len(kinds) == 1:
+        name, kind = next(iter(kinds.items()))
+        value = parse(kind, text, (contexts or {}).get(name, context))
+        return {name: value} if value else {}
+    heard = tokens(text[:LONGEST])
+    named: list[tuple[str, list[Found]]] = []
+    for name, kind in kinds.items():
+        if kind in FINDERS:
+            found = _weighed(kind, FINDERS[kind](heard, (contexts or {}).get(name, context)), heard)
+            named.append((name, sorted(found, key=lambda each: -each.value.score)[:6]))
+    return _shared_out(named)
+
+
+def _yes_no(text: str) -> Value | None:
+    said, rest = act(text)
+    if said == "yes":
+        return Value(True, "yes", 0.8 if rest else 1.0)
+    if said == "no":
+        return Value(False, "no", 0.8 if rest else 1.0)
+    return Value(False, "no", 0.5) if said == "correct" and text.lower().lstrip().startswith("no") else None
+
+
+def _core(heard: Sequence[Token]) -> list[Token]:
+    """The tokens without politeness at both ends."""
+    start, end = 0, len(heard)
+    while start < end and heard[start].word in POLITE:
+        start += 1
+    while end > start and heard[end - 1].word in POLITE:
+        end -= 1
+    return list(heard[start:end] if start < end else heard)
+
+
+def _best(finder: Finder, heard: Sequence[Token], context: Context) -> Value | None:
+    found = [each for each in finder(heard, context) if not _refused(heard, each)]
+    if not found:
+        return None
+    best = max(found, key=lambda each: each.value.score)
+    others = [
+        each
+        for each in found
+        if each.value.value != best.value.value
+        and not each.overlaps(best)
+        and each.value.score > best.value.score - 0.25
+    ]
+    return replace(best.value, score=best.value.score * 0.6) if others else best.value
+
+
+def _refused(heard: Sequence[Token], found: Found) -> bool:
+    """Whether the caller says that it is not this: "not Tuesday"."""
+    before = word(heard, found.start - 1)
+    if before in ("on", "at", "the", "a", "for"):
+        before = word(heard, found.start - 2)
+    return before in ("not", "isn't", "never", "except")
+
+
+def _weighed(kind: str, found: Iterator[Found], heard: Sequence[Token]) -> list[Found]:
+    """The values with what stands around them taken into account."""
+    every = [each for each in found if not _refused(heard, each)]
+    marks = [end for _, end in corrections(heard)]
+    weighed = []
+    for each in every:
+        score = each.value.score
+        if any(each.end <= mark <= other.start for mark in marks for other in every):
+            score *= 0.3
+        if has(heard, each.start - 1, *CUES.get(kind, ())) or has(heard, each.start - 2, *CUES.get(kind, ())):
+            score += 0.1
+        length = (each.end - each.start + each.also[1] - each.also[0]) / 100
+        weighed.append(replace(each, value=replace(each.value, score=min(score + length, 1.5))))
+    return weighed
+
+
+def _shared_out(named: Sequence[tuple[str, list[Found]]]) -> dict[str, Value]:
+    """The way to give each slot one of its values, none overlapping, that has the greatest total."""
+    best: dict[str, Found] = {}
+    most = 0.0
+    steps = _STEPS
+    hopes = [max((each.value.score for each in found), default=0.0) for _, found in named]
+
+    def go(n: int, taken: dict[str, Found], total: float) -> None:
+        nonlocal best, most, steps
+        steps -= 1
+        if n == len(named):
+            if total > most:
+                best, most = dict(taken), total
+            return
+        if steps < 0 or total + sum(hopes[n:]) <= most:
+            return
+        name, found = named[n]
+        for each in found:
+            if not any(each.overlaps(other) for other in taken.values()):
+                go(n + 1, {**taken, name: each}, total + each.value.score)
+        go(n + 1, taken, total)
+
+    go(0, {}, 0.0)
+    return {name: replace(each.value, score=min(each.value.score, 1.0)) for name, each in best.items()}

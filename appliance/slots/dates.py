@@ -1,0 +1,341 @@
+"""Days as they are said: "Tuesday week", "the fourteenth", "in a fortnight". What a desk talks of lies
+ahead."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word
+from appliance.slots.numbers import TENS, cardinal, ordinal, say_number, say_ordinal
+
+WEEKDAYS = {name.lower(): i for i, name in enumerate(calendar.day_name)}
+SHORT_WEEKDAYS = {
+    "mon": 0, "tue": 1, "tues": 1, "wed": 2, "weds": 2, "thu": 3, "thur": 3, "thurs": 3, "fri": 4,
+}  # fmt: skip
+MONTHS = {name.lower(): i for i, name in enumerate(calendar.month_name) if name}
+MONTHS |= {name.lower(): i for i, name in enumerate(calendar.month_abbr) if name} | {"sept": 9}
+UNITS = {"day": 1, "days": 1, "week": 7, "weeks": 7, "fortnight": 14, "fortnights": 14}
+FEASTS = {
+    "christmas day": (12, 25), "christmas eve": (12, 24), "boxing day": (12, 26), "christmas": (12, 25),
+    "new year's eve": (12, 31), "new years eve": (12, 31), "new year's day": (1, 1), "new years day": (1, 1),
+    "new year's": (1, 1), "halloween": (10, 31), "valentine's day": (2, 14), "valentines day": (2, 14),
+}  # fmt: skip
+
+MONTH_FIRST = ("US", "PH")
+"""Countries that write the month before the day."""
+
+_PEOPLE = frozenset("i we you he she they it that this one who".split())
+_NOT_DAYS = frozenset(
+    "one ones floor time thing things available person door half of two option line name letter room"
+    " place class quarter slot appointment part bit chance day days week month left right digit"
+    " number".split()
+)
+
+Day = tuple[date, int, float]
+"""A day, the token after it, how sure."""
+
+
+def find_dates(heard: Sequence[Token], context: Context) -> Iterator[Found]:
+    """Every day that is said."""
+    today = context.now.date()
+    i = 0
+    while i < len(heard):
+        try:
+            said = _day(heard, i, today, context.country)
+        except (ValueError, OverflowError):
+            said = None
+        if said:
+            day, end, score = said
+            yield Found(Value(day.isoformat(), say_date(day, today), score), i, end)
+            i = end
+        else:
+            i += 1
+
+
+def say_date(day: date, today: date) -> str:
+    """ "Tuesday the fourteenth of July", with its year where that may be another than one thinks."""
+    said = (
+        f"{calendar.day_name[day.weekday()]} the {say_ordinal(day.day)} of {calendar.month_name[day.month]}"
+    )
+    return said if today <= day < today + timedelta(days=300) else f"{said} {say_year(day.year)}"
+
+
+def say_year(year: int) -> str:
+    """2026 is "twenty twenty six", 2005 "two thousand and five"."""
+    first, last = divmod(year, 100)
+    if (first % 10 == 0 and last < 10) or first < 10:
+        return say_number(year)
+    if last == 0:
+        return f"{say_number(first)} hundred"
+    return f"{say_number(first)} {'oh ' if last < 10 else ''}{say_number(last)}"
+
+
+def move(day: date, months: int) -> date:
+    """The same day of another month, or that month's last."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def _day(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
+    for reading in (_weekday_of, _distance, _named, _written, _calendar, _loose):
+        if said := reading(heard, i, today, country):
+            return said
+    return None
+
+
+def _named(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
+    """today, tomorrow, Christmas Eve."""
+    ahead = (
+        ("the day after tomorrow", 2), ("day after tomorrow", 2), ("tomorrow", 1), ("today", 0), ("tonight",
+        0),
+        ("this morning", 0), ("this afternoon", 0), ("this evening", 0), ("yesterday", -1),
+    )  # fmt: skip
+    for phrase, days in ahead:
+        if used := has(heard, i, phrase):
+            end = i + used
+            if week := has(heard, end, "week"):
+                return today + timedelta(days=days + 7), end + week, 0.9
+            said = _calendar(heard, passes(heard, end, "on"), today, country) if days else None
+            if said and said[0] == today + timedelta(days=days):
+                return said[0], said[1], 1.0
+            return today + timedelta(days=days), end, 0.4 if days < 0 else 1.0
+    for phrase, (month, day) in FEASTS.items():
+        if used := has(heard, i, phrase):
+            return _ahead(today, month, day), i + used, 0.9
+    return None
+
+
+def _weekday_of(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
+    """Tuesday, next Tuesday, Tuesday week, Thursday next week, Tuesday the fourteenth."""
+    week, at = _which_week(heard, i)
+    if at > i:
+        at = passes(heard, at, "on")
+    at = passes(heard, at, "the") if at > i else at
+    which, start = word(heard, at), at
+    if which in ("this", "next", "coming"):
+        at = passes(heard, at, "this coming", "this", "next", "coming")
+    named = _weekday(heard, at)
+    if named is None:
+        return None
+    end = at + 1
+    nearest = today + timedelta(days=(named - today.weekday() - 1) % 7 + 1)
+    monday = today - timedelta(days=today.weekday())
+    if week is not None:
+        return monday + timedelta(days=7 * week + named), end, 0.9
+    week, after = _which_week(heard, passes(heard, end, "of"))
+    if week is not None:
+        return monday + timedelta(days=7 * week + named), after, 0.95
+    if has(heard, end, "week"):
+        return nearest + timedelta(days=7), end + 1, 0.75 if which == "next" else 0.9
+    if used := has(heard, end, "after next"):
+        return nearest + timedelta(days=7), end + used, 0.8
+    if which == "next":
+        next_week = monday + timedelta(days=7 + named)
+        return next_week, end, 0.9 if next_week == nearest else 0.7
+    if start == at and (dated := _with_date(heard, end, named, today, country)):
+        return dated
+    if which == "this" and named == today.weekday() and not has(heard, start, "this coming"):
+        return today, end, 0.6
+    return nearest, end, 0.75 if named == today.weekday() else 0.95
+
+
+def _which_week(heard: Sequence[Token], i: int) -> tuple[int | None, int]:
+    for phrase, week in (
+        ("the week after next", 2),
+        ("week after next", 2),
+        ("next week", 1),
+        ("this week", 0),
+    ):
+        if used := has(heard, i, phrase):
+            return week, i + used
+    return None, i
+
+
+def _with_date(heard: Sequence[Token], i: int, named: int, today: date, country: str) -> Day | None:
+    """The date that follows a weekday. The fourteenth alone is the next one on that weekday."""
+    said = _calendar(heard, passes(heard, i, "on"), today, country, bare=True)
+    said = said or _written(heard, i, today, country)
+    if not said:
+        return None
+    day, end, _ = said
+    if day.weekday() == named:
+        return day, end, 1.0
+    if any(token.word in MONTHS for token in heard[i:end]):
+        return day, end, 0.5
+    for months in range(1, 4):
+        other = move(day, months)
+        if other.weekday() == named and other.day == day.day:
+            return other, end, 0.7
+    return day, end, 0.4
+
+
+def _distance(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
+    """in ten days, a week on Friday, a fortnight today, two weeks from tomorrow."""
+    inside = has(heard, i, "in", "within")
+    if has(heard, i + inside, "a fortnight", "a week", "a month", "a day", "a year", "another week"):
+        count, at = 1, i + inside + 1
+    elif used := has(heard, i + inside, "a couple of"):
+        count, at = 2, i + inside + used
+    else:
+        said = cardinal(heard, i + inside)
+        if not said or said[0] > 1000:
+            return None
+        count, at = said
+    unit = word(heard, at)
+    if unit not in UNITS and unit not in ("month", "months", "year", "years"):
+        return None
+    at = passes(heard, at + 1, "' time", "time")
+    if inside:
+        return _shift(today, count, unit), at, 0.95
+    if used := has(heard, at, "from now", "hence", "from today", "today"):
+        return _shift(today, count, unit), at + used, 0.95
+    if used := has(heard, at, "from tomorrow", "tomorrow"):
+        return _shift(today, count, unit) + timedelta(days=1), at + used, 0.95
+    if used := has(heard, at, "on", "from"):
+        start = _calendar(heard, at + used, today, country) or _weekday_of(heard, at + used, today, country)
+        return (_shift(start[0], count, unit), start[1], 0.9) if start else None
+    return None
+
+
+def _shift(day: date, count: int, unit: str) -> date:
+    if unit in UNITS:
+        return day + timedelta(days=count * UNITS[unit])
+    return move(day, count * (12 if unit.startswith("year") else 1))
+
+
+def _calendar(heard: Sequence[Token], i: int, today: date, country: str, bare: bool = False) -> Day | None:
+    """the fourteenth, July 14, the third of May nineteen eighty four. `bare`: "fourteenth" will do."""
+    if (month := _month(heard, i)) and (day := _day_number(heard, passes(heard, i + 1, "the"))):
+        return _dated(heard, day[1], today, month, day[0])
+    the = has(heard, i, "the")
+    day = _day_number(heard, i + the)
+    if not day:
+        return None
+    number, end = day
+    at = passes(heard, end, "of", "in")
+    if month := _month(heard, at):
+        return _dated(heard, at + 1, today, month, number)
+    for phrase, months in (("next month", 1), ("this month", 0), ("the month", 0)):
+        if at > end and (used := has(heard, at, phrase)):
+            return move(today.replace(day=1), months).replace(day=number), at + used, 0.9
+    ranked = ordinal(heard, i + the)
+    if not ranked or not (the or bare or number > 3 or heard[i].word.isdecimal() or len(heard) == 1):
+        return None
+    if word(heard, end) in _NOT_DAYS:
+        return None
+    return _next_number(today, number), end, 0.9 if the or bare else 0.75
+
+
+def _day_number(heard: Sequence[Token], i: int) -> tuple[int, int] | None:
+    said = ordinal(heard, i)
+    if not said:
+        said = (
+            cardinal(heard, i)
+            if word(heard, i).isdecimal() and len(word(heard, i)) <= 2
+            else _spoken(heard, i)
+        )
+    return said if said and 1 <= said[0] <= 31 else None
+
+
+def _spoken(heard: Sequence[Token], i: int) -> tuple[int, int] | None:
+    """A number of at most two words, for a year may follow: fourteen twenty twenty six."""
+    said = cardinal(heard[: i + (2 if word(heard, i) in TENS else 1)], i)
+    return said if said and not word(heard, i).isdecimal() else None
+
+
+def _month(heard: Sequence[Token], i: int) -> int:
+    name = word(heard, i)
+    if name == "may" and word(heard, i - 1) in _PEOPLE:
+        return 0
+    return MONTHS.get(name, 0)
+
+
+def _weekday(heard: Sequence[Token], i: int) -> int | None:
+    name = word(heard, i)
+    if name in ("sat", "sun"):
+        said = word(heard, i - 1) in ("on", "next", "this", "coming") or len(heard) == 1
+        return {"sat": 5, "sun": 6}[name] if said or _day_number(heard, i + 1) else None
+    name = name.removesuffix("'s")
+    return WEEKDAYS.get(name, SHORT_WEEKDAYS.get(name, WEEKDAYS.get(name.removesuffix("s"))))
+
+
+def _dated(heard: Sequence[Token], i: int, today: date, month: int, number: int) -> Day:
+    """A day of a month, with its year where one follows."""
+    if year := _year(heard, i, today):
+        day = date(year[0], month, number)
+        return day, year[1], 1.0 if day >= today else 0.85
+    return _ahead(today, month, number), i, 0.95
+
+
+def _year(heard: Sequence[Token], i: int, today: date) -> tuple[int, int] | None:
+    at = passes(heard, i, "in", ",")
+    name = word(heard, at)
+    if name.isdecimal():
+        return (int(name), at + 1) if len(name) == 4 and 1900 <= int(name) <= today.year + 50 else None
+    if (first := _spoken(heard, at)) and first[0] in (19, 20):
+        oh = has(heard, first[1], "oh", "o")
+        last = cardinal(heard, first[1] + oh)
+        if last and (last[0] < 10) == bool(oh) and last[0] < 100:
+            return first[0] * 100 + last[0], last[1]
+    whole = cardinal(heard, at)
+    return whole if whole and 1900 <= whole[0] <= today.year + 50 and word(heard, at) != "a" else None
+
+
+def _written(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
+    """2026-07-14, 7/14/2026, 14.7.26, 7/14."""
+    parts = [int(word(heard, i + n)) for n in (0, 2, 4) if word(heard, i + n).isdecimal()]
+    signs = {word(heard, i + 1), word(heard, i + 3)}
+    if len(parts) == 3 and len(signs) == 1 and signs <= {"-", "/", "."}:
+        end = passes(heard, i + 5, "t") if word(heard, i + 6).isdecimal() else i + 5
+        if len(word(heard, i)) == 4:
+            return date(*parts), end, 1.0
+        year = parts[2] + 2000 if parts[2] < 100 else parts[2]
+        month, number, score = _in_order(parts[0], parts[1], country)
+        return date(year, month, number), end, score
+    if len(parts) >= 2 and word(heard, i + 1) == "/":
+        month, number, score = _in_order(parts[0], parts[1], country)
+        return _ahead(today, month, number), i + 3, score * 0.9
+    return None
+
+
+def _in_order(first: int, second: int, country: str) -> tuple[int, int, float]:
+    if first > 12 or second > 12 or first == second:
+        return (second, first, 1.0) if first > 12 else (first, second, 1.0)
+    return (first, second, 0.8) if country in MONTH_FIRST else (second, first, 0.8)
+
+
+def _loose(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
+    """What names a stretch of days: its first one, and far from sure."""
+    saturday = today + timedelta(days=(5 - today.weekday()) % 7)
+    last = move(today.replace(day=1), 1) - timedelta(days=1)
+    monday = today + timedelta(days=7 - today.weekday())
+    stretches = (
+        ("the last day of the month", last, 0.95), ("the end of the month", last, 0.7),
+        ("next weekend", saturday + timedelta(days=7), 0.4), ("this weekend", saturday, 0.5),
+        ("the weekend", saturday, 0.5), ("the week after next", monday + timedelta(days=7), 0.4),
+        ("next week", monday, 0.4), ("next month", move(today.replace(day=1), 1), 0.3),
+    )  # fmt: skip
+    for phrase, day, score in stretches:
+        if used := has(heard, i, phrase):
+            return day, i + used, score
+    month = _month(heard, i + 1) if word(heard, i) in ("in", "next", "early", "this") else 0
+    return (_ahead(today, month, 1), i + 2, 0.3) if month else None
+
+
+def _ahead(today: date, month: int, number: int) -> date:
+    """The next such day; a 29th of February may be years off."""
+    for year in range(today.year, today.year + 9):
+        if number <= calendar.monthrange(year, month)[1] and date(year, month, number) >= today:
+            return date(year, month, number)
+    raise ValueError("there is no such day")
+
+
+def _next_number(today: date, number: int) -> date:
+    for months in range(13):
+        first = move(today.replace(day=1), months)
+        if number <= calendar.monthrange(first.year, first.month)[1] and first.replace(day=number) >= today:
+            return first.replace(day=number)
+    raise ValueError("there is no such day")

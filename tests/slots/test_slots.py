@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import time
+import tomllib
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.slots import KINDS, Context, find, parse
+
+PHRASES = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text())
+NOW: datetime = PHRASES.pop("now")
+HERE = Context(NOW)
+STAFF = (
+    "Dr O'Connor",
+    "Ann Smith",
+    "Catherine Jones",
+    "Dr Johnson",
+    "Mr Houser",
+    "Dr Mary Patel",
+    "Stephen Nguyen",
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "meant"),
+    [(kind, said, meant) for kind, every in PHRASES.items() for said, meant in every],
+)
+def test_what_is_said_is_understood(kind: str, said: str, meant: object) -> None:
+    for heard in (said, said.lower(), f"um {said}", f"{said} please"):
+        value = parse(kind, heard, HERE)
+        assert (value.value if value else "") == meant, heard
+        assert value is None or (0 < value.score <= 1 and value.spoken)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("doctor o'connor", "Dr O'Connor"),
+        ("doctor o connor please", "Dr O'Connor"),
+        ("I'd like to see dr okonner", "Dr O'Connor"),
+        ("smyth", "Ann Smith"),
+        ("anne smith", "Ann Smith"),
+        ("katherine", "Catherine Jones"),
+        ("doctor jonson", "Dr Johnson"),
+        ("mister howser", "Mr Houser"),
+        ("doctor mary patel", "Dr Mary Patel"),
+        ("the appointment is with patell", "Dr Mary Patel"),
+        ("steven", "Stephen Nguyen"),
+    ],
+)
+def test_a_name_is_known_by_its_sound(said: str, meant: str) -> None:
+    value = parse("name", said, replace(HERE, options=STAFF))
+    assert value
+    assert (value.value, value.score >= 0.6) == (meant, True)
+
+
+@pytest.mark.parametrize(
+    "said", ["the weather", "I don't know", "tomorrow at four", "yes", "doctor", "banana"]
+)
+def test_no_name_is_made_up(said: str) -> None:
+    assert parse("name", said, replace(HERE, options=STAFF)) is None
+
+
+def test_two_names_alike_come_back_unsure() -> None:
+    value = parse("name", "smith", replace(HERE, options=("Ann Smith", "Bob Smith")))
+    assert value
+    assert value.score < 0.5
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("single", "single room"),
+        ("a double room please", "double room"),
+        ("the second one", "double room"),
+        ("number three", "family suite"),
+        ("the last one", "family suite"),
+        ("suite", "family suite"),
+        ("not the single the double", "double room"),
+        ("a famly sweet", "family suite"),
+        ("I don't mind", ""),
+    ],
+)
+def test_a_choice_is_known_by_a_word_of_it_or_its_place(said: str, meant: str) -> None:
+    value = parse("choice", said, replace(HERE, options=("single room", "double room", "family suite")))
+    assert (value.value if value else "") == meant
+
+
+@pytest.mark.parametrize(
+    ("kind", "sure", "unsure"),
+    [
+        ("date", "tomorrow", "Tuesday or Wednesday"),
+        ("date", "the 25th of July", "next week"),
+        ("time", "10 am", "four"),
+        ("time", "four in the afternoon", "in the afternoon"),
+        ("number", "four", "four or five"),
+        ("phone", "212 555 0142", "five five five"),
+    ],
+)
+def test_what_may_be_meant_otherwise_scores_lower(kind: str, sure: str, unsure: str) -> None:
+    first, second = parse(kind, sure, HERE), parse(kind, unsure, HERE)
+    assert first
+    assert second
+    assert first.score > second.score + 0.15
+
+
+def test_a_number_out_of_range_scores_low() -> None:
+    value = parse("number", "twelve", replace(HERE, least=1, most=8))
+    assert value
+    assert value.score < 0.5
+
+
+def test_the_country_orders_day_and_month_and_names_the_money() -> None:
+    there = replace(HERE, country="GB")
+    assert getattr(parse("date", "8/7/2026", HERE), "value", None) == "2026-08-07"
+    assert getattr(parse("date", "8/7/2026", there), "value", None) == "2026-07-08"
+    assert (
+        getattr(parse("money", "twenty five fifty", there), "spoken", None)
+        == "twenty five pounds and fifty pence"
+    )
+    assert getattr(
+        parse("phone", "oh two oh seven nine four six double oh one eight", there), "value", None
+    ) == ("+442079460018")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "spoken"),
+    [
+        ("date", "14 July", "Tuesday the fourteenth of July"),
+        ("time", "10:30", "half past ten in the morning"),
+        ("time", "16:00", "four o'clock in the afternoon"),
+        ("datetime", "tomorrow at noon", "Wednesday the eighth of July at noon"),
+        ("duration", "90 minutes", "an hour and a half"),
+        ("phone", "5550142", "five five five, zero one four two"),
+        ("phone", "212 555 0142", "two one two, five five five, zero one four two"),
+        ("spelled", "H O U S E R", "H, O, U, S, E, R"),
+        ("code", "ab52", "A, B, five two"),
+        ("email", "j.smith@gmail.com", "J dot smith at gmail dot com"),
+        ("money", "$25.50", "twenty five dollars and fifty cents"),
+        ("name", "dr. o'connor", "Doctor O'Connor"),
+        ("number", "206", "two hundred and six"),
+    ],
+)
+def test_a_value_is_read_back_as_people_say_it(kind: str, said: str, spoken: str) -> None:
+    value = parse(kind, said, HERE)
+    assert value
+    assert value.spoken == spoken
+
+
+TOLD = {"day": "date", "at": "time", "who": "name", "phone": "phone"}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said", "told"),
+    [
+        (
+            TOLD,
+            "I'd like to come Tuesday at half past ten, my name is Ann Smith, number five five five oh one"
+            " four two",
+            {"day": "2026-07-14", "at": "10:30", "who": "Ann Smith", "phone": "5550142"},
+        ),
+        (
+            TOLD,
+            "id like to come tuesday at half past ten my name is ann smith number five five five oh one"
+            " four two",
+            {"day": "2026-07-14", "at": "10:30", "who": "Ann Smith", "phone": "5550142"},
+        ),
+        (TOLD, "tomorrow at four", {"day": "2026-07-08", "at": "16:00"}),
+        (TOLD, "tuesday no wednesday at four", {"day": "2026-07-08", "at": "16:00"}),
+        (TOLD, "this is Bob Jones, can I come on the fourteenth", {"day": "2026-07-14", "who": "Bob Jones"}),
+        (
+            {"day": "date", "at": "time", "guests": "number"},
+            "a table for four people on friday at seven in the evening",
+            {"day": "2026-07-10", "at": "19:00", "guests": 4},
+        ),
+        ({"from": "date", "to": "date"}, "from Friday to Sunday", {"from": "2026-07-10", "to": "2026-07-12"}),
+        (
+            {"in": "date", "nights": "duration", "rooms": "number"},
+            "two rooms for three nights from friday",
+            {"in": "2026-07-10", "nights": "P3D", "rooms": 2},
+        ),
+        (TOLD, "I don't know", {}),
+        ({"at": "time"}, "half past ten", {"at": "10:30"}),
+        ({"mail": "email", "who": "name"}, "my name is Ann Lee and my email is ann at example dot org",
+         {"mail": "ann@example.org", "who": "Ann Lee"}),
+    ],
+)  # fmt: skip
+def test_one_sentence_fills_several_slots(kinds: dict[str, str], said: str, told: dict[str, object]) -> None:
+    assert {name: value.value for name, value in find(kinds, said, HERE).items()} == told
+
+
+def test_each_slot_has_its_own_context() -> None:
+    found = find(
+        {"who": "name", "room": "choice"},
+        "smyth in a double",
+        HERE,
+        {"who": replace(HERE, options=STAFF), "room": replace(HERE, options=("single", "double"))},
+    )
+    assert {name: value.value for name, value in found.items()} == {"who": "Ann Smith", "room": "double"}
+
+
+def read_back(kind: str, said: str) -> tuple[object, object]:
+    value = parse(kind, said, HERE)
+    assert value
+    again = parse(kind, value.spoken, HERE)
+    return value.value, again and again.value
+
+
+@given(st.dates(date(1930, 1, 1), date(2050, 12, 31)))
+def test_a_date_read_back_is_the_same_date(day: date) -> None:
+    assert read_back("date", day.isoformat()) == (day.isoformat(), day.isoformat())
+
+
+@given(st.integers(0, 23), st.integers(0, 59))
+def test_a_time_read_back_is_the_same_time(hour: int, minute: int) -> None:
+    clock = f"{hour:02}:{minute:02}"
+    assert read_back("time", clock) == (clock, clock)
+
+
+@given(st.integers(0, 60 * 24 * 200))
+def test_a_moment_read_back_is_the_same_moment(minutes: int) -> None:
+    moment = (NOW + timedelta(minutes=minutes)).isoformat(timespec="minutes")
+    assert read_back("datetime", moment) == (moment, moment)
+
+
+@given(st.integers(-(10**9), 10**9) | st.decimals(0, 9999, places=2).map(float))
+def test_a_number_read_back_is_the_same_number(number: float) -> None:
+    assert read_back("number", str(number)) == (number, number)
+
+
+@given(st.integers(1, 10**7))
+def test_money_read_back_is_the_same_money(cents: int) -> None:
+    assert read_back("money", f"${cents / 100:.2f}") == (cents / 100, cents / 100)
+
+
+@given(st.integers(1, 600))
+def test_a_duration_read_back_is_the_same_duration(minutes: int) -> None:
+    value, again = read_back("duration", f"{minutes} minutes")
+    assert value == again
+
+
+@given(st.text("0123456789", min_size=3, max_size=12), st.sampled_from(["US", "GB", "DE"]))
+def test_a_phone_number_read_back_is_the_same_number(digits: str, country: str) -> None:
+    context = replace(HERE, country=country)
+    value = parse("phone", digits, context)
+    assert value
+    again = parse("phone", value.spoken, context)
+    assert again
+    assert again.value == value.value
+
+
+@given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=12))
+def test_what_is_spelled_and_read_back_is_the_same_word(name: str) -> None:
+    assert read_back("spelled", " ".join(name)) == (name.capitalize(), name.capitalize())
+
+
+@given(st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=3, max_size=10))
+def test_a_code_read_back_is_the_same_code(code: str) -> None:
+    value = parse("code", code, HERE)
+    if value and value.value == code:
+        again = parse("code", value.spoken, HERE)
+        assert again
+        assert again.value == code
+
+
+WORDS = (
+    "no sorry wait not the a on at in to of and half quarter past twenty five double oh hundred thousand"
+    " next week"
+    " tuesday may second july fourteenth 2026 10 : 30 . / - $ hour dot com @ name is with y smith doctor"
+    " for as h"
+).split()
+
+
+@given(
+    st.sampled_from(KINDS),
+    st.text(max_size=300) | st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join),
+)
+def test_no_text_does_harm(kind: str, said: str) -> None:
+    for options in ((), STAFF):
+        context = replace(HERE, options=options)
+        value = parse(kind, said, context)
+        assert value is None or 0 <= value.score <= 1
+    find(dict(zip(KINDS, KINDS, strict=True)), said, HERE)
+
+
+@pytest.mark.parametrize(
+    "said", ["one " * 200_000, "no " * 300_000, "a" * 1_000_000, "(" * 1_000_000, "9" * 1_000_000]
+)
+def test_a_megabyte_is_cut_short(said: str) -> None:
+    for kind in KINDS:
+        parse(kind, said, HERE)
+    began = time.perf_counter()
+    for kind in KINDS:
+        parse(kind, said, replace(HERE, options=STAFF))
+    assert time.perf_counter() - began < 2
+
+
+def test_it_takes_milliseconds() -> None:
+    said = "I'd like to come Tuesday at half past ten, my name is Ann Smith, number five five five oh one"
+    " four two"
+    kinds = dict(zip(KINDS, KINDS, strict=True))
+    find(kinds, said, HERE)
+    began = time.perf_counter()
+    for _ in range(20):
+        find(kinds, said, HERE)
+    assert (time.perf_counter() - began) / 20 < 0.05, "some 5 ms on a desk computer"
