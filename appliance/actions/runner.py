@@ -262,6 +262,7 @@ class Runner:
     def _count(self, db: Database, job: Job, now: datetime, seconds: int) -> int:
         rows = db.execute(
             """select count(*) from event where kind = 'outcome' and at > ?
+                and json_extract(data, '$.undoes') is null
                 and json_extract(data, '$.action') = ? and json_extract(data, '$.caller') = ?""",
             stamp(now - timedelta(seconds=seconds)), job.action.name, job.record["caller"],
         )  # fmt: skip

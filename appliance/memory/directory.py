@@ -17,6 +17,8 @@ from appliance.memory.store import Database, Store
 NEAR = 0.75
 """Likeness of two names, 0 to 1, from which one may be meant by the other."""
 
+TITLES = frozenset("mr mister mrs missus ms miss dr doctor prof professor the".split())
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -82,7 +84,7 @@ def on_duty(db: Database, now: datetime, role: str = "") -> list[Contact]:
 
 def _words(text: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return [word for word in re.findall(r"[a-z0-9]+", plain) if word not in ("mr", "mrs", "ms", "dr", "the")]
+    return [word for word in re.findall(r"[a-z0-9]+", plain) if word not in TITLES]
 
 
 def _likeness(asked: list[str], known: list[str]) -> float:
