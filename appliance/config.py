@@ -107,6 +107,79 @@ class Fact:
             raise ValueError(f"says {len(self.say)} characters", "nobody listens to more than 600")
 
 
+Kind = Literal[
+    "date", "time", "datetime", "duration", "number", "money", "phone", "name", "email", "spelled", "code",
+    "yes_no", "choice", "text",
+]  # fmt: skip
+Level = Literal["anyone", "caller", "verified", "staff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One slot of a flow: what is asked, and what happens when the answer does not come."""
+
+    slot: str
+    type: Kind
+    prompt: str
+    reprompt: tuple[str, ...] = ()
+    """Said instead of the prompt after the first, second ... answer that was none."""
+    options: tuple[str, ...] = ()
+    """For `choice` and `name`: what there is to choose from."""
+    goto: dict[str, str] = field(default_factory=dict)
+    """For `choice`: the flow that an option leads to; the asking flow ends there."""
+    check: str = ""
+    """A look-up that must succeed with the slots so far: `calendar.open`."""
+    source: Literal["", "caller_id"] = field(default="", metadata={"key": "from"})
+    """Where the value is taken from without asking; it is read back all the same."""
+    readback: bool = False
+    """Whether the caller must agree to what was understood."""
+    spelled: bool = False
+    optional: bool = False
+    """Asked only when the caller mentions it."""
+    no_input: int = 2
+    no_match: int = 2
+    """How often silence, or an answer that is none, is met with another question before `else`."""
+    otherwise: str = field(default="human", metadata={"key": "else"})
+    """`human`, `message`, `cancel`, or the name of a flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """The one action at the end of a flow."""
+
+    action: str
+    permit: Level = "caller"
+    arguments: dict[str, str] = field(default_factory=dict, metadata={"key": "with"})
+    """Arguments that are not slots of the same name; {slot} is filled in."""
+    confirm: str = ""
+    """Asked before it is done; without a confirm line only actions that change nothing may run."""
+    undo: str = ""
+    done: str = "Done."
+    """{slot} and what the action returns are filled in."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """What is said when the action answers no, by its reason: full, closed, none ..."""
+    fail: str = "human"
+    """Where to go when it fails: `human`, `message`, `cancel`, or a flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A form: its state is the first slot that is not filled."""
+
+    phrases: tuple[str, ...] = ()
+    """What starts it. Without any, only another flow does."""
+    say: str = ""
+    """Said when it starts."""
+    ask: tuple[Ask, ...] = ()
+    do: Do | None = None
+    hours: Literal["any", "open", "closed"] = "any"
+    closed: str = ""
+    """The flow that runs instead outside `hours`."""
+    record: Literal["ask", "never", "paused"] = "never"
+    mode: Literal["hybrid", "rules", "knowledge", "llm"] = "hybrid"
+    """Who may take part: rules alone, facts and documents, an LLM that words, or all of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """The fixed lines of every conversation."""
@@ -137,6 +210,7 @@ class DeskFile:
     """What the desk is called: the house, the firm."""
     lines: Lines = field(default_factory=Lines)
     fact: dict[str, Fact] = field(default_factory=dict)
+    flow: dict[str, Flow] = field(default_factory=dict)
     wording: WordingRules = field(default_factory=WordingRules)
     silence: float = 8.0
     """Seconds of quiet before the desk asks whether anybody is there."""

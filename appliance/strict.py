@@ -73,7 +73,8 @@ def _keys(dotted: str) -> Place:
 
 def _build(file: TomlFile, kind: type[T], values: dict[str, Any], place: Place) -> T:
     hints = typing.get_type_hints(kind)
-    known = {f.name: f for f in fields(kind) if not f.metadata.get("hidden")}  # type: ignore[arg-type]
+    # A key that Python keeps for itself, such as `else`, is spelled in the field's metadata.
+    known = {f.metadata.get("key", f.name): f for f in fields(kind) if not f.metadata.get("hidden")}  # type: ignore[arg-type]
     for key in values:
         if key not in known:
             close = difflib.get_close_matches(key, known, 1)
@@ -82,7 +83,7 @@ def _build(file: TomlFile, kind: type[T], values: dict[str, Any], place: Place) 
     built = {}
     for name, field in known.items():
         if name in values:
-            built[name] = _value(file, hints[name], values[name], (*place, name))
+            built[field.name] = _value(file, hints[field.name], values[name], (*place, name))
         elif field.default is MISSING and field.default_factory is MISSING:
             raise file.error(place or (name,), f"needs {name}", f"add {name} = ...")
     try:

@@ -1,0 +1,97 @@
+"""Where a conversation stands: a fold over its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from appliance.slots import Value
+
+Stage = Literal["ask", "readback", "confirm", "change", "doing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the event log; `data` is plain JSON."""
+
+    kind: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A flow under way."""
+
+    id: int
+    flow: str
+    slots: Mapping[str, Value] = field(default_factory=dict)
+    """In the order in which they were filled."""
+    stage: Stage = "ask"
+    doubt: tuple[str, Value] | None = None
+    """The slot and value that the caller is asked to agree to."""
+    misses: int = 0
+    quiets: int = 0
+    """Answers that were none, and silences, since the question last changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    forms: tuple[Form, ...] = ()
+    """Those begun and not ended; the last is the one being talked about."""
+    count: int = 0
+    """Forms begun so far; it numbers them."""
+
+    @property
+    def form(self) -> Form | None:
+        return self.forms[-1] if self.forms else None
+
+
+def fold(events: Iterable[Event], state: State | None = None) -> State:
+    state = state or State()
+    for event in events:
+        state = apply(state, event)
+    return state
+
+
+def apply(state: State, event: Event) -> State:
+    """The state after an event. Events of other parts of the box change nothing."""
+    if event.kind == "flow.started":
+        form = Form(event.data["form"], event.data["flow"])
+        return State((*state.forms, form), max(state.count, form.id))
+    form = next((form for form in state.forms if form.id == event.data.get("form")), None)
+    if form is None:
+        return state
+    if event.kind == "flow.ended":
+        return replace(state, forms=tuple(each for each in state.forms if each is not form))
+    after = _change(form, event)
+    return replace(state, forms=tuple(after if each is form else each for each in state.forms))
+
+
+def _change(form: Form, event: Event) -> Form:
+    data = event.data
+    match event.kind:
+        case "slot.filled":
+            slots = {name: value for name, value in form.slots.items() if name != data["slot"]}
+            slots[data["slot"]] = _value(data)
+            return replace(form, slots=slots, stage="ask", doubt=None, misses=0, quiets=0)
+        case "slot.doubted":
+            return replace(form, stage="readback", doubt=(data["slot"], _value(data)), quiets=0)
+        case "slot.cleared":
+            slots = {name: value for name, value in form.slots.items() if name != data["slot"]}
+            return replace(form, slots=slots, stage="ask", doubt=None)
+        case "flow.confirming":
+            return replace(form, stage="confirm", misses=0, quiets=0)
+        case "flow.changing":
+            return replace(form, stage="change", misses=0, quiets=0)
+        case "confirmed" | "flow.doing":
+            return replace(form, stage="doing")
+        case "missed":
+            return replace(form, misses=form.misses + 1)
+        case "quiet":
+            return replace(form, quiets=form.quiets + 1)
+    return form
+
+
+def _value(data: Mapping[str, Any]) -> Value:
+    return Value(data["value"], data["spoken"], data.get("score", 1.0))
