@@ -51,13 +51,13 @@ class Understanding:
         phrase = 0
         for intent, sentences in self._phrases.samples():
             number = self._names.index(intent)
-            examples += [Example(text, number, phrase) for text in sentences]
+            examples += [Example(text, (number,), phrase) for text in sentences]
             phrase += 1
         for text in outside:
-            examples.append(Example(text, None, phrase))
+            examples.append(Example(text, (), phrase))
             phrase += 1
         for number, name in enumerate(self._names):
-            examples.append(Example(_words(name), number, phrase, name=True))
+            examples.append(Example(_words(name), (number,), phrase, name=True))
             phrase += 1
         self._classifier = Classifier(examples, len(self._names), embed) if self._names else None
         self.calibration = calibrate(self._classifier) if self._classifier else None

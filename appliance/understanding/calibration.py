@@ -56,20 +56,20 @@ class Calibration:
 
 
 def calibrate(classifier: Classifier) -> Calibration:
-    scores, intents = classifier.unseen()
-    strange = np.concatenate([classifier.strange(), scores[intents < 0]])
-    scores, intents = scores[intents >= 0], intents[intents >= 0]
+    scores, targets = classifier.unseen()
+    known = targets.any(axis=1)
+    strange = np.concatenate([classifier.strange(), scores[~known]])
+    scores, intents = scores[known], targets[known].argmax(axis=1)
     slope, unknown = _fit(scores, intents, strange)
 
-    known = _softmax(scores, slope, unknown)[:, :-1]
-    best = known.max(axis=1, initial=0.0)
-    wrong = known.argmax(axis=1) != intents if known.shape[1] else np.ones(0, dtype=bool)
-    alien = _softmax(strange, slope, unknown)[:, :-1].max(axis=1, initial=0.0)
+    chances = _softmax(scores, slope, unknown)[:, :-1]
+    best, wrong = chances.max(axis=1), chances.argmax(axis=1) != intents
+    alien = _softmax(strange, slope, unknown)[:, :-1].max(axis=1)
     accept = next(
         (
             bound
             for bound in np.linspace(LEAST, MOST, 28).tolist()
-            if wrong[best >= bound].sum() <= WRONG * (best >= bound).sum()
+            if _surely((wrong & (best >= bound)).sum()) <= WRONG * (best >= bound).sum()
             and (alien >= bound).sum() <= STRANGE * len(alien)
         ),
         MOST,
@@ -78,21 +78,26 @@ def calibrate(classifier: Classifier) -> Calibration:
     lost = float(np.quantile(right, LOST)) if len(right) else 0.0
     reject = (len(right) * min(lost, LEAST / 4) + TRUST * USUAL_REJECT) / (len(right) + TRUST)
     asked = (best < accept) & (best >= reject)
-    return Calibration(slope, unknown, accept, reject, _enough(known[asked], intents[asked]))
+    return Calibration(slope, unknown, accept, reject, _enough(chances[asked], intents[asked]))
 
 
-def _enough(known: Matrix, intents: NDArray[np.int64]) -> float:
+def _surely(count: int) -> float:
+    """A count with one standard deviation of chance added, so that the aim is kept by callers too."""
+    return float(count + count**0.5)
+
+
+def _enough(chances: Matrix, intents: NDArray[np.intp]) -> float:
     """The least share that the options have to hold together so that the right one is nearly always there."""
-    if not len(known):
+    if not len(chances):
         return CONTAINED
-    shares = known / known.sum(axis=1, keepdims=True)
+    shares = chances / chances.sum(axis=1, keepdims=True)
     true = shares[np.arange(len(shares)), intents]
     # An option is offered where those that are likelier hold less than enough.
     likelier = (shares * (shares > true[:, None])).sum(axis=1)
     return min(0.99, float(np.quantile(likelier, CONTAINED)) + 1e-6)
 
 
-def _fit(scores: Matrix, intents: NDArray[np.int64], strange: Matrix) -> tuple[float, float]:
+def _fit(scores: Matrix, intents: NDArray[np.intp], strange: Matrix) -> tuple[float, float]:
     """Slope and unknown under which what really happened is likeliest: Newton's method on a convex sum."""
     rows = np.concatenate([scores, strange])
     count = rows.shape[1]

@@ -20,16 +20,22 @@ from appliance.engines import Embed
 
 Matrix = NDArray[np.float64]
 
-SHARP = 3.0
-"""How fast likeness falls with the cosine: exp(SHARP * (cosine - 1))."""
 
-SPELLING = 0.1
-"""Weight of the pieces of words beside the embedding's 1."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the likeness is made of; chosen on the validation part of CLINC150 and the training part of
+    BANKING77."""
 
-NOISE = 0.3
-"""How little a single phrase is trusted."""
+    sharp: float = 3.0
+    """How fast likeness falls with the cosine: exp(sharp * (cosine - 1))."""
+    spelling: float = 0.1
+    """Weight of the pieces of words beside the embedding's 1."""
+    noise: float = 0.3
+    """How little a single phrase is trusted."""
+
 
 FEW = 3
+"""Phrases that an intent needs before one of them can be spared to test with."""
 
 PIECES = 2048
 """Places into which pieces of words are hashed."""
@@ -40,8 +46,8 @@ class Example:
     """A sentence to learn from."""
 
     text: str
-    intent: int | None
-    """Index; None for what means no intent."""
+    intents: tuple[int, ...]
+    """Numbers of what it means: one for a desk's phrase, none for what is said beside the matter."""
     phrase: int
     """Which phrase of the desk file it was made of: those of one phrase count as one together."""
     name: bool = False
@@ -51,57 +57,68 @@ class Example:
 class Classifier:
     """Learns as it is made. Intents are numbers from 0 to `count` - 1."""
 
-    def __init__(self, examples: Sequence[Example], count: int, embed: Embed) -> None:
+    def __init__(
+        self, examples: Sequence[Example], count: int, embed: Embed, settings: Settings | None = None
+    ) -> None:
+        self._settings = settings or Settings()
         self._embed = embed
         texts = [each.text for each in examples]
         pieces = _pieces(texts)
         self._rarity = (np.log((1 + len(texts)) / (1 + (pieces > 0).sum(axis=0))) + 1).astype(np.float32)
-        self._spelled = _unit(pieces * self._rarity)
+        spelled = _unit(pieces * self._rarity)
+        self._columns = np.ascontiguousarray(spelled.T)
         self._rows = embed.embed(texts)
-        self._intents = np.array([-1 if each.intent is None else each.intent for each in examples])
         self._said = np.array([not each.name for each in examples])
         self._phrases = np.array([each.phrase for each in examples])
-        self._members = [np.flatnonzero(self._intents == intent) for intent in range(count)]
-        self._targets = (self._intents[:, None] == np.arange(count)).astype(np.float64)
-        noise = NOISE * np.bincount(self._phrases)[self._phrases]
-        self._inverse = np.linalg.inv(self._likeness(self._rows, self._spelled) + np.diag(noise))
+        self._targets = np.zeros((len(examples), count))
+        for row, each in enumerate(examples):
+            self._targets[row, list(each.intents)] = 1
+        noise = self._settings.noise * np.bincount(self._phrases)[self._phrases]
+        likeness = self._likeness(self._rows @ self._rows.T, spelled @ spelled.T)
+        self._inverse = np.linalg.inv(likeness + np.diag(noise))
         self._weights = self._inverse @ self._targets
 
     def scores(self, text: str) -> Matrix:
         """Of each intent, about 0 (nothing like it) to 1 (its own phrases); shape (intents,)."""
         spelled = _unit(_pieces([text]) * self._rarity)
-        return np.asarray((self._likeness(self._embed.embed([text]), spelled) @ self._weights)[0])
+        # A text has few pieces: only their columns are looked at.
+        some = np.flatnonzero(spelled[0])
+        likeness = self._likeness(
+            self._embed.embed([text]) @ self._rows.T, spelled[:, some] @ self._columns[some]
+        )
+        return np.asarray((likeness @ self._weights)[0])
 
-    def unseen(self) -> tuple[Matrix, NDArray[np.int64]]:
-        """The scores of each phrase as if it had not been learned, and its intent, -1 for none. Intents with
-        fewer than FEW phrases are left out: without one they are another desk."""
+    def unseen(self) -> tuple[Matrix, Matrix]:
+        """The scores of each phrase as if it had not been learned, and 1 for what it means. Intents with
+        fewer than FEW phrases are left out: without one they are another desk's."""
         scores = np.zeros_like(self._targets)
-        for rows in _groups(self._phrases):
+        for phrase in np.unique(self._phrases):
+            rows = np.flatnonzero(self._phrases == phrase)
             scores[rows] = self._without(rows)
-        phrases = np.array([len(np.unique(self._phrases[rows])) - 1 for rows in self._members])
-        shown = self._said & np.array([each < 0 or phrases[each] >= FEW for each in self._intents])
-        return scores[shown], self._intents[shown]
+        phrases = np.array([len(np.unique(self._phrases[rows])) - 1 for rows in self._members()])
+        shown = self._said & ~(self._targets @ (phrases < FEW)).astype(bool)
+        return scores[shown], self._targets[shown]
 
     def strange(self) -> Matrix:
         """The scores of each intent's phrases as if that intent were unknown; its own are far below all."""
-        scores = np.zeros_like(self._targets)
-        for rows in self._members:
-            scores[rows] = self._without(rows)
-        known = self._intents >= 0
-        scores[known, self._intents[known]] = -9.0
-        return np.asarray(scores[known & self._said])
+        scores = []
+        for intent, rows in enumerate(self._members()):
+            without = self._without(rows)
+            without[:, intent] = -9.0
+            scores.append(without[self._said[rows]])
+        return np.concatenate(scores)
+
+    def _members(self) -> list[NDArray[np.intp]]:
+        return [np.flatnonzero(column) for column in self._targets.T]
 
     def _without(self, rows: NDArray[np.intp]) -> Matrix:
         error = np.linalg.solve(self._inverse[np.ix_(rows, rows)], self._weights[rows])
         return np.asarray(self._targets[rows] - error)
 
-    def _likeness(self, rows: NDArray[np.float32], spelled: NDArray[np.float32]) -> Matrix:
-        meant = np.exp(SHARP * (rows @ self._rows.T - 1))
-        return np.asarray(meant + SPELLING * (spelled @ self._spelled.T), dtype=np.float64)
-
-
-def _groups(keys: NDArray[np.int64]) -> list[NDArray[np.intp]]:
-    return [np.flatnonzero(keys == key) for key in np.unique(keys)]
+    def _likeness(self, meant: NDArray[np.float32], spelled: NDArray[np.float32]) -> Matrix:
+        settings = self._settings
+        likeness = np.exp(settings.sharp * (meant - 1)) + settings.spelling * spelled
+        return np.asarray(likeness, dtype=np.float64)
 
 
 def _pieces(texts: Sequence[str]) -> NDArray[np.float32]:

@@ -113,7 +113,7 @@ def _error(phrase: str, wrong: str, mend: str) -> ValueError:
 
 
 def _unescaped(phrase: str) -> str:
-    return re.sub(r"\\.", " ", unicodedata.normalize("NFC", phrase), flags=re.DOTALL)
+    return re.sub(r"\\.?", " ", unicodedata.normalize("NFC", phrase), flags=re.DOTALL)
 
 
 def _intents(templates: Mapping[str, list[str]]) -> Intents:
