@@ -117,6 +117,10 @@ class Action:
                 raise ValueError(f"{self.name} needs {name}; {self._known()}")
         return checked
 
+    def among(self, slots: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of a form's slots that the action takes."""
+        return {name: value for name, value in slots.items() if name in self.parameters or self.free}
+
     def undo(self, reverse: Any) -> Any:
         """Decorator: this function undoes the action."""
         REGISTRY[self.name] = replace(self, reverse=reverse)

@@ -20,7 +20,7 @@ NOW = datetime(2026, 7, 13, 8, 0, tzinfo=UTC)
 WHOLE_DAY = {
     "monday tuesday wednesday thursday friday saturday sunday".split()[i]: ["00:00-23:59"] for i in range(7)
 }
-SETTINGS = {"calendar": {"hours": WHOLE_DAY, "slot": 5, "ahead": 100_000}}
+SETTINGS = {"calendar": {"hours": WHOLE_DAY, "slot": 5, "capacity": 5, "ahead": 100_000}}
 
 
 def arguments(number: int) -> dict[str, Any]:

@@ -118,6 +118,12 @@ def test_what_is_missing_is_named() -> None:
         declare(everything).check({name: value for name, value in FINE.items() if name != "moment"})
 
 
+def test_of_a_form_an_action_takes_what_it_knows() -> None:
+    slots = {"day": "2026-07-14", "mood": "fine"}
+    assert REGISTRY["calendar.free"].among(slots) == {"day": "2026-07-14"}
+    assert REGISTRY["http.request"].among(slots) == slots
+
+
 def test_an_action_must_be_described_and_typed() -> None:
     def bare(context: Context) -> Mapping[str, Any]:
         return {}

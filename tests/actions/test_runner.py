@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
 from datetime import time as clock_time
 from pathlib import Path
@@ -12,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from appliance.actions import REGISTRY, Context, Refusal, action
+from appliance.actions import REGISTRY, Context, Refusal, Runner, action
+from appliance.actions.worker import HANGING
+from appliance.memory import store
 from appliance.memory.store import Database
 from tests.actions.conftest import Desk, desk_at
 
@@ -311,3 +316,35 @@ def race(folder: Path, bookings: list[dict[str, str]], call: str = "", yes: int 
     for desk in desks:
         desk.store.close()
     return outcomes
+
+
+def test_a_full_disk_does_nothing_and_says_so_and_the_same_yes_works_later(desk: Desk) -> None:
+    yes = desk.agreed("calendar.book", **TUESDAY)
+    held = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, held[1]))
+    try:
+        outcome = desk.run("calendar.book", yes, **TUESDAY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, held)
+    assert (outcome.ok, outcome.why) == (False, "failed")
+    assert desk.booked() == []
+    assert desk.run("calendar.book", yes, **TUESDAY).ok
+    assert len(desk.booked()) == 1
+
+
+def test_a_file_that_another_holds_is_busy(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "PATIENCE", 0.1)
+    yes = desk.agreed("calendar.book", **TUESDAY)
+    with closing(desk.store.connect()) as other:
+        other.execute("begin immediate")
+        assert desk.run("calendar.book", yes, **TUESDAY).why == "busy"
+    assert desk.run("calendar.book", yes, **TUESDAY).ok
+
+
+def test_actions_that_hang_do_not_pile_up_for_ever(tmp_path: Path, odd: dict[str, Any]) -> None:
+    desk = desk_at(tmp_path, registry=odd)
+    quick = {**odd, "odd.slow": replace(odd["odd.slow"], timeout=0.01)}
+    desk.runner = Runner(desk.store, registry=quick)
+    outcomes = [desk.run("odd.slow", conversation=f"call {i}").why for i in range(HANGING + 1)]
+    odd["gate"].set()
+    assert outcomes == ["timeout"] * HANGING + ["failed"]
