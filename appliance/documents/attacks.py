@@ -10,13 +10,13 @@ PARTS = {
     "machine": r"(?:assistant|chat ?bot|bot|(?:chat ?)?gpt|llm|a\.?i|(?:language )?model|system|machine|"
     r"robot|"
     r"computer|(?:voice |virtual |digital |phone )?agent|(?:virtual|digital|automated) \w+)s?",
-    "orders": r"(?:instruction|direction|rule|prompt|guideline|order|command|polic|training|programming|"
+    "orders": r"(?:instruction|direction|rule|prompt|guideline|order|command|polic|programming|"
     r"constraint|safeguard|restriction|filter)\w*",
-    "drop": r"(?:ignor|disregard|forget|overrid|overwrit|bypass|discard|neglect|erase|delet|drop|cancel|"
-    r"abandon|stop (?:obey|follow))\w*",
+    "drop": r"(?:ignor|disregard|forget|overrid|overwrit|bypass|discard|neglect|"
+    r"abandon)\w*",
     "before": r"(?:previous|above|prior|earlier|preceding|your|all|any|other|existing|system|former|"
     r"foregoing|"
-    r"original|the)",
+    r"original|these|those|safety)",
     "caller": r"(?:caller|visitor|guest|user|patient|customer|person|people|client|anyone|everyone|everybody|"
     r"someone|somebody|whoever)s?",
     "say": r"(?:say|answer|tell|reply|respond|repeat|reveal|claim|announce|output|print|pretend|recite|"
@@ -31,7 +31,8 @@ _ATTACKS = tuple(
     re.compile(re.sub(r"<(\w+)>", lambda name: PARTS[name[1]], pattern), re.IGNORECASE)
     for pattern in (
         # away with the orders there are, here are new ones
-        r"\b<drop>\b.{0,60}\b<before>\b.{0,40}\b<orders>",
+        r"\bstop (?:obey|follow)\w*\b[^.!?]{0,20}\b<orders>",
+        r"\b<drop>\b[^.!?]{0,40}\b<before>\b[^.!?]{0,30}\b<orders>",
         r"\b<drop>\b.{0,30}\b(?:everything|anything|all|what)\b.{0,30}\b(?:above|before|told|know|said|"
         r"learn)",
         r"\b(?:new|updated|secret|hidden|real) <orders>\b.{0,30}(?:follow|obey|apply|replace|for|:)",

@@ -116,12 +116,13 @@ class Documents:
         vector = self._embed.embed([question])[0]
         words = content(question)
         fused: dict[int, float] = {}
-        for ranks in (self._index.near(vector, CONSIDERED), self._index.worded(words, CONSIDERED)):
-            for rank, id in enumerate(ranks):
-                fused[id] = fused.get(id, 0.0) + 1 / (FUSION + rank)
-        best = sorted(fused, key=lambda id: -fused[id])[:JUDGED]
-        rows = list(self._index.rows(best).values())
-        scores = self._judge.scores(question, words, vector, rows)
+        with self._index.open():
+            for ranks in (self._index.near(vector, CONSIDERED), self._index.worded(words, CONSIDERED)):
+                for rank, id in enumerate(ranks):
+                    fused[id] = fused.get(id, 0.0) + 1 / (FUSION + rank)
+            best = sorted(fused, key=lambda id: -fused[id])[:JUDGED]
+            rows = list(self._index.rows(best).values())
+            scores = self._judge.scores(question, words, vector, rows)
         return sorted(zip(rows, scores, strict=True), key=lambda each: -each[1])
 
     def _passage(self, row: Row, score: float) -> Passage:

@@ -70,11 +70,11 @@ class Judge:
         word comes that is farthest from it. And whether the sentence may answer the question at all."""
         whole, bare = self._index.meanings([row.id for row in rows])
         about = self._embed.embed(words)
-        holding = [self._index.holding(word) for word in words]
+        holding = [self._index.holding(word, [row.id for row in rows]) for word in words]
         size = self._index.size()
-        weights = np.array([math.log(1 + size / (1 + len(ids))) for ids in holding])
+        weights = np.array([math.log(1 + size / (1 + count)) for count, _ in holding])
         weights /= weights.sum()
-        held = np.array([[row.id in ids for ids in holding] for row in rows], dtype=np.float64)
+        held = np.array([[row.id in ids for _, ids in holding] for row in rows], dtype=np.float64)
         near = whole @ about.T
         nearest = np.maximum(held, np.maximum(near, bare @ about.T))
         covered = np.maximum(held, near)
