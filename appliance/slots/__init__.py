@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from appliance.slots.acts import act
 from appliance.slots.dates import find_dates
@@ -17,7 +18,7 @@ from appliance.slots.phones import find_phones
 from appliance.slots.spelling import amended, find_codes, find_spelled
 from appliance.slots.times import find_datetimes, find_times
 
-__all__ = ["KINDS", "Context", "Value", "find", "parse"]
+__all__ = ["KINDS", "Context", "Value", "find", "parse", "warm"]
 
 Finder = Callable[[Sequence[Token], Context], Iterator[Found]]
 
@@ -77,7 +78,9 @@ def parse(kind: str, text: str, context: Context) -> Value | None:
     for _, end in reversed(list(corrections(heard))[-3:]):
         if anew := _best(FINDERS[kind], _core(heard[end:]), context):
             return replace(anew, score=anew.score * 0.95)
-    return _best(FINDERS[kind], _core(heard), context)
+    if kind == "name":
+        return _best(FINDERS[kind], heard, context)
+    return _best(FINDERS[kind], _core(heard), context) or _instead(FINDERS[kind], heard, context)
 
 
 def find(
@@ -95,8 +98,24 @@ def find(
     for name, kind in kinds.items():
         if kind in FINDERS:
             found = _weighed(kind, FINDERS[kind](heard, (contexts or {}).get(name, context)), heard)
-            named.append((name, sorted(found, key=lambda each: -each.value.score)[:6]))
+            surest = sorted(found, key=lambda each: -each.value.score)[:6]
+            named.append((name, sorted(surest, key=lambda each: each.start)))
     return _shared_out(named)
+
+
+def _instead(finder: Finder, heard: Sequence[Token], context: Context) -> Value | None:
+    """What follows a value that is refused: "not four five"."""
+    for i in (n for n, token in enumerate(heard[:20]) if token.word == "not"):
+        for cut in range(i + 2, min(i + 6, len(heard))):
+            if _best(finder, heard[i + 1 : cut], context) and (value := _best(finder, heard[cut:], context)):
+                return replace(value, score=value.score * 0.8)
+    return None
+
+
+def warm(now: datetime) -> None:
+    """Load what the first caller would wait for: the plans of telephone numbers, the matching of names."""
+    parse("phone", "212 555 0142", Context(now))
+    parse("name", "jonson", Context(now, ("Dr Johnson",)))
 
 
 def _yes_no(text: str) -> Value | None:
@@ -168,10 +187,10 @@ def _shared_out(named: Sequence[tuple[str, list[Found]]]) -> dict[str, Value]:
         nonlocal best, most, steps
         steps -= 1
         if n == len(named):
-            if total > most:
+            if total > most + 1e-6:
                 best, most = dict(taken), total
             return
-        if steps < 0 or total + sum(hopes[n:]) <= most:
+        if steps < 0 or total + sum(hopes[n:]) <= most + 1e-6:
             return
         name, found = named[n]
         for each in found:

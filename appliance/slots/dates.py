@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 
-from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word
+from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word, words
 from appliance.slots.numbers import TENS, cardinal, ordinal, say_number, say_ordinal
 
 WEEKDAYS = {name.lower(): i for i, name in enumerate(calendar.day_name)}
@@ -26,6 +28,7 @@ FEASTS = {
 MONTH_FIRST = ("US", "PH")
 """Countries that write the month before the day."""
 
+_FEAST_WORDS = ("easter", "good", "black", "whit", "ash", "cyber", "shrove")
 _PEOPLE = frozenset("i we you he she they it that this one who".split())
 _NOT_DAYS = frozenset(
     "one ones floor time thing things available person door half of two option line name letter room"
@@ -39,6 +42,13 @@ Day = tuple[date, int, float]
 
 def find_dates(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     """Every day that is said."""
+    found = list(_every(heard, context))
+    for first, second in pairwise(found):
+        yield _with_its_month(heard, first, second, context.now.date())
+    yield from found[-1:]
+
+
+def _every(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     today = context.now.date()
     i = 0
     while i < len(heard):
@@ -52,6 +62,25 @@ def find_dates(heard: Sequence[Token], context: Context) -> Iterator[Found]:
             i = end
         else:
             i += 1
+
+
+def _with_its_month(heard: Sequence[Token], first: Found, second: Found, today: date) -> Found:
+    """ "the twelfth to the fifteenth of August": both are in August."""
+    joined = words(heard, first.end, second.start - first.end)
+    named = [any(token.word in MONTHS for token in heard[each.start : each.end]) for each in (first, second)]
+    if joined not in (("to",), ("until",), ("till",), ("through",), ("and",), ("or",)) or named != [
+        False,
+        True,
+    ]:
+        return first
+    if not any(ordinal(heard, i) for i in range(first.start, first.end)):
+        return first
+    day, other = (date.fromisoformat(str(each.value.value)) for each in (first, second))
+    if day.day > calendar.monthrange(other.year, other.month)[1]:
+        return first
+    day = other.replace(day=day.day)
+    value = Value(day.isoformat(), say_date(day, today), first.value.score)
+    return replace(first, value=value)
 
 
 def say_date(day: date, today: date) -> str:
@@ -80,7 +109,7 @@ def move(day: date, months: int) -> date:
 
 
 def _day(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
-    for reading in (_weekday_of, _distance, _named, _written, _calendar, _loose):
+    for reading in (_nth_weekday, _weekday_of, _distance, _named, _written, _calendar, _loose):
         if said := reading(heard, i, today, country):
             return said
     return None
@@ -118,7 +147,7 @@ def _weekday_of(heard: Sequence[Token], i: int, today: date, country: str) -> Da
     if which in ("this", "next", "coming"):
         at = passes(heard, at, "this coming", "this", "next", "coming")
     named = _weekday(heard, at)
-    if named is None:
+    if named is None or (word(heard, at - 1) in _FEAST_WORDS and not heard[at].paused):
         return None
     end = at + 1
     nearest = today + timedelta(days=(named - today.weekday() - 1) % 7 + 1)
@@ -140,6 +169,26 @@ def _weekday_of(heard: Sequence[Token], i: int, today: date, country: str) -> Da
     if which == "this" and named == today.weekday() and not has(heard, start, "this coming"):
         return today, end, 0.6
     return nearest, end, 0.75 if named == today.weekday() else 0.95
+
+
+def _nth_weekday(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
+    """the second Tuesday in August, the last Friday of the month"""
+    at = passes(heard, i, "the")
+    last = has(heard, at, "last")
+    which = (5, at + 1) if last else ordinal(heard, at)
+    named = _weekday(heard, which[1]) if which and which[0] <= 5 else None
+    if which is None or named is None or not has(heard, which[1] + 1, "of", "in"):
+        return None
+    at = which[1] + 2
+    used = has(heard, at, "next month", "the month", "this month")
+    month = _month(heard, at)
+    if not used and not month:
+        return None
+    first = move(today.replace(day=1), has(heard, at, "next month") > 0) if used else _ahead(today, month, 28)
+    days = [first.replace(day=n) for n in range(1, calendar.monthrange(first.year, first.month)[1] + 1)]
+    fitting = [day for day in days if day.weekday() == named]
+    chosen = fitting[-1 if last else min(which[0], len(fitting)) - 1]
+    return chosen, at + (used or 1), 0.95 if chosen >= today else 0.4
 
 
 def _which_week(heard: Sequence[Token], i: int) -> tuple[int | None, int]:
@@ -194,7 +243,7 @@ def _distance(heard: Sequence[Token], i: int, today: date, country: str) -> Day 
         return _shift(today, count, unit), at + used, 0.95
     if used := has(heard, at, "from tomorrow", "tomorrow"):
         return _shift(today, count, unit) + timedelta(days=1), at + used, 0.95
-    if used := has(heard, at, "on", "from"):
+    if (used := has(heard, at, "on", "from")) or word(heard, at) in ("next", "this"):
         start = _calendar(heard, at + used, today, country) or _weekday_of(heard, at + used, today, country)
         return (_shift(start[0], count, unit), start[1], 0.9) if start else None
     return None
@@ -288,6 +337,10 @@ def _written(heard: Sequence[Token], i: int, today: date, country: str) -> Day |
     """2026-07-14, 7/14/2026, 14.7.26, 7/14."""
     parts = [int(word(heard, i + n)) for n in (0, 2, 4) if word(heard, i + n).isdecimal()]
     signs = {word(heard, i + 1), word(heard, i + 3)}
+    bare = words(heard, i, 3)
+    if len(bare) == 3 and all(part.isdecimal() for part in bare) and len(bare[2]) == 4 and len(bare[0]) <= 2:
+        month, number, score = _in_order(int(bare[0]), int(bare[1]), country)
+        return date(int(bare[2]), month, number), i + 3, score * 0.9
     if len(parts) == 3 and len(signs) == 1 and signs <= {"-", "/", "."}:
         end = passes(heard, i + 5, "t") if word(heard, i + 6).isdecimal() else i + 5
         if len(word(heard, i)) == 4:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word
 from appliance.slots.numbers import number, say_number
@@ -28,13 +29,23 @@ def find_durations(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     i = 0
     while i < len(heard):
         if minutes := _minutes(heard, i):
-            yield Found(Value(_iso_minutes(minutes[0]), say_minutes(minutes[0]), minutes[2]), i, minutes[1])
+            score = minutes[2] * _certain(heard, i, minutes[1])
+            yield Found(Value(_iso_minutes(minutes[0]), say_minutes(minutes[0]), score), i, minutes[1])
             i = minutes[1]
         elif days := _days(heard, i):
-            yield Found(days[0], i, days[1])
+            score = days[0].score * _certain(heard, i, days[1])
+            yield Found(replace(days[0], score=score), i, days[1])
             i = days[1]
         else:
             i += 1
+
+
+def _certain(heard: Sequence[Token], start: int, end: int) -> float:
+    """Less where a span is told: "five to six hours", "an hour or two", "a day and a half"."""
+    loose = (
+        word(heard, start - 1) in ("to", "or") or word(heard, end) == "or" or has(heard, end, "and a half")
+    )
+    return 0.5 if loose else 1.0
 
 
 def hours_ahead(heard: Sequence[Token], i: int) -> tuple[int, int] | None:

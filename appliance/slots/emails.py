@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from appliance.slots.lexer import Context, Found, Token, Value, word
+from appliance.slots.lexer import Context, Found, Token, Value, has, word
 from appliance.slots.numbers import ONES
 from appliance.slots.spelling import runs
 
@@ -36,11 +36,13 @@ def find_emails(heard: Sequence[Token], context: Context) -> Iterator[Found]:
         if word(heard, at) not in ("at", "@"):
             continue
         domain, end = _domain(heard, at + 1)
-        start = _begin(heard, at)
-        address = f"{_joined(heard[start:at])}@{domain}"
-        if domain and start < at and _ADDRESS.fullmatch(address):
-            score = 0.9 if domain.rpartition(".")[2] in ENDINGS else 0.5
-            yield Found(Value(address, say_email(address), score), start, end)
+        score = 0.9 if domain.rpartition(".")[2] in ENDINGS else 0.5
+        far, near = _begin(heard, at), _nearest(heard, at)
+        for start in {far, near} if domain else ():
+            address = f"{_joined(heard[start:at])}@{domain}"
+            if start < at and _ADDRESS.fullmatch(address):
+                sure = score if start == far else score * 0.7
+                yield Found(Value(address, say_email(address), sure), start, end)
 
 
 def say_email(address: str) -> str:
@@ -50,9 +52,23 @@ def say_email(address: str) -> str:
     return " ".join(part.upper() if len(part) == 1 else part for part in said.split())
 
 
+def _nearest(heard: Sequence[Token], at: int) -> int:
+    """Where the address begins if but the last word of what stands before is its own."""
+    start = at - 1
+    while start > 0 and (
+        (word(heard, start - 1) in SIGNS and start > 1)
+        or word(heard, start) in SIGNS
+        or (_spelled(heard[start - 1 : start + 1]))
+    ):
+        start -= 1
+    return start
+
+
 def _begin(heard: Sequence[Token], at: int) -> int:
     start = at
     while start > 0 and word(heard, start - 1) not in STOPS and at - start < 30:
+        if start < at and heard[start].paused and not _spelled(heard[start - 1 : start + 1]):
+            break
         start -= 1
     return start
 
@@ -99,6 +115,9 @@ def _joined(part: Sequence[Token]) -> str:
     while i < len(part):
         name = part[i].word
         run = starts.get(i)
+        if used := has(part, i, "all one word", "one word", "all lower case", "all lowercase", "lower case"):
+            i += used
+            continue
         if name in SIGNS:
             text, i = text + SIGNS[name], i + 1
         elif run and (any(sign.strong for sign in run) or len(name) == 1):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 LONGEST = 500
 """Characters of an utterance that are read."""
@@ -117,11 +118,17 @@ def word(heard: Sequence[Token], i: int) -> str:
 
 def has(heard: Sequence[Token], i: int, *phrases: str) -> int:
     """How many tokens the first of these phrases takes at i; 0 where none stands there."""
+    first = word(heard, i)
     for phrase in phrases:
-        parts = tuple(phrase.split())
-        if words(heard, i, len(parts)) == parts:
+        parts = _split(phrase)
+        if parts[0] == first and (len(parts) == 1 or words(heard, i, len(parts)) == parts):
             return len(parts)
     return 0
+
+
+@cache
+def _split(phrase: str) -> tuple[str, ...]:
+    return tuple(phrase.split())
 
 
 def passes(heard: Sequence[Token], i: int, *phrases: str) -> int:
@@ -134,6 +141,13 @@ def corrections(heard: Sequence[Token]) -> Iterator[tuple[int, int]]:
     i = 0
     while i < len(heard):
         used = next((len(marks) for marks in CORRECTIONS if words(heard, i, len(marks)) == marks), 0)
+        if (
+            used
+            and word(heard, i) == "no"
+            and word(heard, i + 1) in ("one", "problem")
+            and not heard[i + 1].paused
+        ):
+            used = 0
         if used:
             yield i, i + used
         i += used or 1

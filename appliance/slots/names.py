@@ -23,7 +23,7 @@ CARRIERS = (
     "my name is", "my name's", "my name", "the name is", "the name's", "name is", "under the name of",
     "under the name", "in the name of", "this is", "it is", "it's", "its", "i am", "i'm", "call me", "that's",
     "that is", "you can call me", "here is", "to see", "speak to", "talk to", "speak with", "for", "under",
-    "with", "name",
+    "with", "surname is", "surname", "last name", "first name", "name",
 )  # fmt: skip
 SURE_CARRIERS = CARRIERS[:9]
 """Words after which a name comes, and nothing else."""
@@ -31,10 +31,14 @@ STOPS = frozenset(
     "and my number phone at on for i please from speaking here calling the with is it's thanks thank you"
     " yes no not tomorrow today sorry i'd i'll i'm we can could would just so but to a an what when where"
     " who how"
+    " already told tell said have has had there it he she they you know didn't can't won't because"
     " ok okay yeah yep sure don't do dont am are was want need like email e-mail address right maybe again"
     " next"
     " monday tuesday wednesday thursday friday saturday sunday hello hi goodbye bye agent operator".split()
 )
+
+MOST_OPTIONS = 2_000
+"""Options that are looked through."""
 
 _SMALL_WORDS = frozenset("the a an of to for please one i with and like want would i'd take".split())
 
@@ -50,7 +54,7 @@ def find_names(heard: Sequence[Token], context: Context) -> Iterator[Found]:
             yield from _name(heard, i + used, 0.9 if sure else 0.6)
         if word(heard, i) in TITLES and not (i and word(heard, i - 1) in TITLES):
             yield from _name(heard, i, 0.7)
-    first = passes(heard, 0, "yes", "yeah", "well", "oh", "hi", "hello", "sure", "okay", "ok")
+    first = passes(heard, 0, "so", "yes", "yeah", "well", "oh", "hi", "hello", "sure", "okay", "ok")
     if not has(heard, first, *CARRIERS):
         for found in _name(heard, first, 0.65):
             whole = all(
@@ -73,59 +77,59 @@ def find_choices(heard: Sequence[Token], context: Context) -> Iterator[Found]:
 def _listed(heard: Sequence[Token], options: Sequence[str]) -> Iterator[Found]:
     """The options that are near to something said. An option that fits as well as another has at most 0.45:
     the desk had better ask "A or B?"."""
-    fits = [(option, _fit(heard, option, options)) for option in options[:2_000]]
-    near = sorted((fit for fit in fits if fit[1][0] >= 0.6), key=lambda fit: -fit[1][0])
-    for rank, (option, (score, start, end)) in enumerate(near[:6]):
-        rivals = [
-            other[1][0]
-            for n, other in enumerate(near)
-            if n != rank and other[1][1] < end and start < other[1][2] and other[0] != option
-        ]
-        tied = any(rival >= score - 0.04 for rival in rivals)
+    near = sorted(_fits(heard, tuple(options[:MOST_OPTIONS])), key=lambda fit: -fit[1])[:6]
+    for option, score, start, end in near:
+        tied = any(
+            rival[0] != option and rival[1] >= score - 0.04 and rival[2] < end and start < rival[3]
+            for rival in near
+        )
         yield Found(Value(option, _aloud(option), min(score, 0.45) if tied else score), start, end)
 
 
-def _fit(heard: Sequence[Token], option: str, options: Sequence[str]) -> tuple[float, int, int]:
-    """How well the best stretch of the text fits the option, and where it stands."""
-    best = (0.0, 0, 0)
-    parts = _parts(option)
-    if not parts:
-        return best
-    stretches = _stretches(tuple((token.word, i) for i, token in enumerate(heard)))
-    whole = "".join(parts)
-    sound = _sound(whole)
-    most = len(parts) + 2
-    for said, spoken, start, end, count in stretches:
-        if count <= most and abs(len(said) - len(whole)) <= 3:
-            score = _alike(said, spoken, whole, sound)
-            if score > best[0] and score >= 0.75:
-                best = (score, start, end)
-    if len(parts) > 1:
-        single = _fit_part(stretches, parts)
-        if single[0] > best[0]:
-            best = single
-    if best[0] and _titled(heard, best[1], option) is False:
-        return best[0] * 0.8, best[1], best[2]
-    return best
+def _fits(heard: Sequence[Token], options: tuple[str, ...]) -> list[tuple[str, float, int, int]]:
+    """For each option that is near to some stretch of the text: how near, and where."""
+    from rapidfuzz.distance import Levenshtein
+    from rapidfuzz.process import cdist
 
-
-def _fit_part(
-    stretches: Sequence[tuple[str, str, int, int, int]], parts: Sequence[str]
-) -> tuple[float, int, int]:
-    """One word of the option said alone: the surname before others."""
-    best = (0.0, 0, 0)
-    for place, part in enumerate(parts):
-        if len(part) < 3:
+    targets = _targets(options)
+    stretches = _stretches(
+        tuple(token.word for token in heard), max((target[3] for target in targets), default=0)
+    )
+    if not stretches or not targets:
+        return []
+    letters = cdist(
+        [said for said, *_ in stretches],
+        [wanted for wanted, *_ in targets],
+        scorer=Levenshtein.normalized_similarity,
+        score_cutoff=0.5,
+    )
+    best: dict[str, tuple[str, float, int, int]] = {}
+    for s, t in zip(*letters.nonzero(), strict=True):
+        said, start, end = stretches[s]
+        wanted, option, weight, most, least = targets[t]
+        if end - start > most or abs(len(said) - len(wanted)) > 3:
             continue
-        weight = 0.93 if place == len(parts) - 1 else 0.9
-        sound = _sound(part)
-        for said, spoken, start, end, count in stretches:
-            if count > 2 or abs(len(said) - len(part)) > 3:
-                continue
-            score = _alike(said, spoken, part, sound)
-            if score >= 0.8 and score * weight > best[0]:
-                best = (score * weight, start, end)
-    return best
+        score = _alike(said, wanted, float(letters[s, t]))
+        if score < least:
+            continue
+        score *= weight * (0.8 if _titled(heard, start, option) is False else 1)
+        if score >= 0.6 and score > best.get(option, ("", 0.0))[1]:
+            best[option] = (option, score, start, end)
+    return list(best.values())
+
+
+@lru_cache(maxsize=16)
+def _targets(options: tuple[str, ...]) -> tuple[tuple[str, str, float, int, float], ...]:
+    """What may be said for each option: letters, option, weight, most words, the least likeness. All of its
+    words, or one of them: the surname before others."""
+    targets: list[tuple[str, str, float, int, float]] = []
+    for option in options:
+        parts = _parts(option)
+        targets += [("".join(parts), option, 1.0, len(parts) + 2, 0.75)] if parts else []
+        if len(parts) > 1:
+            weights = [0.9] * (len(parts) - 1) + [0.93]
+            targets += [(p, option, w, 2, 0.8) for p, w in zip(parts, weights, strict=True) if len(p) > 2]
+    return tuple(targets)
 
 
 def _titled(heard: Sequence[Token], start: int, option: str) -> bool | None:
@@ -135,33 +139,34 @@ def _titled(heard: Sequence[Token], start: int, option: str) -> bool | None:
     return None if not said or not first else said == first
 
 
-def _alike(said: str, spoken: str, wanted: str, sound: str) -> float:
-    """0 to 1, by letters and by sound."""
+def _alike(said: str, wanted: str, letters: float) -> float:
+    """0 to 1, by letters and by sound; `letters` is their likeness in letters."""
     from rapidfuzz.distance import JaroWinkler, Levenshtein
 
     if said == wanted:
         return 1.0
-    letters = Levenshtein.normalized_similarity(said, wanted)
-    near = JaroWinkler.normalized_similarity(said, wanted)
-    if spoken == sound and sound and letters >= 0.5 and len(wanted) > 2:
+    spoken, sound = _sound(said), _sound(wanted)
+    if spoken == sound and sound and len(wanted) > 2:
         return 0.9 + letters / 20
+    near = JaroWinkler.normalized_similarity(said, wanted)
     by_sound = Levenshtein.normalized_similarity(spoken, sound) if sound else 0.0
     return min(0.89, 0.5 * letters + 0.25 * near + 0.25 * by_sound)
 
 
 @lru_cache(maxsize=64)
-def _stretches(said: tuple[tuple[str, int], ...]) -> tuple[tuple[str, str, int, int, int], ...]:
-    """Every stretch of up to five words: its letters, its sound, start, end, how many words."""
-    plain = [(re.sub(r"\W", "", word), i) for word, i in said]
+def _stretches(said: tuple[str, ...], most: int) -> tuple[tuple[str, int, int], ...]:
+    """Every stretch of up to so many words: its letters, start, end."""
+    plain = [_numeral(re.sub(r"\W", "", word)) for word in said]
     found = []
-    for n in range(len(plain)):
-        for count in range(1, 6):
-            some = plain[n : n + count]
-            if len(some) < count or (count == 1 and some[0][0] in _SMALL_WORDS) or some[0][0] in TITLES:
+    for start in range(len(plain)):
+        if said[start] in TITLES:
+            continue
+        for end in range(start + 1, min(start + most, len(plain)) + 1):
+            letters = "".join(plain[start:end])
+            if end == start + 1 and letters in _SMALL_WORDS:
                 continue
-            letters = "".join(_numeral(word) for word, _ in some)
             if 1 < len(letters) <= 40 or letters.isdigit():
-                found.append((letters, _sound(letters), n, n + count, count))
+                found.append((letters, start, end))
     return tuple(found)
 
 

@@ -37,6 +37,7 @@ UNITS = {
 CENTS = {"cent": "dollar", "cents": "dollar", "pence": "pound", "p": "pound"}
 SMALL = {"dollar": "cent", "pound": "pence", "euro": "cent", "franc": "cent"}
 
+_NO_COUNT = ("no", "any", "some", "every", "this", "that", "which")
 _NAMES = [*ONES, *TEENS]
 
 
@@ -98,7 +99,7 @@ def find_numbers(heard: Sequence[Token], context: Context) -> Iterator[Found]:
         said = number(heard, i)
         if not said and (rank := ordinal(heard, i)):
             said = rank[0], rank[1], 0.5
-        if not said:
+        if not said or (word(heard, i) == "one" and word(heard, i - 1) in _NO_COUNT and not heard[i].paused):
             i += 1
             continue
         value, end, score = said
@@ -164,6 +165,7 @@ def say_money(value: int | float, currency: str) -> str:
 
 
 _PHRASES: tuple[tuple[str, int | float, float], ...] = (
+    ("half a million", 500_000, 1.0), ("a couple of hundred", 200, 0.9),
     ("half a dozen", 6, 1.0), ("half dozen", 6, 1.0), ("a dozen", 12, 1.0), ("a couple of", 2, 0.9),
     ("a couple", 2, 0.9), ("a half", 0.5, 0.8), ("just me", 1, 0.9),
     ("only me", 1, 0.9), ("just myself", 1, 0.9), ("a single", 1, 0.8), ("none", 0, 0.8), ("both", 2, 0.5),
@@ -173,6 +175,8 @@ _PHRASES: tuple[tuple[str, int | float, float], ...] = (
 def _money(heard: Sequence[Token], i: int, usual: str) -> tuple[int | float, str, int, float] | None:
     sign = UNITS.get(word(heard, i)) if word(heard, i) in "$£€" else None
     start = i + bool(sign)
+    if word(heard, i) == "a" and word(heard, i + 1) in UNITS:
+        return 1, UNITS[word(heard, i + 1)], i + 2, 0.9
     said = number(heard, start)
     if not said or word(heard, i) in ("none", "just", "only", "both"):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from appliance.slots.lexer import Context, Found, Token, Value, has, word
 from appliance.slots.numbers import ONES, TEENS, TENS
@@ -26,7 +27,16 @@ def find_phones(heard: Sequence[Token], context: Context) -> Iterator[Found]:
         number = digits(re.sub(r"[+\-./,]|plus", " ", said))
         if number:
             yield Found(_value(number, plus, context.country), i, end)
+            yield from _ends_of(heard, i, end, context.country)
         i = max(end, i + 1)
+
+
+def _ends_of(heard: Sequence[Token], start: int, end: int, country: str) -> Iterator[Found]:
+    """What is a number by itself at the end of a run, for a time may have been said before it."""
+    for i in range(start + 1, min(end - 6, start + 6)):
+        value = _value(digits(" ".join(token.word for token in heard[i:end])), False, country)
+        if _run(heard, i) == end and value.score >= 0.8:
+            yield Found(replace(value, score=value.score * 0.5), i, end)
 
 
 def say_phone(number: str, country: str) -> str:

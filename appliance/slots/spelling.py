@@ -115,6 +115,8 @@ def _sign(heard: Sequence[Token], i: int, digits: bool) -> list[Sign]:
         return [Sign("o", i, i + 2, True)]
     if name in ("capital", "letter", "small", "then", "-") and i + 1 < len(heard):
         return [Sign(sign.char, i, sign.end, True) for sign in _sign(heard, i + 1, digits)]
+    if name == "double" and word(heard, i + 1) in ("u", "you"):
+        return [Sign("w", i, i + 2, True)]
     if name in TIMES:
         inner = _sign(heard, i + 1, digits)[:1]
         return [Sign(s.char, i, s.end, True) for s in inner for _ in range(TIMES[name])]
@@ -132,7 +134,8 @@ def _sign(heard: Sequence[Token], i: int, digits: bool) -> list[Sign]:
         return [_letter(heard, i, NAMES[name], name)]
     text = heard[i].text
     mixed = any(
-        0 <= n < len(heard) and heard[max(n, i)].glued and word(heard, n).isdecimal() for n in (i - 1, i + 1)
+        0 <= n < len(heard) and _joined(heard[max(n, i)]) and word(heard, n).isdecimal()
+        for n in (i - 1, i + 1)
     )
     if mixed and len(text) <= 4 and text.isalpha() and text.isascii():
         return [Sign(c, i, i + 1, True) for c in name]
@@ -162,6 +165,10 @@ def _number(heard: Sequence[Token], i: int) -> list[Sign]:
     return []
 
 
+def _joined(token: Token) -> bool:
+    return token.glued or token.hyphen
+
+
 def _digit_beside(heard: Sequence[Token], i: int) -> bool:
     before = word(heard, i - 2) if word(heard, i - 1) in TIMES else word(heard, i - 1)
     return any(each.isdecimal() or each in ONES or each in TENS for each in (before, word(heard, i + 1)))
@@ -171,7 +178,8 @@ def _trimmed(run: list[Sign], heard: Sequence[Token]) -> list[Sign]:
     """A run without what may be plain words at its edges, unless much of it is plainly spelled."""
     if sum(sign.strong for sign in run) >= 2:
         return run
-    if run[-1].end == len(heard) > 1 and all(sign.strong or len(heard[sign.start].word) == 1 for sign in run):
+    plain = len(run) > 2 or all(sign.strong or len(heard[sign.start].word) == 1 for sign in run)
+    if run[0].start == 0 and run[-1].end == len(heard) > 1 and plain:
         return [replace(sign, strong=True) for sign in run]
     while run and not run[0].strong:
         run = run[1:]

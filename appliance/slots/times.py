@@ -9,10 +9,10 @@ from datetime import datetime, time, timedelta
 from appliance.slots.dates import find_dates, say_date
 from appliance.slots.durations import hours_ahead
 from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word
-from appliance.slots.numbers import TEENS, TENS, cardinal, say_number
+from appliance.slots.numbers import ONES, TEENS, TENS, cardinal, say_number
 
 PARTS = {
-    "in the morning": "am", "this morning": "am", "tomorrow morning": "am", "morning": "am",
+    "in the morning": "am", "this morning": "am", "morning": "am",
     "in the afternoon": "pm", "this afternoon": "pm", "afternoon": "pm",
     "in the evening": "evening", "this evening": "evening", "evening": "evening",
     "at night": "evening", "tonight": "evening", "am": "am", "a m": "am", "a . m": "am",
@@ -36,9 +36,10 @@ def find_times(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     while i < len(heard):
         said = _time(heard, i, context.now)
         if said:
-            clock, end, score = said
-            yield Found(Value(clock.isoformat("minutes"), say_time(clock), score), i, end)
-            i = end
+            clock, after, score = said
+            start, end = _own(heard, i, after)
+            yield Found(Value(clock.isoformat("minutes"), say_time(clock), score), start, end)
+            i = after
         else:
             i += 1
 
@@ -98,6 +99,17 @@ def _moment(
     return Found(Value(moment.isoformat(timespec="minutes"), spoken, score), start, end, also)
 
 
+def _own(heard: Sequence[Token], i: int, after: int) -> tuple[int, int]:
+    """The words of a time without those that tell the day as well, "tonight" and "this evening" and
+    "tomorrow", if there are others."""
+    start = passes(heard, i, *_DAYS)
+    start = passes(heard, start, "at", "around", "about") if start > i else start
+    for end in range(start + 1, after):
+        if has(heard, end, *_DAYS):
+            return start, end
+    return (start, after) if start < after else (i, after)
+
+
 def _shared_part(heard: Sequence[Token], clock: Found, day: Found) -> bool:
     """A "tonight" belongs to the day as well as to the time."""
     shared = range(max(clock.start, day.start), min(clock.end, day.end))
@@ -113,6 +125,10 @@ def _time(heard: Sequence[Token], i: int, now: datetime) -> Clock | None:
     if used := has(heard, i, "right now", "now", "straight away", "right away"):
         alone = used == len(heard)
         return (now.time().replace(second=0, microsecond=0), i + used, 0.7) if alone else None
+    if zero := has(heard, i, "oh", "o", "zero"):
+        early = _spoken_hour(heard, i + zero)
+        minutes = early and early[2] > i + zero + 1
+        return (time(early[0], early[1]), early[2], 0.9) if early and minutes and 0 < early[0] < 10 else None
     lead, at = _part(heard, i)
     at = passes(heard, at, "at", "around", "about") if lead else at
     said = _clock(heard, at)
@@ -210,7 +226,7 @@ def _small(heard: Sequence[Token], i: int) -> tuple[int, int] | None:
     name = word(heard, i)
     if name.isdecimal():
         return (int(name), i + 1) if len(name) <= 2 else None
-    said = cardinal(heard[: i + (2 if name in TENS else 1)], i)
+    said = cardinal(heard[: i + (2 if name in TENS and word(heard, i + 1) in ONES else 1)], i)
     return said if said and said[0] < 100 and name != "a" else None
 
 
@@ -236,13 +252,16 @@ def _written(heard: Sequence[Token], i: int) -> tuple[int, int, int, float] | No
     return None
 
 
+_DAYS = ("tonight", "this morning", "this afternoon", "this evening", "tomorrow", "today")
 _COUNTED = frozenset(
     "people persons person guests adults children kids of nights night days day weeks week months years year"
     " hours hour minutes minute mins min seconds times dollars dollar euros pounds percent hundred thousand"
     " point rooms room dozen bucks cents th st nd rd and oh double degrees / - . ,".split()
 )
 _MONEY = frozenset("$ £ € dollars dollar pounds euros".split())
-_BEFORE = frozenset("for room number extension floor table $ £ € + / - . option : , my us".split())
+_BEFORE = frozenset(
+    "for room number extension floor table $ £ € + / - . option : , my us hundred thousand".split()
+)
 
 
 def _spoken_hour(heard: Sequence[Token], i: int) -> tuple[int, int, int, float] | None:
@@ -254,7 +273,9 @@ def _spoken_hour(heard: Sequence[Token], i: int) -> tuple[int, int, int, float] 
     lead = has(heard, i - 1, *LEADS) > 0 or has(heard, i - 2, "make it", "say") > 0
     if used := has(heard, end, "o'clock", "o clock", "oclock"):
         return (hour, 0, end + used, 0.95) if hour <= 12 else None
-    if hour > 9 and (used := has(heard, end, "hundred hours", "hundred")):
+    if (hour > 9 or word(heard, i - 1) in ("oh", "o", "zero")) and (
+        used := has(heard, end, "hundred hours", "hundred")
+    ):
         return hour, 0, end + used, 0.8
     minute = _minute(heard, end)
     if minute:
@@ -263,7 +284,11 @@ def _spoken_hour(heard: Sequence[Token], i: int) -> tuple[int, int, int, float] 
             return hour, minute[0], minute[1], 0.9 if lead or len(heard) == minute[1] - i else 0.8
         return None
     part = _part(heard, end)[0]
-    if word(heard, end) in _COUNTED or (_small(heard, end) and not part) or _small(heard, i - 1):
+    if (
+        word(heard, end) in _COUNTED
+        or (_small(heard, end) and not part and not heard[end].paused)
+        or _small(heard, i - 1)
+    ):
         return None
     alone = len(heard) == end - i
     score = 0.8 if lead else 0.7 if alone else 0.3
