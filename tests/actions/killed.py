@@ -49,6 +49,7 @@ def work(path: Path, first: int, told: int) -> None:
     store = Store(path, lambda: NOW)
     log, runner = EventLog(store), Runner(store, SETTINGS)
     runner.recover()
+    os.write(told, b"ready\n")
     for conversation in log.open_conversations():
         events = log.read(conversation)
         confirmed = next((event for event in events if event.kind == "confirmed"), None)
@@ -65,8 +66,9 @@ def work(path: Path, first: int, told: int) -> None:
         log.append(conversation, "ended")
 
 
-def life(path: Path, first: int, seconds: float) -> list[str]:
-    """One life of the desk, ended by SIGKILL; the keys of the outcomes that it told before."""
+def life(path: Path, first: int, seconds: float, ready: bool = True) -> list[str]:
+    """One life of the desk, ended by SIGKILL so many seconds after it was born or ready; the keys of the
+    outcomes that it told before."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -76,15 +78,19 @@ def life(path: Path, first: int, seconds: float) -> list[str]:
         finally:
             os._exit(1)
     os.close(writing)
+    told = b""
+    while ready and not told.endswith(b"\n"):
+        chunk = os.read(reading, 65536)
+        assert chunk, "it ended before it was ready"
+        told += chunk
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), "it ended before it was killed"
-    told = b""
     while chunk := os.read(reading, 65536):
         told += chunk
     os.close(reading)
-    return told.decode().splitlines()
+    return [line for line in told.decode().splitlines() if line != "ready"]
 
 
 def between(path: Path) -> bool:
@@ -103,7 +109,7 @@ def main(path: Path, rounds: int, seed: int) -> None:
     told: list[str] = []
     interrupted = 0
     for number in range(rounds):
-        told += life(path, number * 1000, chance.uniform(0, 0.03))
+        told += life(path, number * 1000, chance.uniform(0, 0.03), chance.random() < 0.75)
         interrupted += between(path)
     for number in range(rounds, rounds + 20):  # What the last kills left is finished by one that lives on.
         told += life(path, number * 1000, 1.0)
