@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="test sentences of each set")
     parser.add_argument("--sets", default="clinc,banking,hotels", help="some of these, divided by commas")
     parser.add_argument("--model", default="minilm-l6-v2", help="a fetched model's name, or a folder")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="of the embedding; the box gives it one")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder with nlu/")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)

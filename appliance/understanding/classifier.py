@@ -80,13 +80,13 @@ class Classifier:
 
     def scores(self, text: str) -> Matrix:
         """Of each intent, about 0 (nothing like it) to 1 (its own phrases); shape (intents,)."""
-        spelled = _unit(_pieces([text]) * self._rarity)
-        # A text has few pieces: only their columns are looked at.
-        some = np.flatnonzero(spelled[0])
-        likeness = self._likeness(
-            self._embed.embed([text]) @ self._rows.T, spelled[:, some] @ self._columns[some]
-        )
-        return np.asarray((likeness @ self._weights)[0])
+        spelled = _unit(_pieces([text]) * self._rarity)[0]
+        # A text has few pieces: only their columns are looked at. einsum works in this thread alone; a matrix
+        # product would share so little work with another core, and wait for it where that is busy.
+        some = np.flatnonzero(spelled)
+        meant = np.einsum("ij,j->i", self._rows, self._embed.embed([text])[0])
+        alike = np.einsum("ij,i->j", self._columns[some], spelled[some])
+        return np.asarray(np.einsum("i,ij->j", self._likeness(meant, alike), self._weights))
 
     def unseen(self) -> tuple[Matrix, Matrix]:
         """The scores of each phrase as if it had not been learned, and 1 for what it means. Intents with
