@@ -171,8 +171,10 @@ class Runner:
             raise Refused("refused", "nothing in this conversation asked for it")
         if not action.confirm:
             return
-        if event.kind != "confirmed" or event.data.get("action") != action.name or not event.data.get("line"):
+        if event.kind != "confirmed" or event.data.get("action") != action.name:
             raise Refused("refused", f"{action.name} was not confirmed")
+        if not _played(event.data.get("line"), event.data.get("asked")):
+            raise Refused("refused", "the confirm line was not played whole")
         try:
             agreed = action.check(event.data.get("arguments", {}))
         except (AttributeError, ValueError) as error:
@@ -331,6 +333,12 @@ def _counted_as(caller: Identity, conversation: str) -> str:
     """Whose rate limit it falls under. A number that was only said is nobody's."""
     known = caller.number and caller.level != "anyone"
     return caller.number if known else conversation
+
+
+def _played(line: Any, asked: Any) -> bool:
+    """Whether all that was asked is in what was played."""
+    heard, meant = (" ".join(each.split()) if isinstance(each, str) else "" for each in (line, asked))
+    return bool(meant) and meant in heard
 
 
 def _hash(*parts: Any) -> str:

@@ -43,13 +43,19 @@ class EventLog:
             return insert(db, conversation, self._store.stamp(), kind, data or {}, key)
 
     def confirm(
-        self, conversation: str, action: str, arguments: Mapping[str, Any], line: str, **more: Any
+        self,
+        conversation: str,
+        action: str,
+        arguments: Mapping[str, Any],
+        line: str,
+        asked: str = "",
+        **more: Any,
     ) -> int:
-        """Keep that the caller said yes to `line`, which was PLAYED whole, and return the id that the runner
-        asks for. `arguments` are the very ones that will be run, as plain JSON."""
-        return self.append(
-            conversation, "confirmed", {**more, "action": action, "arguments": dict(arguments), "line": line}
-        )
+        """Keep that the caller said yes after `line` was PLAYED, and return the id that the runner asks for.
+        `arguments` are the very ones that will be run, as plain JSON; `asked` is the confirm line as it was to
+        be said: where it was not played whole, the runner takes no yes to it."""
+        data = {**more, "action": action, "arguments": dict(arguments), "line": line, "asked": asked or line}
+        return self.append(conversation, "confirmed", data)
 
     def link(self, conversation: str, case: str) -> int:
         """Say that a conversation goes on with a case; the last link counts."""

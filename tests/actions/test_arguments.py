@@ -185,6 +185,8 @@ def test_no_action_breaks_whatever_it_is_called_with(open_desk: Desk, data: some
     try:
         asked = open_desk.agreed(name, **arguments)
     except (TypeError, ValueError, UnicodeError):
-        asked = open_desk.log.append("call", "confirmed", {"action": name, "arguments": {}, "line": "x"})
+        asked = open_desk.log.append(
+            "call", "confirmed", {"action": name, "arguments": {}, "line": "x", "asked": "x"}
+        )
     outcome = open_desk.run(name, asked, level="staff", **arguments)
     assert outcome.ok or outcome.why not in ("", "failed")

@@ -66,6 +66,12 @@ def test_what_was_refused_is_told_again_even_if_it_would_go_now(desk: Desk) -> N
         pytest.param(
             lambda desk: desk.log.confirm("call", "calendar.book", TUESDAY, ""), id="no line played"
         ),
+        pytest.param(
+            lambda desk: desk.log.confirm(
+                "call", "calendar.book", TUESDAY, "Shall I book", "Shall I book ten?"
+            ),
+            id="a line cut short",
+        ),
         pytest.param(lambda desk: "1", id="no id at all"),
         pytest.param(lambda desk: True, id="true is not an id"),
     ],
@@ -75,6 +81,11 @@ def test_nothing_is_done_without_a_yes_to_exactly_that(desk: Desk, yes: Any) -> 
     assert desk.run("calendar.book", yes(desk), **TUESDAY).why == "refused"
     assert desk.booked() == []
     assert desk.log.read("call")[-1].kind == "refused"
+
+
+def test_what_was_played_may_hold_more_than_the_question(desk: Desk) -> None:
+    yes = desk.log.confirm("call", "calendar.book", TUESDAY, "All right.  Book ten?", "Book ten?")
+    assert desk.run("calendar.book", yes, **TUESDAY).ok
 
 
 def test_a_yes_is_good_for_one_deed_however_the_flow_is_called(desk: Desk) -> None:
