@@ -72,6 +72,7 @@ def parse(kind: str, text: str, context: Context) -> Value | None:
         return _yes_no(text)
     heard = tokens(text)
     if kind in AMENDED:
+        heard = [token for token in heard if token.word not in ("please", "thanks")]
         changed = amended(heard)
         best = _best(FINDERS[kind], changed, context)
         return replace(best, score=best.score * 0.8) if best and len(changed) < len(heard) else best

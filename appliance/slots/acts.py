@@ -19,10 +19,9 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "(yes|yeah|yep|yup|yea|yah|ya|aye|yessir|uh huh|mhm|mm hmm|mmhmm|mm hm|affirmative|absolutely"
         "|certainly)",
         "(sure|okay|ok|alright|all right|definitely|of course|exactly|precisely) [thing]",
-        "(that is|thats|that will be|that would be|that sounds|that looks|it is|its|sounds|looks) [all"
-        "|quite|exactly"
-        "|perfectly|just|absolutely] (right|correct|it|true|fine|good|great|perfect|okay|ok|lovely"
-        "|wonderful)",
+        "i agree", "(that is|thats|that will be|that would be|that sounds|that looks) [all|quite|exactly"
+        "|perfectly|just"
+        "|absolutely] (right|correct|it|true|fine|good|great|perfect|okay|ok|lovely|wonderful)",
         "(that|it) (works|suits me|will do) [for me|fine]", "[yes] you[ve] (got it|got that) [right]",
         "(you are|youre) (right|correct)", "(please|yes) do [it|that|so]", "go (ahead|for it|right ahead)",
         "do (it|that|so)", "no (problem|problems|worries|objection|objections) [at all]", "why not",
@@ -40,11 +39,14 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "|incorrect|not right|not correct|not it|not true|not what i said|not what i meant|not what i want"
         "|not me)",
         "(it|that) (isnt|is not|doesnt|does not|wasnt|wont) (right|correct|it|work|suit me|me)",
-        "[please] (dont|do not) (do it|do that)", "hell no", "no no",
+        "[please] (dont|do not) (do it|do that)", "hell no", "no no", "nada",
+        "(that is|thats) a [hard|definite] no", "(that|it) (isnt|is not) (true|so|the case)",
+        "(that|it) (is|would be|sounds) (false|wrong|incorrect|untrue)",
     ),
     "repeat": (
         "(can|could|would) you [please] (say|repeat) [that|it|the question] [again|once more|one more time]",
-        "(say|tell me) [that|it] again", "repeat [that|it|the question]", "come again",
+        "(say|tell me) [that|it] (again|once more|one more time)", "i need you to [please] repeat (that|it)",
+        "repeat [that|it|the question]", "come again",
         "[sorry] what was that",
         "what did you (say|just say)", "[i|i am sorry i|im sorry i] (didnt|did not|couldnt|could not|cant"
         "|cannot)"
@@ -56,7 +58,9 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "(the|go to the) previous (question|step|one)", "(one|a) step back", "step back", "undo (that|it)",
     ),
     "cancel": (
-        "never mind [that|it]", "nevermind", "forget (it|that|about it|about that|the whole thing)",
+        "never mind [that|it]", "shut up", "stop talking",
+        "(abort|halt|cancel) (the|this|current|the current) (process|action|command)", "nevermind",
+        "forget (it|that|about it|about that|the whole thing)",
         "i[ve| have] changed my mind", "cancel (that|it|this|everything|the whole thing)",
         "stop (it|that|this|everything)", "scrap (that|it)", "leave it", "drop it", "start (over|again)",
     ),
@@ -77,17 +81,20 @@ PLAIN: dict[Act, tuple[str, ...]] = {
     "thanks": (
         "(thanks|thank you|ta|cheers|much obliged|many thanks) [so much|very much|a lot|a million|again"
         "|indeed]",
-        "i appreciate (it|that|your help)", "(thanks|thank you) for (your|the) help",
+        "i appreciate (it|that|your help)", "(i am|im) (grateful|thankful)", "you have been a big help",
+        "(thanks|thank you) for (your|the) help",
     ),
     "goodbye": (
         "(goodbye|good bye|bye bye|bye|farewell|cheerio|good night|goodnight)",
         "see (you|ya) (later|soon|then|around)",
         "have a (nice|good|great|lovely) (day|one|evening|weekend|afternoon)", "nothing else",
         "(that is|thats|that will be|thatll be) (all|everything) [for now|for today|i need|i needed]",
-        "hang up",
+        "hang up", "(i need|i have|ive got) to go [now]", "talk (later|to you later)",
+        "[it was|was] (nice|good|great) (talking|to talk|speaking|to speak) (to|with) you",
     ),
     "hello": ("(hello|hi|hey|howdy|hiya|greetings|good morning|good afternoon|good evening|good day)"
-    " [there|again]",),
+    " [there|again]",
+        "(how are you|whats up|hows it going|how are things) [today|with you]",),
     "correct": (
         "[no|sorry|no sorry|wait|no wait|actually|no actually] (i mean|i meant|i said|i actually meant|i"
         " actually said"
@@ -124,14 +131,14 @@ ALONE: dict[Act, tuple[str, ...]] = {
     ),
     "repeat": ("(what|sorry|pardon|pardon me|huh|eh|excuse me|again|im sorry|come again|what is that)",),
     "back": ("(back|previous|back up|undo|the last question)",),
-    "cancel": ("(cancel|stop|abort|quit|forget|end|exit|enough)",),
+    "cancel": ("(cancel|stop|abort|halt|quit|forget|end|exit|enough)",),
     "person": (
         "[a|an|the] (agent|human|operator|person|representative|receptionist|human being|somebody|someone"
         "|staff|manager"
         "|reception|front desk|customer service|real person)",
     ),
     "help": ("help [me]", "(options|menu)"),
-    "goodbye": ("see (you|ya)", "(that is|thats) it"),
+    "goodbye": ("see (you|ya)", "farewell"),
 }  # fmt: skip
 """What counts only where nothing is said besides, or after a pause: "right" agrees, "right turn" does not."""
 
@@ -139,10 +146,10 @@ ASKING = frozenset(
     "can could may i we want to need would like id rather let me just wanna please is it possible".split()
 )
 """Words before a wish for a person."""
-LEADS = frozenset("um uh umm er erm hmm hm mm ah well oh so please and hey look then now".split())
+LEADS = frozenset("um uh umm er erm hmm hm mm ah well oh so please and hey look then now just".split())
 TAILS = LEADS | frozenset("there sir maam too".split())
 JOINTS = frozenset("but and only just then please though so except".split())
-REASONS = frozenset("because cause since im i ive theres we were".split())
+REASONS = frozenset("that because cause since im i ive theres we were".split())
 DEEPEST = 4
 """Acts in one utterance that are looked at."""
 FIRM = frozenset("yes yeah yep yup correct".split())
@@ -235,7 +242,8 @@ def _ends(heard: Sequence[Token], i: int, said: Act) -> bool:
     if i >= len(heard):
         return True
     if said in ("yes", "no") and (
-        heard[i].paused or _bare(heard[i]) in ("but", "thanks", "thank", "yes", "yeah")
+        (heard[i].paused and _bare(heard[i - 1]) != "please")
+        or _bare(heard[i]) in ("but", "thanks", "thank", "yes", "yeah")
     ):
         return True
     rest = [_bare(token) for token in heard[i:]]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word
-from appliance.slots.numbers import ONES, TEENS, cardinal, ordinal
+from appliance.slots.numbers import ONES, TEENS, TENS, cardinal, ordinal
 from appliance.slots.spelling import runs
 
 TITLES = {
@@ -27,8 +27,11 @@ CARRIERS = (
 )  # fmt: skip
 SURE_CARRIERS = CARRIERS[:9]
 """Words after which a name comes, and nothing else."""
+WEAK_CARRIERS = ("for", "with", "under")
+"""Words after which much else comes too."""
 STOPS = frozenset(
-    "and my number phone at on for i please from speaking here calling the with is it's thanks thank you"
+    "me us him her them your his their our going being do does did is of in about by if there all any and"
+    " my number phone at on for i please from speaking here calling the with is it's thanks thank you"
     " yes no not tomorrow today sorry i'd i'll i'm we can could would just so but to a an what when where"
     " who how"
     " already told tell said have has had there it he she they you know didn't can't won't because"
@@ -37,21 +40,24 @@ STOPS = frozenset(
     " monday tuesday wednesday thursday friday saturday sunday hello hi goodbye bye agent operator".split()
 )
 
+FIRST_NAME, LAST_NAME = 0.9, 0.93
+"""How sure one is of somebody by one name alone."""
 MOST_OPTIONS = 2_000
 """Options that are looked through."""
 
+_COUNTS = frozenset([*ONES, *TEENS, *TENS])
 _SMALL_WORDS = frozenset("the a an of to for please one i with and like want would i'd take".split())
 
 
 def find_names(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     """Every name: one of the options, or where there are none a name as it was said."""
     if context.options:
-        yield from _listed(heard, context.options)
+        yield from _listed(heard, context.options, people=True)
         return
     for i in range(len(heard)):
         if used := has(heard, i, *CARRIERS):
-            sure = has(heard, i, *SURE_CARRIERS) > 0
-            yield from _name(heard, i + used, 0.9 if sure else 0.6)
+            sure = 0.9 if has(heard, i, *SURE_CARRIERS) else 0.45 if has(heard, i, *WEAK_CARRIERS) else 0.6
+            yield from _name(heard, i + used, sure)
         if word(heard, i) in TITLES and not (i and word(heard, i - 1) in TITLES):
             yield from _name(heard, i, 0.7)
     first = passes(heard, 0, "so", "yes", "yeah", "well", "oh", "hi", "hello", "sure", "okay", "ok")
@@ -67,17 +73,17 @@ def find_names(heard: Sequence[Token], context: Context) -> Iterator[Found]:
 def find_choices(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     """Every mention of an option, by what it is called or by where it stands in the list ("the second
     one")."""
-    yield from _listed(heard, context.options)
+    yield from _listed(heard, context.options, people=False)
     for i in range(len(heard)):
         if place := _place(heard, i, len(context.options)):
             option = context.options[place[0]]
             yield Found(Value(option, option, place[2]), i, place[1])
 
 
-def _listed(heard: Sequence[Token], options: Sequence[str]) -> Iterator[Found]:
+def _listed(heard: Sequence[Token], options: Sequence[str], people: bool) -> Iterator[Found]:
     """The options that are near to something said. An option that fits as well as another has at most 0.45:
     the desk had better ask "A or B?"."""
-    near = sorted(_fits(heard, tuple(options[:MOST_OPTIONS])), key=lambda fit: -fit[1])[:6]
+    near = sorted(_fits(heard, tuple(options[:MOST_OPTIONS]), people), key=lambda fit: -fit[1])[:6]
     for option, score, start, end in near:
         tied = any(
             rival[0] != option and rival[1] >= score - 0.04 and rival[2] < end and start < rival[3]
@@ -86,7 +92,9 @@ def _listed(heard: Sequence[Token], options: Sequence[str]) -> Iterator[Found]:
         yield Found(Value(option, _aloud(option), min(score, 0.45) if tied else score), start, end)
 
 
-def _fits(heard: Sequence[Token], options: tuple[str, ...]) -> list[tuple[str, float, int, int]]:
+def _fits(
+    heard: Sequence[Token], options: tuple[str, ...], people: bool
+) -> list[tuple[str, float, int, int]]:
     """For each option that is near to some stretch of the text: how near, and where."""
     from rapidfuzz.distance import Levenshtein
     from rapidfuzz.process import cdist
@@ -112,6 +120,10 @@ def _fits(heard: Sequence[Token], options: tuple[str, ...]) -> list[tuple[str, f
         score = _alike(said, wanted, float(letters[s, t]))
         if score < least:
             continue
+        if people and said != wanted and len(wanted) < 4 and not _expected(heard, start):
+            continue
+        if people and weight == FIRST_NAME and not _expected(heard, start):
+            weight *= 0.6
         score *= weight * (0.8 if _titled(heard, start, option) is False else 1)
         if score >= 0.6 and score > best.get(option, ("", 0.0))[1]:
             best[option] = (option, score, start, end)
@@ -127,9 +139,20 @@ def _targets(options: tuple[str, ...]) -> tuple[tuple[str, str, float, int, floa
         parts = _parts(option)
         targets += [("".join(parts), option, 1.0, len(parts) + 2, 0.75)] if parts else []
         if len(parts) > 1:
-            weights = [0.9] * (len(parts) - 1) + [0.93]
+            weights = [FIRST_NAME] * (len(parts) - 1) + [LAST_NAME]
             targets += [(p, option, w, 2, 0.8) for p, w in zip(parts, weights, strict=True) if len(p) > 2]
     return tuple(targets)
+
+
+def _expected(heard: Sequence[Token], start: int) -> bool:
+    """Whether a name may be looked for here: in few words, after a title, or after what leads to a name."""
+    leads = any(has(heard, start - len(carrier.split()), carrier) for carrier in CARRIERS)
+    return (
+        len(heard) <= 4
+        or leads
+        or word(heard, start - 1) in TITLES
+        or word(heard, start - 1) in ("see", "and")
+    )
 
 
 def _titled(heard: Sequence[Token], start: int, option: str) -> bool | None:
@@ -146,7 +169,7 @@ def _alike(said: str, wanted: str, letters: float) -> float:
     if said == wanted:
         return 1.0
     spoken, sound = _sound(said), _sound(wanted)
-    if spoken == sound and sound and len(wanted) > 2:
+    if spoken == sound and sound and len(wanted) > 2 and abs(len(said) - len(wanted)) <= 2:
         return 0.9 + letters / 20
     near = JaroWinkler.normalized_similarity(said, wanted)
     by_sound = Levenshtein.normalized_similarity(spoken, sound) if sound else 0.0
@@ -234,7 +257,7 @@ def _name(heard: Sequence[Token], i: int, score: float) -> Iterator[Found]:
         if changed := _with_letter(heard, at, parts):
             parts, at, score = changed[0], changed[1], min(score, 0.75)
             continue
-        if token.word in STOPS or not token.word[:1].isalpha():
+        if token.word in STOPS or token.word in _COUNTS or not token.word[:1].isalpha():
             if token.word == "-" and parts:
                 at += 1
                 continue
@@ -246,7 +269,7 @@ def _name(heard: Sequence[Token], i: int, score: float) -> Iterator[Found]:
         at += 1
     if parts and parts[-1] not in TITLES.values() and any(c.isalpha() for c in parts[-1]):
         name = " ".join([*parts[:-1], parts[-1][:1].upper() + parts[-1][1:]])
-        yield Found(Value(name, _aloud(name), score if at - i <= 4 or score > 0.7 else 0.5), i, at)
+        yield Found(Value(name, _aloud(name), score if at - i <= 3 or score > 0.65 else score * 0.6), i, at)
 
 
 def _with_letter(heard: Sequence[Token], i: int, parts: list[str]) -> tuple[list[str], int] | None:
@@ -276,4 +299,6 @@ def _cased(token: Token) -> str:
         return TITLES[token.word]
     if token.word in PARTICLES or any(c.isupper() for c in token.text[1:]):
         return token.text if token.text.islower() or not token.text.isupper() else token.text.capitalize()
-    return "'".join(part[:1].upper() + part[1:] for part in token.text.split("'"))
+    before, mark, after = token.text.partition("'")
+    after = after[:1].upper() + after[1:] if len(before) < 3 else after
+    return before[:1].upper() + before[1:] + mark + after

@@ -133,13 +133,11 @@ def _sign(heard: Sequence[Token], i: int, digits: bool) -> list[Sign]:
     if name in NAMES:
         return [_letter(heard, i, NAMES[name], name)]
     text = heard[i].text
-    mixed = any(
-        0 <= n < len(heard) and _joined(heard[max(n, i)]) and word(heard, n).isdecimal()
-        for n in (i - 1, i + 1)
-    )
-    if mixed and len(text) <= 4 and text.isalpha() and text.isascii():
+    if not (text.isalpha() and text.isascii()):
+        return []
+    if _beside_figures(heard, i):
         return [Sign(c, i, i + 1, True) for c in name]
-    if 2 <= len(text) <= 12 and text.isalpha() and text.isupper() and text.isascii():
+    if 2 <= len(text) <= 12 and text.isupper():
         return [Sign(c.lower(), i, i + 1, True) for c in text]
     return []
 
@@ -165,8 +163,17 @@ def _number(heard: Sequence[Token], i: int) -> list[Sign]:
     return []
 
 
-def _joined(token: Token) -> bool:
-    return token.glued or token.hyphen
+def _beside_figures(heard: Sequence[Token], i: int) -> bool:
+    """Whether letters written as one belong to figures: "AB52", "abc-123", "qf 12"; not "14th" or "5pm"."""
+    name = word(heard, i)
+    if len(name) > 4 or name in ("st", "nd", "rd", "th", "am", "pm"):
+        return False
+    unspeakable = not set(name) & set("aeiouy")
+    for n in (i - 1, i + 1):
+        joined = 0 <= n < len(heard) and (heard[max(n, i)].glued or heard[max(n, i)].hyphen)
+        if word(heard, n).isdecimal() and (joined or unspeakable):
+            return True
+    return False
 
 
 def _digit_beside(heard: Sequence[Token], i: int) -> bool:

@@ -66,6 +66,21 @@ def test_no_name_is_made_up(said: str) -> None:
     assert parse("name", said, replace(HERE, options=STAFF)) is None
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "do I have any meetings today",
+        "will it be long now do you think",
+        "the smoothies were cold",
+        "I need a job",
+    ],
+)
+def test_a_common_word_is_nobody(said: str) -> None:
+    options = (*STAFF, "Will Brown", "Bob Lee")
+    value = parse("name", said, replace(HERE, options=options))
+    assert value is None or value.score < 0.6
+
+
 def test_two_names_alike_come_back_unsure() -> None:
     value = parse("name", "smith", replace(HERE, options=("Ann Smith", "Bob Smith")))
     assert value
@@ -177,6 +192,13 @@ TOLD = {"day": "date", "at": "time", "who": "name", "phone": "phone"}
             {"day": "date", "at": "time", "guests": "number"},
             "a table for four people on friday at seven in the evening",
             {"day": "2026-07-10", "at": "19:00", "guests": 4},
+        ),
+        (TOLD, "half past nine tomorrow morning", {"day": "2026-07-08", "at": "09:30"}),
+        (TOLD, "at seven tonight", {"day": "2026-07-07", "at": "19:00"}),
+        (
+            {"from": "date", "to": "date"},
+            "from the twelfth to the fifteenth of august",
+            {"from": "2026-08-12", "to": "2026-08-15"},
         ),
         ({"from": "date", "to": "date"}, "from Friday to Sunday", {"from": "2026-07-10", "to": "2026-07-12"}),
         (
