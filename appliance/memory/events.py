@@ -52,8 +52,8 @@ class EventLog:
         **more: Any,
     ) -> int:
         """Keep that the caller said yes after `line` was PLAYED, and return the id that the runner asks for.
-        `arguments` are the very ones that will be run, as plain JSON; `asked` is the confirm line as it was to
-        be said: where it was not played whole, the runner takes no yes to it."""
+        `arguments` are the very ones that will be run, as plain JSON; `asked` is the confirm line as it was
+        to be said: where it was not played whole, the runner takes no yes to it."""
         data = {**more, "action": action, "arguments": dict(arguments), "line": line, "asked": asked or line}
         return self.append(conversation, "confirmed", data)
 
