@@ -43,8 +43,7 @@ AMENDED = ("phone", "code", "spelled")
 
 POLITE = frozenset(
     "please thanks thank you yes yeah yep ok okay well so it's its that's that is i i'd i'll like think"
-    " guess maybe"
-    " probably would be fine good great best let's say perhaps then sir ma'am and but".split()
+    " guess maybe probably would be fine good great best let's say perhaps then sir ma'am and but".split()
 )
 """Words around a value that say nothing of it."""
 
@@ -58,12 +57,14 @@ CUES = {
 """Words before a value that tell which kind it is, where several are wanted."""
 
 _STEPS = 20_000
+"""Ways of sharing words out that are tried."""
 
 
 def parse(kind: str, text: str, context: Context) -> Value | None:
     """What the text tells of that kind; None where it tells none, the best where several. What is said after
-    a correction ("Tuesday, no, Wednesday") goes before; two that contradict each other lower the score. Takes
-    the first 500 characters. Raises KeyError for an unknown kind."""
+    a correction ("Tuesday, no, Wednesday") goes before; two that contradict each other lower the score, and
+    options that fit alike have less than 0.5. Takes the first 500 characters. Raises KeyError for an unknown
+    kind."""
     text = text[:LONGEST]
     if kind == "text":
         plain = " ".join(text.split())

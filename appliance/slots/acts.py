@@ -19,11 +19,12 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "(yes|yeah|yep|yup|yea|yah|ya|aye|yessir|uh huh|mhm|mm hmm|mmhmm|mm hm|affirmative|absolutely"
         "|certainly)",
         "(sure|okay|ok|alright|all right|definitely|of course|exactly|precisely) [thing]",
-        "i agree", "(that is|thats|that will be|that would be|that sounds|that looks) [all|quite|exactly"
-        "|perfectly|just"
-        "|absolutely] (right|correct|it|true|fine|good|great|perfect|okay|ok|lovely|wonderful)",
+        "i agree", "(that is|thats|that will be|that would be|that sounds|that looks) [all|quite"
+        "|exactly|perfectly|just|absolutely] (right|correct|it|true|fine|good|great|perfect|okay|ok"
+        "|lovely|wonderful)",
         "(that|it) (works|suits me|will do) [for me|fine]", "[yes] you[ve] (got it|got that) [right]",
-        "(you are|youre) (right|correct)", "(please|yes) do [it|that|so]", "go (ahead|for it|right ahead)",
+        "(you are|youre) (right|correct)", "(please|yes) do [it|that|so]",
+        "go (ahead|for it|right ahead)",
         "do (it|that|so)", "no (problem|problems|worries|objection|objections) [at all]", "why not",
         "by all means", "i (think|believe|guess|suppose|hope) so", "be my guest", "with pleasure",
         "fine (by|with) me",
@@ -32,52 +33,49 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "(no|nope|nah|naw|nuh uh|uh uh|mm mm|negative|never)", "no (thanks|thank you) [very much]",
         "no (way|sir|maam|need)",
         "(absolutely|certainly|definitely|of course|please) not", "(id|i would) rather not",
-        "not (really|at all|now|today|yet|quite|this time|right|exactly|correct|particularly|necessarily)",
-        "i (dont|do not) (think so|believe so|want to|want that|want it|wish to|need to|need that|need it)",
+        "not (really|at all|now|today|yet|quite|this time|right|exactly|correct|particularly"
+        "|necessarily)",
+        "i (dont|do not) (think so|believe so|want to|want that|want it|wish to|need to|need that|need"
+        " it)",
         "(that is|thats|that was|it is|its|you are|youre|you got it|you got that) [all|completely|quite"
-        "|still] (wrong"
-        "|incorrect|not right|not correct|not it|not true|not what i said|not what i meant|not what i want"
-        "|not me)",
+        "|still] (wrong|incorrect|not right|not correct|not it|not true|not what i said|not what i"
+        " meant|not what i want|not me)",
         "(it|that) (isnt|is not|doesnt|does not|wasnt|wont) (right|correct|it|work|suit me|me)",
         "[please] (dont|do not) (do it|do that)", "hell no", "no no", "nada",
         "(that is|thats) a [hard|definite] no", "(that|it) (isnt|is not) (true|so|the case)",
         "(that|it) (is|would be|sounds) (false|wrong|incorrect|untrue)",
     ),
     "repeat": (
-        "(can|could|would) you [please] (say|repeat) [that|it|the question] [again|once more|one more time]",
-        "(say|tell me) [that|it] (again|once more|one more time)", "i need you to [please] repeat (that|it)",
+        "(can|could|would) you [please] (say|repeat) [that|it|the question] [again|once more|one more"
+        " time]",
+        "(say|tell me) [that|it] (again|once more|one more time)",
+        "i need you to [please] repeat (that|it)",
         "repeat [that|it|the question]", "come again",
         "[sorry] what was that",
-        "what did you (say|just say)", "[i|i am sorry i|im sorry i] (didnt|did not|couldnt|could not|cant"
-        "|cannot)"
-        " (hear|catch|get|understand) [you|that|it|what you said|that last part]", "(once|one) more [time]",
+        "what did you (say|just say)", "[i|i am sorry i|im sorry i] (didnt|did not|couldnt|could not"
+        "|cant|cannot) (hear|catch|get|understand) [you|that|it|what you said|that last part]",
+        "(once|one) more [time]",
         "i beg your pardon", "sorry (what|i missed that)",
     ),
     "back": (
         "[can we|can you|lets|let us|i want to|can i] go back [one|a step|one step|one question]",
-        "(the|go to the) previous (question|step|one)", "(one|a) step back", "step back", "undo (that|it)",
+        "(the|go to the) previous (question|step|one)", "(one|a) step back", "step back",
+        "undo (that|it)",
     ),
     "cancel": (
-        "never mind [that|it]", "shut up", "stop talking",
-        "(abort|halt|cancel) (the|this|current|the current) (process|action|command)", "nevermind",
-        "forget (it|that|about it|about that|the whole thing)",
-        "i[ve| have] changed my mind", "cancel (that|it|this|everything|the whole thing)",
-        "stop (it|that|this|everything)", "scrap (that|it)", "leave it", "drop it", "start (over|again)",
+        "never mind [that|it]", "nevermind", "forget (it|that|about it|about that|the whole thing)",
+        "i[ve| have] changed my mind", "shut up", "stop talking",
+        "(abort|halt|cancel) (the|this|current|the current) (process|action|command)",
     ),
     "person": (
-        "[to] (speak|talk) (to|with) [a|an|the|some|another|your] [real|live|actual|human] (person|human"
-        "|human being|agent|operator"
-        "|representative|receptionist|somebody|someone|anybody|anyone|member of staff|manager)",
-        "(get|get me|give me|transfer me to|connect me to|connect me with|put me through to|want|need|have"
-        "|like) (a|an|the)"
-        " [real|live|actual|human] (person|human|human being|agent|operator|representative|receptionist"
-        "|manager)",
+        "[to] (speak|talk) (to|with) [a|an|the|some|another|your] [real|live|actual|human] (person"
+        "|human|human being|agent|operator|representative|receptionist|somebody|someone|anybody|anyone"
+        "|member of staff|manager)",
+        "(get|get me|give me|transfer me to|connect me to|connect me with|put me through to|want|need"
+        "|have|like) (a|an|the) [real|live|actual|human] (person|human|human being|agent|operator"
+        "|representative|receptionist|manager)",
         "a (real|live|actual) (person|human|human being|agent)",
-        "is (there a person|there anyone|there anybody|anyone there|anybody there|someone there) [there]",
     ),
-    "help": ("what can (i|you) (say|do|ask)", "what are (my|the) (options|choices)", "how does this work",
-        "i (am|m) (lost|stuck|confused)", "im (lost|stuck|confused)", "i (dont|do not) know what to (say|do)",
-        "i need [some] help", "can you help [me]"),
     "thanks": (
         "(thanks|thank you|ta|cheers|much obliged|many thanks) [so much|very much|a lot|a million|again"
         "|indeed]",
@@ -89,17 +87,17 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "see (you|ya) (later|soon|then|around)",
         "have a (nice|good|great|lovely) (day|one|evening|weekend|afternoon)", "nothing else",
         "(that is|thats|that will be|thatll be) (all|everything) [for now|for today|i need|i needed]",
-        "hang up", "(i need|i have|ive got) to go [now]", "talk (later|to you later)",
+        "hang up", "talk (later|to you later)",
         "[it was|was] (nice|good|great) (talking|to talk|speaking|to speak) (to|with) you",
     ),
-    "hello": ("(hello|hi|hey|howdy|hiya|greetings|good morning|good afternoon|good evening|good day)"
-    " [there|again]",
-        "(how are you|whats up|hows it going|how are things) [today|with you]",),
+    "hello": (
+        "(hello|hi|hey|howdy|hiya|greetings|good morning|good afternoon|good evening|good day) [there|again]",
+        "(how are you|whats up|hows it going|how are things) [today|with you]",
+    ),
     "correct": (
-        "[no|sorry|no sorry|wait|no wait|actually|no actually] (i mean|i meant|i said|i actually meant|i"
-        " actually said"
-        "|make it|make that|change it to|change that to|lets make it|lets say|it should be|its actually"
-        "|rather)",
+        "[no|sorry|no sorry|wait|no wait|actually|no actually] (i mean|i meant|i said|i actually meant"
+        "|i actually said|make it|make that|change it to|change that to|lets make it|lets say|it should"
+        " be|its actually|rather)",
         "(wait|actually|oops|hang on|hold on|scratch that|correction|or rather|sorry) [no|wait|sorry"
         "|actually]",
         "(no|nope|nah) (wait|sorry|actually|its|it is|it should be|hang on|hold on)",
@@ -118,29 +116,38 @@ PLAIN: dict[Act, tuple[str, ...]] = {
 
 ALONE: dict[Act, tuple[str, ...]] = {
     "yes": (
-        "(right|correct|indeed|true|good|great|perfect|lovely|fine|wonderful|please|go on|it is|o k|thats"
-        " me|excellent)",
+        "(right|correct|indeed|true|good|great|perfect|lovely|fine|wonderful|please|go on|it is|o k"
+        "|thats me|excellent)",
         "[yes|yeah] i (do|am|would|will|did|can|have|agree|confirm)", "(sounds|thats) good", "all good",
         "you bet", "it (does|will)",
         "(id|i would) (love|like) (to|that)",
     ),
     "no": (
         "(neither|nothing|false|wrong|incorrect|dont|not)",
-        "i (dont|do not|am not|cant|cannot|wont|would not|wouldnt|have not|havent|didnt)", "im (not|good)",
+        "i (dont|do not|am not|cant|cannot|wont|would not|wouldnt|have not|havent|didnt)",
+        "im (not|good)",
         "it (isnt|is not|doesnt|does not)", "(rather|maybe|perhaps|probably|better) not",
     ),
     "repeat": ("(what|sorry|pardon|pardon me|huh|eh|excuse me|again|im sorry|come again|what is that)",),
     "back": ("(back|previous|back up|undo|the last question)",),
-    "cancel": ("(cancel|stop|abort|halt|quit|forget|end|exit|enough)",),
-    "person": (
-        "[a|an|the] (agent|human|operator|person|representative|receptionist|human being|somebody|someone"
-        "|staff|manager"
-        "|reception|front desk|customer service|real person)",
+    "cancel": (
+        "(cancel|stop|scrap) (that|it|this|everything|the whole thing)", "leave it", "drop it",
+        "start (over|again)", "(cancel|stop|abort|halt|quit|forget|end|exit|enough)",
     ),
-    "help": ("help [me]", "(options|menu)"),
-    "goodbye": ("see (you|ya)", "farewell"),
+    "person": (
+        "[a|an|the] (agent|human|operator|person|representative|receptionist|human being|somebody"
+        "|someone|staff|manager|reception|front desk|customer service|real person)",
+        "is (there a person|there anyone|there anybody|anyone there|anybody there|someone there) [there]",
+    ),
+    "help": (
+        "help [me]", "(options|menu)", "what can (i|you) (say|do|ask)", "what are (my|the) (options|choices)",
+        "how does this work", "(im|i am) (lost|stuck|confused)", "i (dont|do not) know what to (say|do)",
+        "i need [some] help", "can you help [me]",
+    ),
+    "goodbye": ("see (you|ya)", "(i need|i have|ive got) to go [now]"),
 }  # fmt: skip
-"""What counts only where nothing is said besides, or after a pause: "right" agrees, "right turn" does not."""
+"""What counts only where nothing is said besides, or after a pause: "right" agrees, "right turn" does"
+" not."""
 
 ASKING = frozenset(
     "can could may i we want to need would like id rather let me just wanna please is it possible".split()
