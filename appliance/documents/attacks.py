@@ -83,13 +83,16 @@ _ATTACKS = tuple(
 )
 
 _LOOKALIKES = str.maketrans("аеорсухіѕԁ0134@$", "aeopcyxisdoieaas")
+_HALF_DIGITS = re.compile(r"[a-z][0134@$]|[0134@$][a-z]")
 _SPACED = re.compile(r"\b(?:\w[ .\-_*]){3,}\w\b")
 
 
 def addresses_machine(text: str) -> bool:
     """True where a text gives orders to whoever reads it by machine."""
     plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).replace("’", "'"))
-    plain = " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+    plain = " ".join("".join(c for c in plain if not unicodedata.combining(c)).lower().split())
     joined = _SPACED.sub(lambda run: re.sub(r"[ .\-_*]", "", run[0]), plain)
-    forms = {plain, plain.lower().translate(_LOOKALIKES), joined}
+    forms = {plain, joined}
+    if not plain.isascii() or _HALF_DIGITS.search(plain):
+        forms.add(plain.translate(_LOOKALIKES))
     return any(attack.search(form) for form in forms for attack in _ATTACKS)

@@ -86,8 +86,9 @@ class Index:
         with self._open() as db:
             db.execute("begin immediate")
             kept = dict(db.execute("select key, value from meta"))
-            same = kept.get("maker") == maker and np.frombuffer(kept["probe"], "<f4") @ probe > 0.999
-            if not same:
+            before = np.frombuffer(kept.get("probe", b""), "<f4")
+            alike = before.shape == probe.shape and before @ probe > 0.999
+            if kept.get("maker") != maker or not alike:
                 self._clear(db)
                 db.execute(
                     "insert or replace into meta values ('maker', ?), ('probe', ?)", (maker, _bytes(probe))

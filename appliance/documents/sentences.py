@@ -139,11 +139,12 @@ def _listed(lead: str, items: list[str]) -> str:
 
 
 def _said(block: Block, text: str, lead: str, number: int) -> list[Sentence]:
-    found, at = [], 0
+    found = []
+    at = line = 0
     for part in split(text):
-        offset = text.find(part.split()[0], at)
-        at = max(at, offset) + len(part.split()[0])
-        line = text[: max(offset, 0)].count("\n")
+        begins = text.find(part.split()[0], at)
+        line += text.count("\n", at, begins)
+        at = begins
         found.append(_sentence(_whole(part, block, lead), block, line, number))
     return found
 
@@ -153,7 +154,7 @@ def _whole(part: str, block: Block, lead: str) -> str:
     if _ENDED.search(part):
         return part
     subject = lead.rstrip(":").strip() or (block.heading[-1] if block.heading else "")
-    short = len(part.split()) <= 12 and part.lower() != subject.lower()
+    short = (lead or len(part.split()) <= 12) and part.lower() != subject.lower()
     if block.kind != "row" and subject and short and not (": " in part and not lead):
         part = f"{subject}: {part}"
     return part if part[-1] in ":;,-–" else f"{part}."
@@ -201,7 +202,11 @@ REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _PER = re.compile(r"(?<=[\w.€£$])\s*/\s*(?=(?:h|hour|day|night|week|month|person|year)\b)", re.IGNORECASE)
-_SHORT_DAY = re.compile(rf"\b({_DAY})\b\.?(?=\s|,|:|;|$|\.)", re.IGNORECASE)
+_SHORT_DAY = re.compile(
+    rf"\b({_DAY})\b\.?(?=$|\s*[,:;.&+/–-]|\s+(?:\d|to|and|or|closed|open|until|till|from|at|only|off|"
+    rf"morning|afternoon|evening|{_DAY})\b)",
+    re.IGNORECASE,
+)
 _SIGN_FIRST = re.compile(rf"([€£$])\s?({_AMOUNT})")
 _SIGN_LAST = re.compile(rf"({_AMOUNT})\s?(€|£|\$|EUR\b|GBP\b|USD\b)")
 _CLOCK = re.compile(

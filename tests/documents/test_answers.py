@@ -33,7 +33,9 @@ def test_what_is_said_is_right(
     answered, unanswered = questions(name)
     said = [(question, holds, documents.answer(question)) for question, holds in answered]
     right = sum(answer is not None and holds in answer.text for _, holds, answer in said)
-    wrong = [(question, answer.text) for question, holds, answer in said if answer and holds not in answer.text]
+    wrong = [
+        (question, answer.text) for question, holds, answer in said if answer and holds not in answer.text
+    ]
     made_up = [(question, answer.text) for question in unanswered if (answer := documents.answer(question))]
     precision = right / (right + len(wrong) + len(made_up))
     print(f"{name}: precision {precision:.3f}, recall {right / len(answered):.3f}, {wrong} {made_up}")
@@ -67,7 +69,9 @@ def test_an_answer_says_where_it_stands(loaded: Loaded) -> None:
     assert answer.source == "pool.pdf, page 2, Lessons, line 7"
 
 
-def test_a_sentence_that_leans_on_another_is_not_said_without_it(papers: Path, tmp_path: Path, minilm: MiniLM) -> None:
+def test_a_sentence_that_leans_on_another_is_not_said_without_it(
+    papers: Path, tmp_path: Path, minilm: MiniLM
+) -> None:
     (papers / "sauna.md").write_text(
         "# Sauna\n\nThe sauna lies on the roof. It is heated every evening from 17:00. However, it stays cold on "
         "holidays.\n\n# Bar\n\nDrinks are mixed until midnight.\n"
@@ -81,7 +85,9 @@ def test_a_sentence_that_leans_on_another_is_not_said_without_it(papers: Path, t
     )
 
 
-@pytest.mark.parametrize("question", ["", "?", "the of and", "\0", '"', "' OR 1=1 --", "AND NOT *", "a" * 5000, "日本"])
+@pytest.mark.parametrize(
+    "question", ["", "?", "the of and", "\0", '"', "' OR 1=1 --", "AND NOT *", "a" * 5000, "日本"]
+)
 def test_no_question_breaks_the_search(loaded: Loaded, question: str) -> None:
     assert loaded("corpus").answer(question) is None
     assert len(loaded("corpus").find(question)) <= 5
@@ -90,7 +96,9 @@ def test_no_question_breaks_the_search(loaded: Loaded, question: str) -> None:
 TOPICS = "garden kitchen cellar attic hallway balcony library workshop garage studio".split()
 
 
-def test_five_thousand_sentences_are_searched_in_no_time(papers: Path, tmp_path: Path, minilm: MiniLM) -> None:
+def test_five_thousand_sentences_are_searched_in_no_time(
+    papers: Path, tmp_path: Path, minilm: MiniLM
+) -> None:
     for number in range(50):
         rooms = (f"The {TOPICS[i % 10]} of house {number} has {i} lamps in row {i * 7}." for i in range(100))
         (papers / f"house-{number}.txt").write_text("\n\n".join(rooms))
