@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from appliance import config
+from appliance.actions import Runner
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
+from appliance.clerk import Clerk, local_now
 from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines import registry
@@ -21,7 +23,9 @@ from appliance.engines.fake import FakeEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
 from appliance.knowledge import Knowledge
+from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
+from appliance.memory.store import Store
 from appliance.messages import Turn
 from appliance.mouth import Speech
 from appliance.observe.recorder import Recorder
@@ -62,10 +66,17 @@ class App:
 
     async def _start(self) -> None:
         self._stack.push_async_callback(self._end_threads)
-        self._notebook = Notebook(self.box.data / "desk.db", self._thread("memory"))
+        database, memory = self.box.data / "desk.db", self._thread("memory")
+        self._memory, self._hands = memory, self._thread("actions")
+        self._notebook = Notebook(database, memory)
+        store = Store(database)
+        self._events = EventLog(store)
+        self._runner = Runner(store, self.desk.actions)
+        await memory.run(self._runner.recover)
         await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
-        self._knowledge = Knowledge(self.desk, *self._embedding())
-        await self._knowledge.load()
+        self._knowledge = Knowledge(self.desk, *self._embedding(), self.box.data / "papers.db")
+        for problem in await self._knowledge.load():
+            log.warning("papers: %s", problem)
         if "vad" in self._engines and "asr" in self._engines:
             self._hearing = Hearing(*self._engines["vad"], *self._engines["asr"])
         if "tts" in self._engines:
@@ -82,6 +93,7 @@ class App:
             self.off[kind] = "switched off in box.toml"
             return
         if kind == "wake" and self.box.kiosk.wake != "word":
+            self.off[kind] = f"not needed: the kiosk wakes by {self.box.kiosk.wake}"
             return
         thread = self._thread(kind)
         try:
@@ -108,7 +120,7 @@ class App:
         return self._engines["embed"]
 
     async def _prepare(self) -> None:
-        """Make the sound of the fixed lines, so that they are there at once, and let the LLM read its part."""
+        """Make the sound of the fixed lines ahead, and let the LLM read its instructions."""
         try:
             if self._wording:
                 await self._wording.warm()
@@ -129,9 +141,9 @@ class App:
     def hearing(self) -> Hearing | None:
         return self._hearing
 
-    def engine(self, kind: str) -> Any:
-        """The engine of a kind with nothing around it; None where it is off."""
-        return self._engines[kind][0] if kind in self._engines else None
+    def engine(self, kind: str) -> tuple[Any, EngineThread | None]:
+        """The engine of a kind and its thread; None where it is off."""
+        return self._engines.get(kind, (None, None))
 
     def voice_off(self) -> str:
         """Why nobody can talk to the desk by sound; empty when they can."""
@@ -156,9 +168,13 @@ class App:
         """A whole conversation, by whatever a Call is made of."""
         log.info("call %s by %s began", call.id, call.channel)
         try:
-            await converse(call, Brain(self._knowledge, self._notebook, self._wording, call.id), self._keep)
+            await converse(call, self._brain(call.id), self._keep)
         finally:
             log.info("call %s ended", call.id)
+
+    def _brain(self, call: str) -> Brain:
+        clerk = Clerk(self.desk, self._events, self._runner, self._memory, self._hands, call, local_now)
+        return Brain(self._knowledge, self._notebook, self._wording, call, clerk)
 
     def _recorder(self, call: str, path: Path | None) -> Recorder | None:
         if path is None and self.box.recordings:

@@ -1,16 +1,21 @@
-"""Deciding: an utterance in, an answer out. Facts come from the desk file and from nowhere else."""
+"""Deciding: an utterance in, an answer out. Facts come from the desk file and its papers, and from nowhere
+else; an action runs only as a flow's form says."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from appliance.clerk import Clerk
 from appliance.errors import StorageError
-from appliance.knowledge import Knowledge, Match
+from appliance.flows.form import Step
+from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
 from appliance.messages import Decision, Expect, Heard, Line, Noise, Silence, Turn
+from appliance.slots.acts import act
+from appliance.understanding import Candidate
 from appliance.wording import Wording, sentences
 
 log = logging.getLogger(__name__)
@@ -20,6 +25,13 @@ LONGEST = 2_000
 
 PATIENCE = 2
 """Times the desk asks whether anybody is there before it says goodbye."""
+
+HEARD_ENOUGH = 0.5
+"""Share of an answer that must have been played for it to count as said."""
+
+Place = Literal["open", "offered", "taking", "which"]
+"""Where a conversation is, outside of forms: anywhere; asked whether to take a message; taking one; asked
+which of a few things is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,119 +43,251 @@ class Answer:
     expect: Expect = field(default_factory=Expect)
     hang_up: bool = False
     """True when the call is over once this was said."""
+    then: Place = "open"
+    """Where the conversation is once this was said."""
 
 
 class Brain:
     """The mind of one conversation."""
 
-    def __init__(self, knowledge: Knowledge, notebook: Notebook, wording: Wording | None, call: str) -> None:
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        notebook: Notebook,
+        wording: Wording | None,
+        call: str,
+        clerk: Clerk | None = None,
+    ) -> None:
         self._knowledge = knowledge
         self._lines = knowledge.desk.lines
         self._notebook = notebook
         self._wording = wording
         self._call = call
-        self._step: Literal["open", "offered", "taking"] = "open"
+        self._clerk = clerk
+        self._place: Place = "open"
+        self._options: tuple[Candidate, ...] = ()
+        self._message: int | None = None
+        """The message being taken, once a part of it is kept."""
+        self._silences = 0
+        self._answer: Answer | None = None
         self._said: Turn | None = None
 
     async def decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
         """The answer to what happened; None where nothing is to be said. A call begins with None."""
+        answer = await self._decide(cause)
+        self._answer = answer or self._answer
+        return answer
+
+    def apologise(self) -> Answer:
+        """The answer where deciding failed."""
+        return self._fixed("again", "deciding failed", self._lines.again, then=self._place)
+
+    def remember(self, turn: Turn) -> None:
+        """Take note of what was really said: only that moves the conversation on."""
+        self._said = turn
+        heard = len(turn.spoken.text) >= HEARD_ENOUGH * len(turn.meant)
+        if self._answer and (turn.spoken.whole or heard):
+            self._place = self._answer.then
+            if self._place != "taking":
+                self._message = None
+
+    async def _decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
         match cause:
             case None:
                 return self._fixed("greeting", "the call began", self._lines.greeting)
             case Heard():
-                return await self._answer(" ".join(cause.text.split())[:LONGEST])
+                self._silences = 0
+                return await self._respond(" ".join(cause.text.split())[:LONGEST])
             case Noise():
                 return self._go_on()
             case Silence():
-                return self._break_silence(cause.count)
+                return await self._break_silence()
 
-    def remember(self, turn: Turn) -> None:
-        """Take note of what was really said."""
-        self._said = turn
-
-    async def _answer(self, text: str) -> Answer:
-        match = await self._knowledge.match(text)
-        if self._step == "taking" and match.name not in ("goodbye", "repeat"):
+    async def _respond(self, text: str) -> Answer:
+        said, rest = act(text)
+        if self._clerk and self._clerk.busy:
+            return await self._in_form(text, said)
+        if self._place == "taking" and not (said in ("goodbye", "repeat", "cancel") and not rest):
             return await self._take_message(text)
-        if self._step == "offered" and match.name in ("yes", "no"):
-            return self._offer_taken() if match.name == "yes" else self._offer_declined()
-        if match.fact:
-            self._step = "open"
-            return self._fact(match)
-        return self._talk(match) if match.name != "unknown" else await self._unknown(text, match)
+        if self._place == "offered" and said in ("yes", "no") and not rest:
+            return self._ask_for_message() if said == "yes" else self._decline()
+        if self._place == "which":
+            return await self._choose(text, said)
+        if said not in ("none", "correct") and not rest:
+            return self._talk(said)
+        return await self._understand(text)
+
+    async def _understand(self, text: str) -> Answer:
+        """A fact, a flow, a question back, a sentence of the papers, or a message for a person."""
+        understood = await self._knowledge.understand(text)
+        if understood.verdict == "accept":
+            return await self._take_up(understood.candidates[0], understood.how, text)
+        if understood.verdict == "ask":
+            self._options = understood.candidates[:2]
+            options = " or ".join(self._knowledge.label(each.intent) for each in self._options)
+            decision = Decision("which", "two are near", "desk.toml lines", self._options[0].score)
+            return Answer(decision, _each([self._lines.which.format(options=options)]), then="which")
+        if passage := await self._knowledge.look_up(text):
+            decision = Decision("document", "found in the papers", passage.source, passage.score)
+            return Answer(decision, _each([passage.text]))
+        return await self._unknown(text, understood.candidates[0].score if understood.candidates else 0.0)
+
+    async def _take_up(self, found: Candidate, how: str, text: str) -> Answer:
+        if found.intent == MESSAGE:
+            return self._ask_for_message()
+        if self._knowledge.flow(found.intent) and self._clerk:
+            return self._form(await self._clerk.start(found.intent, text), found)
+        return self._fact(found, how)
+
+    async def _choose(self, text: str, said: str) -> Answer:
+        """Which of the two that were offered."""
+        options, self._options = self._options, ()
+        if said in ("no", "cancel"):
+            return await self._unknown(text, 0.0)
+        if not options:
+            return await self._understand(text)
+        understood = await self._knowledge.understand(text)
+        if understood.verdict == "accept":
+            return await self._take_up(understood.candidates[0], understood.how, text)
+        last = any(word in text.lower().split() for word in ("second", "last", "latter", "other"))
+        if last or said == "yes":
+            chosen = options[-1] if last else options[0]
+        else:
+            chosen = await self._knowledge.best(text, options)
+        return await self._take_up(chosen, "chosen", "")
+
+    async def _in_form(self, text: str, said: str) -> Answer:
+        """A form is open: its answer, or for once another subject, after which it goes on."""
+        assert self._clerk
+        played = self._said.spoken if self._said else None
+        if self._clerk.confirming and said == "yes" and not (played and played.whole):
+            return self._form(await self._clerk.again())
+        if said == "goodbye":
+            return self._talk(said)
+        before, form = self._clerk.state, self._clerk.state.form
+        step = await self._clerk.hear(text, played.text if played else "")
+        if step.understood:
+            return self._form(step)
+        understood = await self._knowledge.understand(text)
+        found = understood.candidates[0] if understood.verdict == "accept" else None
+        if found and self._knowledge.fact(found.intent):
+            self._clerk.state = before
+            aside = self._fact(found, understood.how)
+            back = await self._clerk.again()
+            return replace(aside, lines=_both(aside.lines, back.say), expect=back.expect)
+        if found and form and self._knowledge.flow(found.intent) and found.intent != form.flow:
+            return self._form(await self._clerk.start(found.intent, text), found)
+        return self._form(step)
+
+    def _form(self, step: Step, found: Candidate | None = None) -> Answer:
+        """What a form says; or where it hands over to."""
+        assert self._clerk
+        form = self._clerk.state.form
+        name = form.flow if form else found.intent if found else "form"
+        decision = Decision(name, f"form: {form.stage}" if form else "form: ended", f"desk.toml flow.{name}")
+        if step.leave == "cancel":
+            return Answer(decision, _each([*step.say, self._lines.cancelled]))
+        if step.leave == "message":
+            asking = self._ask_for_message()
+            return replace(asking, lines=_each([*step.say, self._lines.message]))
+        if step.leave:
+            return Answer(decision, _each([*step.say, self._lines.person]), Expect("yes_no"), then="offered")
+        return Answer(decision, _each(step.say), step.expect)
 
     def _go_on(self) -> Answer | None:
         """What cut the answer off was no speech: say the rest of it."""
         said = self._said
-        if said is None or said.spoken.whole or not said.decision:
+        if said is None or self._answer is None or said.spoken.whole:
             return None
-        rest = said.meant.removeprefix(said.spoken.text).strip()
-        return (
-            self._fixed(said.decision.intent, "goes on: what cut it off held no words", rest)
-            if rest
-            else None
-        )
+        rest = " ".join(said.meant.split()[len(said.spoken.text.split()) :])
+        if not rest:
+            return None
+        decision = replace(self._answer.decision, why="goes on: what cut it off held no words")
+        return replace(self._answer, decision=decision, lines=_each([rest]))
 
-    def _break_silence(self, count: int) -> Answer:
+    async def _break_silence(self) -> Answer:
+        if self._clerk and self._clerk.busy:
+            return self._form(await self._clerk.quiet())
         if self._said is None:
             return self._fixed("greeting", "nobody speaks", self._lines.greeting)
-        if count <= PATIENCE:
-            return self._fixed("silence", "nobody speaks", self._lines.still_there)
+        self._silences += 1
+        if self._silences <= PATIENCE:
+            return self._fixed("silence", "nobody speaks", self._lines.still_there, then=self._place)
         return self._fixed("silence", "nobody is there", self._lines.goodbye, hang_up=True)
 
-    def _fact(self, match: Match) -> Answer:
-        assert match.fact
-        rule = match.fact.wording or self._knowledge.desk.wording.default
-        decision = Decision(match.name, "nearest question", f"desk.toml fact.{match.name}", match.score)
+    def _fact(self, found: Candidate, how: str) -> Answer:
+        fact = self._knowledge.fact(found.intent)
+        assert fact
+        rule = fact.wording or self._knowledge.desk.wording.default
+        decision = Decision(found.intent, how, f"desk.toml fact.{found.intent}", found.score)
         if rule == "rephrase" and self._wording:
-            return Answer(decision, self._wording.reword(match.fact.say))
-        return Answer(decision, _each(sentences(match.fact.say)))
+            return Answer(decision, self._wording.reword(fact.say))
+        return Answer(decision, _each(sentences(fact.say)))
 
-    def _talk(self, match: Match) -> Answer:
+    def _talk(self, said: str) -> Answer:
+        """Small talk, by what the caller does."""
         say = self._lines
-        match match.name:
+        match said:
             case "goodbye":
                 return self._fixed("goodbye", "small talk", say.goodbye, hang_up=True)
-            case "message":
-                return self._offer_taken()
             case "repeat":
-                return self._fixed("repeat", "small talk", self._said.meant if self._said else say.greeting)
+                return self._repeat()
+            case "person":
+                return replace(
+                    self._fixed("person", "a person is wanted", say.person, then="offered"),
+                    expect=Expect("yes_no"),
+                )
             case "thanks" | "yes":
-                return self._fixed(match.name, "small talk", say.welcome)
-            case "no":
-                return self._fixed("no", "nothing else is wanted", say.goodbye, hang_up=True)
-        return self._fixed("hello", "small talk", say.greeting)
+                return self._fixed(said, "small talk", say.welcome)
+            case "no" | "cancel":
+                return self._fixed(said, "nothing else is wanted", say.goodbye, hang_up=True)
+        return self._fixed(said, "small talk", say.greeting)
 
-    async def _unknown(self, text: str, match: Match) -> Answer:
-        self._step = "offered"
+    def _repeat(self) -> Answer:
+        """The last answer again, and what it led to."""
+        if self._answer is None or self._said is None:
+            return self._fixed("repeat", "small talk", self._lines.greeting)
+        decision = Decision("repeat", "small talk", self._answer.decision.source)
+        return replace(self._answer, decision=decision, lines=_each([self._said.meant]))
+
+    async def _unknown(self, text: str, score: float) -> Answer:
         try:
             await self._notebook.unanswered(self._call, text)
         except StorageError:
             log.exception("an unanswered question could not be kept")
-        decision = Decision("unknown", "no question of the desk file is near", "desk.toml", match.score)
-        return Answer(decision, _each([self._lines.unknown]), Expect("yes_no"))
+        decision = Decision("unknown", "nothing the desk knows is near", "desk.toml", score)
+        return Answer(decision, _each([self._lines.unknown]), Expect("yes_no"), then="offered")
 
-    def _offer_taken(self) -> Answer:
-        self._step = "taking"
-        return self._fixed("message", "a message is wanted", self._lines.message)
+    def _ask_for_message(self) -> Answer:
+        asking = self._fixed("message", "a message is wanted", self._lines.message, then="taking")
+        return replace(asking, expect=Expect("message"))
 
-    def _offer_declined(self) -> Answer:
-        self._step = "open"
+    def _decline(self) -> Answer:
         return self._fixed("declined", "no message is wanted", self._lines.declined)
 
     async def _take_message(self, text: str) -> Answer:
-        self._step = "open"
+        """Keep it before saying so. Who goes on before that was said adds to the same message."""
         try:
-            await self._notebook.message(self._call, text)
+            if self._message is None:
+                self._message = await self._notebook.message(self._call, text)
+            else:
+                await self._notebook.extend(self._message, text)
         except StorageError:
             log.exception("a message could not be kept")
             return self._fixed("not_taken", "the message could not be kept", self._lines.not_taken)
         return self._fixed("taken", "the message is kept", self._lines.taken)
 
-    def _fixed(self, intent: str, why: str, text: str, hang_up: bool = False) -> Answer:
-        return Answer(Decision(intent, why, "desk.toml lines"), _each([text]), hang_up=hang_up)
+    def _fixed(self, intent: str, why: str, text: str, hang_up: bool = False, then: Place = "open") -> Answer:
+        return Answer(Decision(intent, why, "desk.toml lines"), _each([text]), hang_up=hang_up, then=then)
 
 
 async def _each(texts: Iterable[str]) -> AsyncIterator[Line]:
     for text in texts:
+        yield Line(text)
+
+
+async def _both(lines: AsyncIterator[Line], more: Iterable[str]) -> AsyncIterator[Line]:
+    async for line in lines:
+        yield line
+    for text in more:
         yield Line(text)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from appliance.strict import TomlFile
 
@@ -29,6 +29,9 @@ class Engine:
     """As `appliance models list` names it; empty for an engine that needs none."""
     threads: int = 2
     """CPU threads."""
+    partials: Literal["", "moonshine"] = ""
+    """For `asr` only: a second engine, for the words so far, at a quarter of Whisper's cost. It needs the
+    model moonshine-tiny-en."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= 64:
@@ -95,6 +98,8 @@ class Fact:
     """Ways in which people ask for it; three to ten."""
     say: str
     """The line that answers them, word for word."""
+    label: str = ""
+    """What the desk calls it when it asks which of two is meant; else its name."""
     wording: Wording | None = None
     """`rephrase` lets the LLM put the line differently, without changing what it says."""
 
@@ -167,7 +172,10 @@ class Flow:
     """A form: its state is the first slot that is not filled."""
 
     phrases: tuple[str, ...] = ()
-    """What starts it. Without any, only another flow does."""
+    """What starts it, as templates: "(book|make) [an] appointment [on {day}]". Without any, only another flow
+    does."""
+    label: str = ""
+    """What the desk calls it when it asks which of two is meant; else its name."""
     say: str = ""
     """Said when it starts."""
     ask: tuple[Ask, ...] = ()
@@ -194,6 +202,12 @@ class Lines:
     welcome: str = "You're welcome. Anything else?"
     still_there: str = "Are you still there?"
     goodbye: str = "Goodbye."
+    which: str = "Do you mean {options}?"
+    readback: str = "{value}, is that right?"
+    change: str = "What should I change?"
+    refused: str = "I am sorry, {value} is not possible."
+    cancelled: str = "All right, I have left that. Is there anything else?"
+    person: str = "I cannot put you through from here. Shall I take a message?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +226,10 @@ class DeskFile:
     fact: dict[str, Fact] = field(default_factory=dict)
     flow: dict[str, Flow] = field(default_factory=dict)
     wording: WordingRules = field(default_factory=WordingRules)
+    actions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Settings of actions, by name or family: [actions.calendar] ..."""
+    documents: str = ""
+    """A folder of papers that questions are looked up in; beside desk.toml unless it is a full path."""
     silence: float = 8.0
     """Seconds of quiet before the desk asks whether anybody is there."""
     digest: str = field(default="", metadata={"hidden": True})

@@ -2,84 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from appliance.config import DeskFile, Fact
+from appliance.config import DeskFile, Fact, Flow
+from appliance.documents import Documents, Passage
 from appliance.engines import Embed
 from appliance.engines.thread import EngineThread
+from appliance.errors import ConfigError
+from appliance.understanding import Candidate, Understanding, Understood
 
-SURE = 0.5
-"""Cosine to a fact's nearest question above which the fact is meant."""
+MESSAGE = "leave_a_message"
+"""What callers may want of any desk."""
 
-MARGIN = 0.04
-"""How much nearer than the next fact it has to be."""
-
-TALK: Mapping[str, tuple[str, ...]] = {
-    "yes": ("yes", "yes please", "yeah", "sure", "okay then", "that would be nice", "please do"),
-    "no": ("no", "no thank you", "nope", "not now", "that's all", "nothing else", "I'm fine"),
-    "hello": ("hello", "hi there", "good morning", "good afternoon", "hey"),
-    "thanks": ("thank you", "thanks a lot", "thank you very much", "great, thanks"),
-    "repeat": (
-        "what did you say?",
-        "sorry, what?",
-        "can you repeat that?",
-        "say that again",
-        "what was that?",
-        "pardon?",
+ALWAYS = {
+    MESSAGE: (
+        "(can|could|may) I leave [you] (a message|a note)",
+        "[please] take a message",
+        "I (want|would like) to leave (a message|a note)",
+        "(please|can you) tell (them|him|her|somebody)",
     ),
-    "message": (
-        "can I leave a message?",
-        "take a message",
-        "please tell them that",
-        "I want to leave a note",
-    ),
-    "goodbye": ("goodbye", "bye", "see you later", "that's all, bye", "have a nice day"),
 }
-"""What people say to any desk, whatever it knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """What an utterance is nearest to."""
-
-    name: str
-    """A fact's name, a key of TALK, or `unknown`."""
-    score: float
-    fact: Fact | None = None
 
 
 class Knowledge:
-    """The facts of a desk file, embedded once. Shared by all conversations."""
+    """The facts, flows and papers of a desk. Shared by all conversations."""
 
-    def __init__(self, desk: DeskFile, embed: Embed, thread: EngineThread) -> None:
+    def __init__(self, desk: DeskFile, embed: Embed, thread: EngineThread, index: Path | None = None) -> None:
         self.desk = desk
         self._embed = embed
         self._thread = thread
-        self._names: list[str] = []
-        self._rows: NDArray[np.float32] = np.zeros((0, embed.dimensions), dtype=np.float32)
+        self._understanding: Understanding | None = None
+        self._documents = Documents(Path(desk.documents), index, embed) if desk.documents and index else None
 
-    async def load(self) -> None:
-        """Embed the questions. Before that nothing matches."""
-        asked = [(name, phrase) for name, fact in self.desk.fact.items() for phrase in fact.ask]
-        asked += [(f"talk {name}", phrase) for name, phrases in TALK.items() for phrase in phrases]
-        self._rows = await self._thread.run(self._embed.embed, [phrase for _, phrase in asked])
-        self._names = [name for name, _ in asked]
+    async def load(self) -> list[str]:
+        """Learn the phrases and read the papers; what is wrong with a paper, in plain words. Raises
+        ConfigError for a phrase that cannot be read."""
+        return await self._thread.run(self._load)
 
-    async def match(self, text: str) -> Match:
-        """The fact or small talk that the text means, or `unknown` with the best score."""
-        if not self._names:
-            return Match("unknown", 0.0)
-        row = (await self._thread.run(self._embed.embed, [text]))[0]
-        scores: dict[str, float] = {}
-        for name, score in zip(self._names, (self._rows @ row).tolist(), strict=True):
-            scores[name] = max(score, scores.get(name, -1.0))
-        ranked = sorted(scores.items(), key=lambda item: -item[1])
-        name, best = ranked[0]
-        second = ranked[1][1] if len(ranked) > 1 else -1.0
-        if best < SURE or best - second < MARGIN:
-            return Match("unknown", best)
-        return Match(name.removeprefix("talk "), best, self.desk.fact.get(name))
+    async def understand(self, text: str) -> Understood:
+        """Which fact or flow the text means, and how sure that is."""
+        assert self._understanding
+        return await self._thread.run(self._understanding.understand, text)
+
+    async def best(self, text: str, among: tuple[Candidate, ...]) -> Candidate:
+        """Which of these the text is nearest to."""
+        assert self._understanding
+        ranked = await self._thread.run(self._understanding.rank, text)
+        names = [candidate.intent for candidate in among]
+        return next((each for each in ranked if each.intent in names), among[0])
+
+    async def look_up(self, question: str) -> Passage | None:
+        """The sentence of the papers that answers, if one surely does."""
+        return await self._thread.run(self._documents.answer, question) if self._documents else None
+
+    def fact(self, intent: str) -> Fact | None:
+        return self.desk.fact.get(intent)
+
+    def flow(self, intent: str) -> Flow | None:
+        return self.desk.flow.get(intent)
+
+    def label(self, intent: str) -> str:
+        """What the desk calls a fact or a flow."""
+        named = self.fact(intent) or self.flow(intent)
+        return (named.label if named else "") or intent.replace("_", " ")
+
+    def _load(self) -> list[str]:
+        intents = {name: fact.ask for name, fact in self.desk.fact.items()}
+        intents |= {name: flow.phrases for name, flow in self.desk.flow.items() if flow.phrases}
+        try:
+            self._understanding = Understanding({**ALWAYS, **intents}, self._embed)
+        except ValueError as error:
+            wrong, mend = (*map(str, error.args), "")[:2]
+            raise ConfigError(f"desk.toml: {wrong}", mend) from error
+        return self._documents.load() if self._documents else []

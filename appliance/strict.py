@@ -96,6 +96,8 @@ def _build(file: TomlFile, kind: type[T], values: dict[str, Any], place: Place) 
 
 def _value(file: TomlFile, hint: Any, value: Any, place: Place) -> Any:
     origin = get_origin(hint)
+    if hint is Any:
+        return value
     if origin in (typing.Union, types.UnionType):
         return _value(file, next(arm for arm in get_args(hint) if arm is not type(None)), value, place)
     if is_dataclass(hint):

@@ -18,7 +18,7 @@ from appliance.channels.kiosk import Kiosk
 from appliance.channels.recorded import RecordedCaller, Saying, read_recording
 from appliance.channels.soundcard import SoundCard
 from appliance.errors import EngineError
-from appliance.messages import Event, Expect, Heard, Line, Partial, Spoken, Turn, samples
+from appliance.messages import Event, Expect, Heard, Line, Notice, Partial, Spoken, Turn, samples
 from appliance.observe.record import turn_record
 
 console = Console(stderr=True, highlight=False)
@@ -63,7 +63,7 @@ class TextTerminal:
     def expect(self, what: Expect) -> None:
         pass
 
-    def notice(self, what: Event | Turn) -> None:
+    def notice(self, what: Notice) -> None:
         if isinstance(what, Turn):
             self._answered.set()
 
@@ -92,7 +92,14 @@ async def talk(
     box, _ = config.read_box(box_path)
     desk, _ = config.read_desk(desk_path)
     sayings = [Saying(read_recording(path)) for path in recordings]
-    async with App(box, desk, print_record if as_json else lambda turn: None) as app:
+
+    def keep(turn: Turn) -> None:
+        if way != "text":
+            show_answer(turn)
+        if as_json:
+            print(json.dumps(turn_record(turn), ensure_ascii=False), flush=True)
+
+    async with App(box, desk, keep) as app:
         if way == "text":
             await app.chat(TextTerminal())
             return 0
@@ -137,17 +144,16 @@ def _tell(on: bool, why: str) -> None:
     console.print(f"sound {'on' if on else 'off'}: {why}")
 
 
-def show(what: Event | Turn) -> None:
+def show(what: Notice) -> None:
     """The conversation as it goes, on the error stream."""
     match what:
         case Partial():
             console.print(f"[dim]... {what.text}[/]")
         case Heard():
             console.print(f"caller: {what.text}")
-        case Turn():
-            cut = "" if what.spoken.whole else " [dim](cut off)[/]"
-            console.print(f"desk:   {what.spoken.text}{cut}")
 
 
-def print_record(turn: Turn) -> None:
-    print(json.dumps(turn_record(turn), ensure_ascii=False), flush=True)
+def show_answer(turn: Turn) -> None:
+    """What the desk said, once it has."""
+    cut = "" if turn.spoken.whole else " [dim](cut off)[/]"
+    console.print(f"desk:   {turn.spoken.text}{cut}")

@@ -9,16 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
+from appliance.actions import Runner
 from appliance.brain import Brain
 from appliance.channels.recorded import RecordedCaller, Saying
+from appliance.clerk import Clerk, local_now
 from appliance.config import DeskFile, Fact, Lines
 from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines.fake import FakeAsr, FakeEmbed, FakeLlm, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
 from appliance.knowledge import Knowledge
+from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
-from appliance.messages import RATE, Event, Turn, samples
+from appliance.memory.store import Store
+from appliance.messages import RATE, Notice, Turn, samples
 from appliance.mouth import Speech
 from appliance.observe.recorder import Recorder
 from appliance.voice import Voice
@@ -37,7 +41,7 @@ DESK = DeskFile(
     LINES,
     {
         "hours": Fact(("when are you open",), "We are open from nine to five."),
-        "parking": Fact(("where can I park",), "Park behind the house.", "rephrase"),
+        "parking": Fact(("where can I park",), "Park behind the house.", wording="rephrase"),
     },
 )
 
@@ -51,7 +55,7 @@ def voice(seconds: float) -> bytes:
 @dataclass
 class Result:
     turns: list[Turn]
-    events: list[Event | Turn]
+    events: list[Notice]
     caller: RecordedCaller
     notebook: Notebook
     llm: FakeLlm
@@ -66,16 +70,18 @@ async def call(
     llm: FakeLlm | None = None,
     asr: FakeAsr | None = None,
     tts: FakeTts | None = None,
+    vad: FakeVad | None = None,
+    embed: FakeEmbed | None = None,
     linger: float = 4.0,
     record: Path | None = None,
 ) -> Result:
     """One call. `says` are the words recognised, one a saying; a saying is a second of sound by default."""
-    events: list[Event | Turn] = []
+    events: list[Notice] = []
     turns: list[Turn] = []
     thread = InlineThread()
-    hearing = Hearing(FakeVad(), thread, asr or FakeAsr(says), thread)
+    hearing = Hearing(vad or FakeVad(), thread, asr or FakeAsr(says), thread)
     speech = Speech(tts or FakeTts(), thread)
-    knowledge = Knowledge(desk, FakeEmbed(), thread)
+    knowledge = Knowledge(desk, embed or FakeEmbed(), thread)
     await knowledge.load()
     notebook = Notebook(folder / "desk.db", thread)
     llm = llm or FakeLlm()
@@ -86,7 +92,9 @@ async def call(
         watch=events.append,
     )
     recorder = Recorder(record) if record else None
-    brain = Brain(knowledge, notebook, Wording(llm, thread), caller.id)
+    store = Store(folder / "desk.db")
+    clerk = Clerk(desk, EventLog(store), Runner(store, desk.actions), thread, thread, caller.id, local_now)
+    brain = Brain(knowledge, notebook, Wording(llm, thread), caller.id, clerk)
     async with asyncio.timeout(60):
         await converse(Voice(caller, hearing, speech, recorder, desk.silence), brain, turns.append)
     if recorder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -61,14 +62,14 @@ async def test_a_recorded_caller_is_answered_leaves_a_message_and_says_goodbye(
 ) -> None:
     path = tmp_path / "call.wav"
     sayings = [
-        recording(PROMPTS / "telephone-number.wav"),
+        recording(PROMPTS / "hours.wav"),
         recording(PROMPTS / "vm-leavemsg.wav"),
         recording(SPHINX / "cards" / "001.wav"),
         recording(PROMPTS / "vm-goodbye.wav"),
     ]
     had = turns(await call(app, sayings, path))
-    assert [turn.decision.intent for turn in had] == ["greeting", "phone", "message", "taken", "goodbye"]
-    assert [turn.spoken.text for turn in had][1] == "Our number is 555 0142."
+    assert [turn.decision.intent for turn in had] == ["greeting", "hours", "message", "taken", "goodbye"]
+    assert had[1].spoken.text == app.desk.fact["hours"].say
     assert all(turn.spoken.whole for turn in had)
     sound, rate = soundfile.read(path, dtype="int16")
     assert rate == RATE
@@ -83,7 +84,7 @@ async def test_a_recorded_caller_is_answered_leaves_a_message_and_says_goodbye(
 async def test_a_caller_interrupts_and_the_desk_falls_silent(app: App, tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     over = recording(SPHINX / "librivox" / "sense_and_sensibility_01_austen_64kb-0870.wav")
-    seen = await call(app, [recording(PROMPTS / "telephone-number.wav"), replace(over, into=0.6)], path)
+    seen = await call(app, [recording(PROMPTS / "hours.wav"), replace(over, into=0.6)], path)
     cut = turns(seen)[1]
     assert not cut.spoken.whole
     assert cut.meant.startswith(cut.spoken.text)
@@ -91,6 +92,14 @@ async def test_a_caller_interrupts_and_the_desk_falls_silent(app: App, tmp_path:
     sound, _ = soundfile.read(path, dtype="int16")
     talking_over = np.flatnonzero(sound[began : began + samples(2.0), 1])
     assert seconds(int(talking_over[-1])) < 0.6
+
+
+async def test_somebody_reads_from_a_book_without_end_and_the_desk_still_listens(app: App) -> None:
+    book = recording(models.ROOT / "moonshine-recordings" / "two_cities.wav")
+    seen = await call(app, [book, recording(PROMPTS / "vm-goodbye.wav")])
+    heard = " ".join(event.text.lower() for event in seen if isinstance(event, Heard))
+    assert "it was the best of times" in heard
+    assert turns(seen)[-1].decision.intent == "goodbye"
 
 
 @pytest.mark.parametrize("noise", ["silence", "hiss", "hum", "clipped square"])
@@ -132,6 +141,24 @@ async def test_a_desk_without_an_llm_answers_with_fixed_lines(tmp_path: Path) ->
         await app.prepared()
         had = turns(await call(app, [recording(PROMPTS / "vm-leavemsg.wav")]))
         assert had[1].spoken.text == desk.lines.message
+
+
+async def test_a_corrupt_model_switches_off_what_needs_it_and_is_named_with_the_mend(tmp_path: Path) -> None:
+    box, _ = read_box(SHIPPED / "box.toml")
+    desk, _ = read_desk(SHIPPED / "desk.toml")
+    broken = tmp_path / "models" / "whisper-broken"
+    shutil.copytree(models.ROOT / "whisper-tiny.en", broken)
+    (broken / "model.bin").write_bytes((broken / "model.bin").read_bytes()[:1_000_000])
+    asr = replace(box.engines.asr, model="whisper-broken")
+    engines = replace(
+        box.engines, asr=asr, tts=replace(box.engines.tts, engine="fake"), llm=replace(asr, engine="none")
+    )
+    for name in ("silero-vad", "minilm-l6-v2"):
+        (tmp_path / "models" / name).symlink_to(models.ROOT / name)
+    async with App(replace(box, data=tmp_path, models=tmp_path / "models", engines=engines), desk) as app:
+        assert set(app.off) == {"llm", "wake", "asr"}
+        assert "whisper-broken" in app.off["asr"]
+        assert "appliance models" in app.off["asr"]
 
 
 async def test_a_desk_without_a_voice_says_so_and_still_chats(tmp_path: Path) -> None:

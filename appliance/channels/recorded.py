@@ -14,13 +14,16 @@ import soxr
 
 from appliance.channels.playout import Playout
 from appliance.errors import AudioError
-from appliance.messages import FRAME, FRAME_BYTES, RATE, Audio, Event, Turn, samples, seconds
+from appliance.messages import FRAME, FRAME_BYTES, RATE, Audio, Notice, samples, seconds
 
 LONGEST = 3600
 """Seconds of a recording that are read."""
 
 BEFORE = samples(0.5)
 """The caller speaks this long after the desk has finished."""
+
+UNANSWERED = samples(30)
+"""A caller with more to say waits this long for an answer."""
 
 
 def read_recording(path: Path) -> bytes:
@@ -31,7 +34,8 @@ def read_recording(path: Path) -> bytes:
             pcm = file.read(LONGEST * rate, dtype="float32", always_2d=True).mean(axis=1)
     except (OSError, RuntimeError) as error:
         raise AudioError(
-            f"{path} cannot be read as sound ({error})", "give a WAV, FLAC, OGG or MP3 file that a player plays"
+            f"{path} cannot be read as sound ({error})",
+            "give a WAV, FLAC, OGG or MP3 file that a player plays",
         ) from error
     if not len(pcm):
         raise AudioError(f"{path} holds no sound", "give a recording in which somebody speaks")
@@ -55,7 +59,7 @@ class RecordedCaller:
     """An AudioChannel that plays its sayings to the desk, one an answer; the greeting is the first answer.
 
     With `pace` it runs in real time, as a device does; without, as fast as the loop follows, in scripted
-    time. The caller hangs up after `linger` seconds in which neither side made a sound.
+    time. After the last saying the caller hangs up once neither side has made a sound for `linger` seconds.
     """
 
     channel = "recorded"
@@ -68,7 +72,7 @@ class RecordedCaller:
         call: str = "recorded",
         pace: bool = True,
         linger: float = 4.0,
-        watch: Callable[[Event | Turn], None] | None = None,
+        watch: Callable[[Notice], None] | None = None,
     ) -> None:
         self.id = call
         self.playout = Playout()
@@ -88,7 +92,7 @@ class RecordedCaller:
             return self._clock
         return max(self._clock, samples(time.monotonic() - self._began))
 
-    def notice(self, what: Event | Turn) -> None:
+    def notice(self, what: Notice) -> None:
         if self._watch:
             self._watch(what)
 
@@ -97,13 +101,16 @@ class RecordedCaller:
 
     async def microphone(self) -> AsyncIterator[Audio]:
         self._began = time.monotonic()
-        while not self._gone and self._clock - self._last_sound < self._linger:
+        while not self._gone and self._clock - self._last_sound < self._patience():
             yield Audio(self._speak(), self._clock)
             self._listen()
             self._clock += FRAME
             await self._tick()
         while pcm := self.playout.pull(FRAME):
             self.playout.dropped(len(pcm) // 2)
+
+    def _patience(self) -> int:
+        return max(self._linger, UNANSWERED) if self._waiting or self._saying else self._linger
 
     def _speak(self) -> bytes:
         """The caller's next frame."""

@@ -25,7 +25,20 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 
 from appliance.channels.playout import Playout
 from appliance.channels.webaudio import RATES, Incoming, Outgoing
-from appliance.messages import FRAME, FRAME_BYTES, Audio, Event, Expect, Heard, Line, Spoken, Turn, samples
+from appliance.messages import (
+    FRAME,
+    FRAME_BYTES,
+    Audio,
+    Event,
+    Expect,
+    Heard,
+    Line,
+    Notice,
+    Saying,
+    Spoken,
+    Turn,
+    samples,
+)
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +177,7 @@ class WebVoice:
     def now(self) -> int:
         return self._incoming.clock
 
-    def notice(self, what: Event | Turn) -> None:
+    def notice(self, what: Notice) -> None:
         self._wire.tell(**_shown(what))
 
     async def hang_up(self) -> None:
@@ -271,8 +284,9 @@ class WebChat:
     def expect(self, what: Expect) -> None:
         pass
 
-    def notice(self, what: Event | Turn) -> None:
-        self._wire.tell(**_shown(what))
+    def notice(self, what: Notice) -> None:
+        if not isinstance(what, Saying):  # `say` has sent those words already.
+            self._wire.tell(**_shown(what))
 
     def now(self) -> int:
         return samples(time.monotonic() - self._began)
@@ -342,9 +356,11 @@ def _printable(text: str) -> str:
     )
 
 
-def _shown(what: Event | Turn) -> dict[str, Any]:
-    """As JSON: the record's fields, and its name in lower case as `type`; a turn's cause the same way."""
-    shown = {"type": type(what).__name__.lower(), **asdict(what)}
-    if isinstance(what, Turn) and what.cause:
-        shown["cause"] = _shown(what.cause)
+def _shown(what: Notice) -> dict[str, Any]:
+    """As JSON: the record's fields, and its name in lower case as `type`; a turn's cause the same way. A
+    `saying` has the fields of its turn."""
+    record = what.turn if isinstance(what, Saying) else what
+    shown = {**asdict(record), "type": type(what).__name__.lower()}
+    if isinstance(record, Turn) and record.cause:
+        shown["cause"] = _shown(record.cause)
     return shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -15,6 +15,9 @@ from appliance.slots.acts import act
 
 SURE = 0.6
 """A value less certain than this is read back even where the desk file does not ask for it."""
+
+UNASKED = 0.75
+"""A value that nobody asked for counts only if it is at least so certain."""
 
 EXPECT: Mapping[str, Literal["any", "yes_no", "digits", "spelled", "name"]] = {
     "phone": "digits",
@@ -69,7 +72,8 @@ class Forms:
         kinds = {ask.slot: ask.type for ask in flow.ask if ask.type != "text"}
         contexts = {ask.slot: self._context(ask, now) for ask in flow.ask}
         for slot, value in find(kinds, text, Context(now), contexts).items():
-            events.append(filled(form, slot, value))
+            if value.score >= UNASKED:
+                events.append(filled(form, slot, value))
         step = self._go_on(fold(events, state), now)
         say = (flow.say, *step.say) if flow.say else step.say
         return replace(step, events=(*events, *step.events), say=say)
@@ -84,7 +88,7 @@ class Forms:
         if said == "cancel":
             return self._leave(form, "cancel")
         if said == "repeat":
-            return self._go_on(state, now)
+            return self.resume(state, now)
         if said == "back":
             return self._back(state, form, now)
         match form.stage:
@@ -102,12 +106,18 @@ class Forms:
         assert form is not None
         return self._again(state, form, "quiet", now)
 
+    def resume(self, state: State, now: datetime) -> Step:
+        """The open question once more."""
+        return self._go_on(
+            state, now, checked=list(state.form.slots)[-1] if state.form and state.form.slots else ""
+        )
+
     def checked(self, state: State, request: Request, ok: bool, why: str, now: datetime) -> Step:
         """A look-up has come back: the slot stands, or is asked anew."""
         form = state.form
         assert form is not None
         if ok:
-            return self._go_on(fold([Event("slot.checked", {"form": form.id, "slot": request.check})], state), now)
+            return self._go_on(state, now, checked=request.check)
         ask = self._ask(form, request.check)
         event = Event("slot.cleared", {"form": form.id, "slot": request.check})
         step = self._again(fold([event], state), form, "missed", now)
@@ -138,6 +148,7 @@ class Forms:
         found = dict(find(kinds, text, Context(now), contexts)) if len(kinds) > 1 else {}
         if asked.slot not in found and (value := parse(asked.type, text, contexts[asked.slot])):
             found = {asked.slot: value}
+        found = {slot: v for slot, v in found.items() if slot == asked.slot or v.score >= UNASKED}
         if asked.slot not in found:
             others = [filled(form, slot, value) for slot, value in found.items()]
             if not others:
@@ -154,9 +165,7 @@ class Forms:
         step = self._go_on(fold(events, state), now)
         return replace(step, events=(*events, *step.events))
 
-    def _readback(
-        self, state: State, form: Form, said: str, rest: str, text: str, now: datetime
-    ) -> Step:
+    def _readback(self, state: State, form: Form, said: str, rest: str, text: str, now: datetime) -> Step:
         """Yes, no, or another value."""
         assert form.doubt
         slot, value = form.doubt
@@ -216,10 +225,16 @@ class Forms:
 
     # What the desk says next.
 
-    def _go_on(self, state: State, now: datetime) -> Step:
-        """The next question, the confirm line, the action, or the end."""
+    def _go_on(self, state: State, now: datetime, checked: str = "") -> Step:
+        """The next look-up, question, confirm line, the action, or the end. `checked` is the slot that a
+        look-up has just found fine."""
         form = state.form
         assert form is not None
+        if form.slots and not form.doubt and (latest := list(form.slots)[-1]) != checked:
+            check = self._ask(form, latest).check
+            if check:
+                arguments = {slot: value.value for slot, value in form.slots.items()}
+                return Step(request=Request(form.id, check, arguments, check=latest))
         if form.doubt:
             slot, value = form.doubt
             line = self._desk.lines.readback.format(value=value.spoken, slot=slot)
@@ -264,8 +279,8 @@ class Forms:
 
     def _fill(self, line: str, form: Form, result: Mapping[str, Any] | None = None) -> str:
         """A line with its {slots} filled in as they are spoken; what is not known stays out."""
-        known = {slot: value.spoken for slot, value in form.slots.items()}
-        known |= {name: str(value) for name, value in (result or {}).items()}
+        known = {name: str(value) for name, value in (result or {}).items()}
+        known |= {slot: value.spoken for slot, value in form.slots.items()}
         for name, spoken in known.items():
             line = line.replace("{" + name + "}", spoken)
         return line
@@ -292,5 +307,3 @@ def filled(form: Form, slot: str, value: Value, doubted: bool = False) -> Event:
     kind = "slot.doubted" if doubted else "slot.filled"
     data = {"form": form.id, "slot": slot, "value": value.value, "spoken": value.spoken, "score": value.score}
     return Event(kind, data)
-
-

@@ -57,8 +57,8 @@ def fold(events: Iterable[Event], state: State | None = None) -> State:
 def apply(state: State, event: Event) -> State:
     """The state after an event. Events of other parts of the box change nothing."""
     if event.kind == "flow.started":
-        form = Form(event.data["form"], event.data["flow"])
-        return State((*state.forms, form), max(state.count, form.id))
+        begun = Form(event.data["form"], event.data["flow"])
+        return State((*state.forms, begun), max(state.count, begun.id))
     form = next((form for form in state.forms if form.id == event.data.get("form")), None)
     if form is None:
         return state

@@ -16,9 +16,13 @@ class Notebook:
         self._store = Store(path)
         self._thread = thread
 
-    async def message(self, call: str, text: str) -> None:
-        """Keep a caller's message."""
-        await self._thread.run(self._message, call, text)
+    async def message(self, call: str, text: str) -> int:
+        """Keep a caller's message; its ticket number."""
+        return await self._thread.run(self._message, call, text)
+
+    async def extend(self, ticket: int, text: str) -> None:
+        """The caller went on: add to the message."""
+        await self._thread.run(self._extend, ticket, text)
 
     async def unanswered(self, call: str, text: str) -> None:
         """Keep a question that nothing answered."""
@@ -32,9 +36,13 @@ class Notebook:
         """The same of each unanswered question."""
         return _triples(self._store, "unanswered")
 
-    def _message(self, call: str, text: str) -> None:
+    def _message(self, call: str, text: str) -> int:
         with self._store.write() as db:
-            add_message(db, call, self._store.stamp(), text)
+            return add_message(db, call, self._store.stamp(), text)
+
+    def _extend(self, ticket: int, text: str) -> None:
+        with self._store.write() as db:
+            db.execute("update message set text = text || ' ' || ? where id = ?", text, ticket)
 
 
 def add_message(
