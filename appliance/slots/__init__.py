@@ -12,7 +12,7 @@ from appliance.slots.dates import find_dates
 from appliance.slots.durations import find_durations
 from appliance.slots.emails import find_emails
 from appliance.slots.lexer import LONGEST, Context, Found, Token, Value, corrections, has, tokens, word
-from appliance.slots.names import find_choices, find_names
+from appliance.slots.names import TITLES, find_choices, find_names
 from appliance.slots.numbers import find_money, find_numbers
 from appliance.slots.phones import find_phones
 from appliance.slots.spelling import amended, find_codes, find_spelled
@@ -157,7 +157,7 @@ def _best(finder: Finder, heard: Sequence[Token], context: Context) -> Value | N
 def _refused(heard: Sequence[Token], found: Found) -> bool:
     """Whether the caller says that it is not this: "not Tuesday"."""
     before = word(heard, found.start - 1)
-    if before in ("on", "at", "the", "a", "for"):
+    if before in ("on", "at", "the", "a", "for") or before in TITLES:
         before = word(heard, found.start - 2)
     return before in ("not", "isn't", "never", "except")
 

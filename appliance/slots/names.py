@@ -115,7 +115,8 @@ def _fits(
     for s, t in zip(*letters.nonzero(), strict=True):
         said, start, end = stretches[s]
         wanted, option, weight, most, least = targets[t]
-        if end - start > most or abs(len(said) - len(wanted)) > 3:
+        spelled = all(len(token.word) == 1 for token in heard[start:end])
+        if (end - start > most and not spelled) or abs(len(said) - len(wanted)) > 3:
             continue
         score = _alike(said, wanted, float(letters[s, t]))
         if score < least:
@@ -184,7 +185,8 @@ def _stretches(said: tuple[str, ...], most: int) -> tuple[tuple[str, int, int], 
     for start in range(len(plain)):
         if said[start] in TITLES:
             continue
-        for end in range(start + 1, min(start + most, len(plain)) + 1):
+        spelled = next((n for n in range(start, len(plain)) if len(plain[n]) != 1), len(plain))
+        for end in range(start + 1, min(max(start + most, spelled), start + 20, len(plain)) + 1):
             letters = "".join(plain[start:end])
             if end == start + 1 and letters in _SMALL_WORDS:
                 continue

@@ -51,6 +51,8 @@ def test_what_is_said_is_understood(kind: str, said: str, meant: object) -> None
         ("doctor mary patel", "Dr Mary Patel"),
         ("the appointment is with patell", "Dr Mary Patel"),
         ("steven", "Stephen Nguyen"),
+        ("h o u s e r", "Mr Houser"),
+        ("not doctor johnson doctor patel", "Dr Mary Patel"),
     ],
 )
 def test_a_name_is_known_by_its_sound(said: str, meant: str) -> None:
@@ -323,11 +325,11 @@ def test_a_megabyte_is_cut_short(said: str) -> None:
 
 
 def test_it_takes_milliseconds() -> None:
-    said = "I'd like to come Tuesday at half past ten, my name is Ann Smith, number five five five oh one"
-    " four two"
-    kinds = dict(zip(KINDS, KINDS, strict=True))
-    find(kinds, said, HERE)
-    began = time.perf_counter()
+    said = "I'd like to come Tuesday at half past ten, my name is Ann Smith, number 555 0142"
+    find(TOLD, said, HERE)
+    took = []
     for _ in range(20):
-        find(kinds, said, HERE)
-    assert (time.perf_counter() - began) / 20 < 0.05, "some 5 ms on a desk computer"
+        began = time.process_time()
+        find(TOLD, said, HERE)
+        took.append(time.process_time() - began)
+    assert min(took) < 0.01
