@@ -1,0 +1,136 @@
+"""What is valid in a desk file but will not do what its manager meant."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from appliance.actions import REGISTRY, Action
+from appliance.config import DeskFile, Flow
+from appliance.errors import ConfigError
+from appliance.strict import Place, TomlFile
+
+TOO_LONG = 240
+"""Characters that nobody listens to in one go: about sixteen seconds."""
+
+ELSEWHERE = frozenset({"human", "message", "cancel"})
+"""Where a flow may lead besides to another flow."""
+
+Finding = tuple[Place, str, str]
+"""Where, what is wrong, and the mend."""
+
+
+def lint(desk: DeskFile, path: Path) -> list[ConfigError]:
+    """Everything found, each with file, line, field and mend."""
+    file = TomlFile(path)
+    return [file.error(place, wrong, mend) for place, wrong, mend in _findings(desk)]
+
+
+def _findings(desk: DeskFile) -> Iterator[Finding]:
+    yield from _shared_phrases(desk)
+    yield from _unreachable(desk)
+    for name, fact in desk.fact.items():
+        if len(fact.ask) < 3:
+            yield (
+                ("fact", name, "ask"),
+                f"has {len(fact.ask)} questions",
+                "write three to ten ways to ask for it",
+            )
+        if len(fact.say) > TOO_LONG:
+            yield (
+                ("fact", name, "say"),
+                f"is {len(fact.say)} characters long",
+                f"at most {TOO_LONG} are listened to",
+            )
+    for name, flow in desk.flow.items():
+        yield from _flow(desk, name, flow)
+
+
+def _flow(desk: DeskFile, name: str, flow: Flow) -> Iterator[Finding]:
+    slots = {ask.slot for ask in flow.ask}
+    action = REGISTRY.get(flow.do.action) if flow.do else None
+    for ask in flow.ask:
+        place = ("flow", name, "ask")
+        for line in (ask.prompt, *ask.reprompt):
+            if len(line) > TOO_LONG:
+                yield (
+                    place,
+                    f"asks for {ask.slot} in {len(line)} characters",
+                    f"at most {TOO_LONG} are listened to",
+                )
+            yield from _fields(place, line, slots)
+        if ask.otherwise not in ELSEWHERE | desk.flow.keys():
+            yield place, f"leads from {ask.slot} to {ask.otherwise}", "there is no such flow"
+        for target in ask.goto.values():
+            if target not in desk.flow:
+                yield place, f"leads from {ask.slot} to {target}", "there is no such flow"
+        if ask.check and ask.check not in REGISTRY:
+            yield place, f"checks {ask.slot} by {ask.check}", _known()
+        if ask.type == "choice" and not ask.options:
+            yield place, f"lets {ask.slot} be chosen from nothing", 'add options = ["...", "..."]'
+    if flow.closed and flow.closed not in desk.flow:
+        yield ("flow", name, "closed"), f"leads to {flow.closed}", "there is no such flow"
+    if flow.do:
+        yield from _do(name, flow, slots, action)
+
+
+def _do(name: str, flow: Flow, slots: set[str], action: Action | None) -> Iterator[Finding]:
+    do, place = flow.do, ("flow", name, "do")
+    assert do
+    if action is None:
+        yield place, f"does {do.action}", _known()
+        return
+    if action.confirm and not do.confirm:
+        yield place, f"does {do.action} without asking", 'add confirm = "..." with what will be done'
+    missing = [
+        argument
+        for argument, each in action.parameters.items()
+        if each.required and argument not in slots | do.arguments.keys()
+    ]
+    if missing:
+        yield place, f"lacks {', '.join(missing)}", "ask for it in a slot of that name, or give it in `with`"
+    yield from _fields(place, do.confirm, slots)
+
+
+def _fields(place: Place, line: str, known: set[str]) -> Iterator[Finding]:
+    for name in re.findall(r"\{(\w+)\}", line):
+        if name not in known:
+            yield place, f"says {{{name}}}", f"the slots here are {', '.join(sorted(known)) or 'none'}"
+
+
+def _shared_phrases(desk: DeskFile) -> Iterator[Finding]:
+    places: Mapping[str, list[Place]] = defaultdict(list)
+    for name, fact in desk.fact.items():
+        for phrase in fact.ask:
+            places[_plain(phrase)].append(("fact", name, "ask"))
+    for name, flow in desk.flow.items():
+        for phrase in flow.phrases:
+            places[_plain(phrase)].append(("flow", name, "phrases"))
+    for phrase, found in places.items():
+        if len({place[:2] for place in found}) > 1:
+            others = ", ".join(".".join(place[:2]) for place in found[:-1])
+            yield (
+                found[-1],
+                f'has "{phrase}", and so has {others}',
+                "the caller would be asked each time: leave one out",
+            )
+
+
+def _unreachable(desk: DeskFile) -> Iterator[Finding]:
+    led_to = {flow.closed for flow in desk.flow.values()}
+    led_to |= {ask.otherwise for flow in desk.flow.values() for ask in flow.ask}
+    led_to |= {target for flow in desk.flow.values() for ask in flow.ask for target in ask.goto.values()}
+    led_to |= {flow.do.fail for flow in desk.flow.values() if flow.do}
+    for name, flow in desk.flow.items():
+        if not flow.phrases and name not in led_to:
+            yield ("flow", name), "is never reached", "give it phrases, or lead to it from another flow"
+
+
+def _plain(phrase: str) -> str:
+    return " ".join(re.findall(r"[\w'{}()|\[\]]+", phrase.lower()))
+
+
+def _known() -> str:
+    return f"the actions are {', '.join(sorted(REGISTRY))}"

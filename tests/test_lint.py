@@ -1,0 +1,71 @@
+"""What `appliance check` finds in a desk file that is valid and yet not meant so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from appliance.config import SHIPPED, read_desk
+from appliance.lint import lint
+
+DESK = """\
+name = "Alder House"
+[fact.hours]
+ask = ["when are you open", "what are your hours", "when do you close"]
+say = "From nine to five."
+[flow.book]
+phrases = ["book a visit"]
+ask = [{slot="day", type="date", prompt="Which day?"}, {slot="time", type="time", prompt="When?"}, {slot="name", type="name", prompt="Who?"}]
+do = {action="calendar.book", confirm="Book {day}?"}
+"""  # noqa: E501
+
+
+def findings(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "desk.toml"
+    path.write_text(text)
+    return [str(error) for error in lint(read_desk(path)[0], path)]
+
+
+def test_what_ships_is_clean() -> None:
+    path = SHIPPED / "desk.toml"
+    assert lint(read_desk(path)[0], path) == []
+
+
+def test_a_good_desk_is_clean(tmp_path: Path) -> None:
+    assert findings(tmp_path, DESK) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (
+            '"book a visit"',
+            '"when are you open"',
+            'line 6: flow.book.phrases has "when are you open", and so has fact.hours',
+        ),
+        ("calendar.book", "calendar.bok", "line 8: flow.book.do does calendar.bok; the actions are"),
+        ('confirm="Book {day}?"', 'done="Done."', "does calendar.book without asking"),
+        ("Book {day}?", "Book {date}?", "says {date}; the slots here are day, name, time"),
+        (', {slot="name", type="name", prompt="Who?"}', "", "lacks name; ask for it"),
+        (
+            'prompt="When?"',
+            'prompt="When?", else="nowhere"',
+            "line 7: flow.book.ask leads from time to nowhere",
+        ),
+        ('type="date", prompt', 'type="date", check="calendar.opn", prompt', "checks day by calendar.opn"),
+        ('type="name"', 'type="choice"', "lets name be chosen from nothing"),
+        ('phrases = ["book a visit"]', "phrases = []", "line 5: flow.book is never reached"),
+        (
+            '"what are your hours", "when do you close"',
+            '"what are your hours"',
+            "line 3: fact.hours.ask has 2 questions",
+        ),
+        ("From nine to five.", "x" * 300, "line 4: fact.hours.say is 300 characters long"),
+    ],
+)
+def test_each_finding_names_its_line_and_the_mend(
+    tmp_path: Path, before: str, after: str, expected: str
+) -> None:
+    (found,) = findings(tmp_path, DESK.replace(before, after, 1))
+    assert expected in found
