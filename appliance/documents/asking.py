@@ -8,9 +8,9 @@ from appliance.guard import GLUE
 
 EMPTY = GLUE | frozenset(
     "need want like take takes use get gets have go going come give given much many long often far "
-    "someone something anything really exactly possible allowed allow able thing things one two per each before "
-    "after while during until still yet kind called mean because back put let don't can't i'm i'd isn't aren't "
-    "doesn't what's who's where's when's there's is're high happens without".split()
+    "someone something anything really exactly possible allowed allow able thing things one two per "
+    "each before after while during until still yet kind called mean because back put let don't can't "
+    "i'm i'd isn't aren't doesn't what's who's where's when's there's is're high happens without".split()
 )
 """Words that do not say what a question is about."""
 

@@ -144,8 +144,9 @@ def _said(block: Block, text: str, lead: str, number: int) -> list[Sentence]:
     for part in split(text):
         begins = text.find(part.split()[0], at)
         line += text.count("\n", at, begins)
-        at = begins
         found.append(_sentence(_whole(part, block, lead), block, line, number))
+        at = begins + len(part)
+        line += text.count("\n", begins, at)
     return found
 
 

@@ -46,8 +46,9 @@ def test_html_is_read_as_a_visitor_sees_it() -> None:
 
 def test_plain_text_shows_its_headings_by_its_lines() -> None:
     blocks = read_plain(
-        "HOUSE RULES\n\nPool\n====\nOpen all day.\nNo glass.\n\nThings to bring:\n- towel\n- soap\n  and shampoo\n\n"
-        "Bar\n\nClosed today.\n"
+        "HOUSE RULES\n\nPool\n====\nOpen all day.\nNo glass.\n\nThings to bring:\n"
+        "- towel\n- soap\n  and shampoo\n"
+        "\nBar\n\nClosed today.\n"
     )
     assert [(block.text, block.heading, block.kind) for block in blocks] == [
         ("Open all day.\nNo glass.", ("HOUSE RULES", "Pool"), "text"),
