@@ -150,10 +150,12 @@ class Brain:
         if understood.verdict == "accept":
             return await self._take_up(understood.candidates[0], understood.how, text)
         last = any(word in text.lower().split() for word in ("second", "last", "latter", "other"))
-        if last or said == "yes":
+        if last or said == "yes" or "first" in text.lower().split():
             chosen = options[-1] if last else options[0]
-        else:
+        elif understood.verdict == "ask":
             chosen = await self._knowledge.best(text, options)
+        else:
+            return await self._unknown(text, 0.0)
         return await self._take_up(chosen, "chosen", "")
 
     async def _in_form(self, text: str, said: str) -> Answer:

@@ -1,0 +1,146 @@
+"""`appliance replay`: scripted conversations with a desk, in scripted time, and what must come of them."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+
+from appliance import config
+from appliance.actions import Runner
+from appliance.brain import Brain
+from appliance.channels.scripted import ScriptedCaller
+from appliance.clerk import Clerk
+from appliance.conversation import converse
+from appliance.engines import registry
+from appliance.engines.inline import InlineThread
+from appliance.errors import ApplianceError
+from appliance.knowledge import Knowledge
+from appliance.memory.events import EventLog
+from appliance.memory.notebook import Notebook
+from appliance.memory.store import Store
+from appliance.messages import Turn
+from appliance.strict import TomlFile
+
+ZONE = datetime.now().astimezone().tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    says: tuple[str, ...]
+    """What the caller says, line by line; "..." is silence."""
+    answers: tuple[str, ...] = ()
+    """A part of each answer, in order; "" where any will do."""
+    never: tuple[str, ...] = ()
+    """What must not be in any answer."""
+    cut: tuple[int, ...] = ()
+    """Turns in which the caller cuts the desk off; 1 is the greeting."""
+    booked: tuple[str, ...] = ()
+    """Starts of the appointments there are afterwards: "2026-11-26T10:30"."""
+    messages: tuple[str, ...] = ()
+    """The messages there are afterwards."""
+    unanswered: tuple[str, ...] = ()
+    """The questions that are kept for the manager."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A file of scenarios."""
+
+    scenario: dict[str, Scenario]
+    desk: str = ""
+    """The desk file, beside this one; the shipped one if empty."""
+    now: str = "2026-11-23T10:00"
+    """The time on the wall, a Monday."""
+
+
+@dataclass(slots=True)
+class Replayed:
+    """How a scenario went."""
+
+    name: str
+    turns: list[Turn] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+async def replay(paths: Sequence[Path], box_path: Path | None = None) -> list[Replayed]:
+    """Play every scenario of every file, each on an empty box."""
+    box, _ = config.read_box(box_path)
+    embed = registry.make("embed", box.engines.embed, box)
+    results = []
+    for path in paths:
+        script = TomlFile(path).into(Script)
+        desk, _ = config.read_desk(path.parent / script.desk if script.desk else config.SHIPPED / "desk.toml")
+        knowledge = Knowledge(desk, embed, InlineThread())
+        await knowledge.load()
+        for name, scenario in track(script.scenario.items(), path.stem, console=Console(stderr=True)):
+            results.append(await _play(f"{path.stem}: {name}", scenario, knowledge, script.now))
+    return results
+
+
+async def _play(name: str, scenario: Scenario, knowledge: Knowledge, now: str) -> Replayed:
+    moment = datetime.fromisoformat(now)
+    thread, desk, result = InlineThread(), knowledge.desk, Replayed(name)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "desk.db", now=lambda: moment.replace(tzinfo=ZONE))
+        notebook = Notebook(store.path, thread)
+        log, runner = EventLog(store), Runner(store, desk.actions)
+        clerk = Clerk(desk, log, runner, thread, thread, name, lambda: moment)
+        brain = Brain(knowledge, notebook, None, name, clerk)
+        caller = ScriptedCaller(scenario.says, name, scenario.cut)
+        async with asyncio.timeout(30):
+            await converse(caller, brain, result.turns.append)
+        result.wrong = _judge(scenario, result.turns, store, notebook)
+        store.close()
+    return result
+
+
+def _judge(scenario: Scenario, turns: Sequence[Turn], store: Store, notebook: Notebook) -> list[str]:
+    """What is not as it should be, in plain words."""
+    answers = [turn.meant for turn in turns[1:]]
+    wrong = []
+    for number, expected in enumerate(scenario.answers):
+        got = answers[number] if number < len(answers) else "nothing"
+        if expected.lower() not in got.lower():
+            wrong.append(f'after "{scenario.says[number]}" the desk said "{got}", not "{expected}"')
+    for forbidden in scenario.never:
+        wrong += [f'the desk said "{said}"' for said in answers if forbidden.lower() in said.lower()]
+    starts = store.read("select start from appointment where state = 'booked' order by start")
+    booked = tuple(str(start)[:16] for (start,) in starts)
+    kept = tuple(text for _, _, text in notebook.messages())
+    asked = tuple(text for _, _, text in notebook.questions())
+    for what, got_all, wanted in (
+        ("booked", booked, scenario.booked),
+        ("messages", kept, scenario.messages),
+        ("unanswered", asked, scenario.unanswered),
+    ):
+        if got_all != wanted:
+            wrong.append(f"{what}: {list(got_all)}, not {list(wanted)}")
+    return wrong
+
+
+def run(paths: Sequence[Path], box_path: Path | None = None, verbose: bool = False) -> int:
+    """Play, and tell people how it went; 1 when something was not as it should be."""
+    if not paths:
+        raise ApplianceError("replay takes files of scenarios", "appliance replay tests/scenarios/*.toml")
+    console = Console(highlight=False)
+    results = asyncio.run(replay(paths, box_path))
+    for result in results:
+        if result.wrong or verbose:
+            console.print(f"[bold]{escape(result.name)}[/]")
+            for turn in result.turns:
+                if text := getattr(turn.cause, "text", ""):
+                    console.print(f"  caller: {escape(text)}")
+                console.print(f"  desk:   {escape(turn.meant)}")
+            for wrong in result.wrong:
+                console.print(f"  [red]{escape(wrong)}[/]")
+    failed = sum(bool(result.wrong) for result in results)
+    console.print(f"{len(results) - failed} as they should be, {failed} not")
+    return int(failed > 0)
