@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,13 @@ DOUBTFUL = -0.5
 """Mean log-probability of a token below which more readings are tried than the likeliest token by token."""
 
 NO_SPEECH = 0.6
-"""Probability that nobody speaks from which on nobody does, unless the words are fairly sure. Noise is mostly
-at 0.55 to 0.97, people are below 0.45, but for the shortest words."""
+"""Probability that nobody speaks from which on nobody does, unless the words are sure. Noise is mostly at
+0.55 to 0.97, people are below 0.45, but for the shortest words."""
+
+SURE = -0.3
 
 FAIRLY_SURE = -1.0
+"""Sure enough for a digit where a digit was asked for: noise is never taken for one."""
 
 UNSURE = -1.2
 """Mean log-probability below which the words are made up. Noise is at -1.2 to -4."""
@@ -128,11 +131,10 @@ class Whisper:
         if guess.lost and window < WHOLE:
             encoded = self._encode(sound, WHOLE)
             guess = self._decode(encoded, length, expect)[0]
-        if self._imagined(guess):
+        if self._imagined(guess, expect):
             return Transcript("", 0.0)
-        if guess.score < DOUBTFUL:
-            others = self._decode(encoded, length, expect, beam=5)
-            guess = max([guess, *(each for each in others if not each.lost)], key=lambda each: each.score)
+        if guess.lost or guess.score < DOUBTFUL:
+            guess = self._best([guess, *self._decode(encoded, length, expect, beam=5)])
         if expect.kind == "digits":
             guess = self._dictated(guess, encoded, length, expect)
         return guess.transcript
@@ -192,11 +194,17 @@ class Whisper:
                 return guess
         return first
 
-    def _imagined(self, guess: _Guess) -> bool:
+    def _best(self, guesses: list[_Guess]) -> _Guess:
+        """The likeliest that comes to an end; no words where none does."""
+        ended = [guess for guess in guesses if not guess.lost]
+        return max(ended, key=lambda guess: guess.score, default=replace(guesses[0], text=""))
+
+    def _imagined(self, guess: _Guess, expect: Expect) -> bool:
         """True where the words are the model's own, not a person's."""
-        if guess.lost or not any(c.isalnum() for c in guess.text):
+        if not any(c.isalnum() for c in guess.text):
             return True
-        if guess.no_speech > NO_SPEECH and guess.score < FAIRLY_SURE:
+        awaited = expect.kind == "digits" and spoken.digits(guess.text)
+        if guess.no_speech > NO_SPEECH and guess.score < (FAIRLY_SURE if awaited else SURE):
             return True
         return guess.no_speech > SPEECH and guess.score < UNSURE
 
