@@ -50,13 +50,14 @@ class Set:
     """Take each n-th recording only."""
     piece: float = 0.0
     """Seconds; cut longer recordings into pieces of this length."""
-    keep: Callable[[str], bool] = lambda reference: True
+    keep: Callable[[dict[str, str]], bool] = lambda row: True
+    """Which of the manifest's rows belong to the set."""
 
     def clips(self, data: Path, limit: int | None = None) -> Iterator[Clip]:
         rows = [
             row
             for row in manifest(data)
-            if row["file"].startswith(self.folders) and row["seconds"] and self.keep(row["transcript"] or "")
+            if row["file"].startswith(self.folders) and row["seconds"] and self.keep(row)
         ][:: self.every]
         count = 0
         for row in rows:
@@ -77,9 +78,14 @@ DIGITS = Expect("digits")
 SPELLED = Expect("spelled")
 
 
-def _worded(reference: str) -> bool:
+def _worded(row: dict[str, str]) -> bool:
     """Beeps are described in brackets, not transcribed."""
-    return bool(reference) and not reference.startswith("[")
+    return bool(row["transcript"]) and not row["transcript"].startswith("[")
+
+
+def _nobody(row: dict[str, str]) -> bool:
+    """Somebody who talks in the background has words, and an engine may hear them."""
+    return "talking" not in row["what"]
 
 
 SETS = {
@@ -99,7 +105,7 @@ SETS = {
         Set("fsdd", "single digits, 8 kHz", "digits", ("speech8k/fsdd/",), DIGITS),
         Set("letters", "single letters and digits", "letters", ("speech16k/letters/",), SPELLED),
         Set("adults", "non-native adults reading", "words", ("speech16k/speechocean762/adult/",), every=4),
-        Set("noise", "noise and hold music", "nothing", ("noise/",), piece=6.0),
+        Set("noise", "noise and hold music", "nothing", ("noise/",), piece=6.0, keep=_nobody),
     )
 }  # fmt: skip
 
