@@ -108,7 +108,7 @@ class App:
         return self._engines["embed"]
 
     async def _prepare(self) -> None:
-        """Make the sound of the fixed lines, so that they are there at once, and let the LLM read its part."""
+        """Make the sound of the fixed lines ahead, and let the LLM read its instructions."""
         try:
             if self._wording:
                 await self._wording.warm()

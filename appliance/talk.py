@@ -92,7 +92,14 @@ async def talk(
     box, _ = config.read_box(box_path)
     desk, _ = config.read_desk(desk_path)
     sayings = [Saying(read_recording(path)) for path in recordings]
-    async with App(box, desk, print_record if as_json else lambda turn: None) as app:
+
+    def keep(turn: Turn) -> None:
+        if way != "text":
+            show_answer(turn)
+        if as_json:
+            print(json.dumps(turn_record(turn), ensure_ascii=False), flush=True)
+
+    async with App(box, desk, keep) as app:
         if way == "text":
             await app.chat(TextTerminal())
             return 0
@@ -144,10 +151,9 @@ def show(what: Event | Turn) -> None:
             console.print(f"[dim]... {what.text}[/]")
         case Heard():
             console.print(f"caller: {what.text}")
-        case Turn():
-            cut = "" if what.spoken.whole else " [dim](cut off)[/]"
-            console.print(f"desk:   {what.spoken.text}{cut}")
 
 
-def print_record(turn: Turn) -> None:
-    print(json.dumps(turn_record(turn), ensure_ascii=False), flush=True)
+def show_answer(turn: Turn) -> None:
+    """What the desk said, once it has."""
+    cut = "" if turn.spoken.whole else " [dim](cut off)[/]"
+    console.print(f"desk:   {turn.spoken.text}{cut}")

@@ -61,14 +61,14 @@ async def test_a_recorded_caller_is_answered_leaves_a_message_and_says_goodbye(
 ) -> None:
     path = tmp_path / "call.wav"
     sayings = [
-        recording(PROMPTS / "telephone-number.wav"),
+        recording(PROMPTS / "hours.wav"),
         recording(PROMPTS / "vm-leavemsg.wav"),
         recording(SPHINX / "cards" / "001.wav"),
         recording(PROMPTS / "vm-goodbye.wav"),
     ]
     had = turns(await call(app, sayings, path))
-    assert [turn.decision.intent for turn in had] == ["greeting", "phone", "message", "taken", "goodbye"]
-    assert [turn.spoken.text for turn in had][1] == "Our number is 555 0142."
+    assert [turn.decision.intent for turn in had] == ["greeting", "hours", "message", "taken", "goodbye"]
+    assert had[1].spoken.text == app.desk.fact["hours"].say
     assert all(turn.spoken.whole for turn in had)
     sound, rate = soundfile.read(path, dtype="int16")
     assert rate == RATE
@@ -83,7 +83,7 @@ async def test_a_recorded_caller_is_answered_leaves_a_message_and_says_goodbye(
 async def test_a_caller_interrupts_and_the_desk_falls_silent(app: App, tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     over = recording(SPHINX / "librivox" / "sense_and_sensibility_01_austen_64kb-0870.wav")
-    seen = await call(app, [recording(PROMPTS / "telephone-number.wav"), replace(over, into=0.6)], path)
+    seen = await call(app, [recording(PROMPTS / "hours.wav"), replace(over, into=0.6)], path)
     cut = turns(seen)[1]
     assert not cut.spoken.whole
     assert cut.meant.startswith(cut.spoken.text)

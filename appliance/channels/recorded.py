@@ -31,7 +31,8 @@ def read_recording(path: Path) -> bytes:
             pcm = file.read(LONGEST * rate, dtype="float32", always_2d=True).mean(axis=1)
     except (OSError, RuntimeError) as error:
         raise AudioError(
-            f"{path} cannot be read as sound ({error})", "give a WAV, FLAC, OGG or MP3 file that a player plays"
+            f"{path} cannot be read as sound ({error})",
+            "give a WAV, FLAC, OGG or MP3 file that a player plays",
         ) from error
     if not len(pcm):
         raise AudioError(f"{path} holds no sound", "give a recording in which somebody speaks")

@@ -45,7 +45,12 @@ def _silero(spec: Engine, box: Box) -> Any:
 def _whisper(spec: Engine, box: Box) -> Any:
     from appliance.engines.whisper import Whisper
 
-    return Whisper(_folder(spec, box), threads=spec.threads)
+    whisper = Whisper(_folder(spec, box), threads=spec.threads)
+    if not spec.partials:
+        return whisper
+    from appliance.engines.cascade import Cascade
+
+    return Cascade(_moonshine(Engine("moonshine", "moonshine-tiny-en"), box), whisper)
 
 
 def _moonshine(spec: Engine, box: Box) -> Any:
