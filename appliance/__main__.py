@@ -14,6 +14,8 @@ from typing import Any
 from appliance import __version__
 from appliance.errors import ApplianceError
 
+BENCHES = ["engines", "loop", "recognition"]
+
 
 def main() -> None:
     """Parse the command line and do it; errors in one plain line."""
@@ -64,8 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(do=_check)
 
     bench = commands.add_parser("bench", help="measure this machine", add_help=False)
-    bench.add_argument("what", choices=["recognition", "engines", "loop"])
-    bench.add_argument("rest", nargs=argparse.REMAINDER)
+    bench.add_argument("what", nargs="?", choices=["all", *BENCHES], default="all")
+    bench.add_argument("rest", nargs=argparse.REMAINDER, help="--help tells what each takes")
     bench.set_defaults(do=_bench)
     return parser
 
@@ -111,8 +113,10 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from appliance.config import read_box, read_desk
+    from appliance.engines import registry
 
-    _, box_path = read_box(arguments.box)
+    box, box_path = read_box(arguments.box)
+    registry.check(box)
     desk, desk_path = read_desk(arguments.desk)
     print(f"{box_path}: fine")
     print(f"{desk_path}: fine; {len(desk.fact)} facts, version {desk.digest}")
@@ -122,8 +126,9 @@ def _check(arguments: argparse.Namespace) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     import importlib
 
-    bench = importlib.import_module(f"appliance.bench.{arguments.what}")
-    return int(bench.main(arguments.rest))
+    names = BENCHES if arguments.what == "all" else [arguments.what]
+    benches = [importlib.import_module(f"appliance.bench.{name}") for name in names]
+    return max([int(bench.main(arguments.rest)) for bench in benches])
 
 
 def _to_the_end(work: Coroutine[Any, Any, int]) -> int:

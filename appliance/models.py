@@ -23,7 +23,7 @@ CONTENTS = ".contents.json"
 
 T = TypeVar("T")
 
-KINDS = ("wake", "vad", "eot", "asr", "llm", "tts", "embed")
+KINDS = ("wake", "vad", "eot", "asr", "llm", "tts", "embed", "speech")
 
 
 @dataclass(frozen=True, slots=True)

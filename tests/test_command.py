@@ -79,6 +79,14 @@ def test_check_says_fine_or_names_the_line_and_the_mend(folder: Path) -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_check_knows_which_engines_there_are(folder: Path) -> None:
+    box = (folder / "box.toml").read_text()
+    (folder / "box.toml").write_text(box.replace('asr = {engine = "fake"}', 'asr = {engine = "wisper"}'))
+    refused = appliance(folder, "check")
+    assert refused.returncode == 1
+    assert "there is no asr engine 'wisper'" in refused.stderr
+
+
 def test_a_conversation_by_keyboard(folder: Path) -> None:
     done = appliance(folder, "talk", "--text", typed="when are you open\ngoodbye\n")
     assert done.returncode == 0

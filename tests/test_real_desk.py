@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -93,6 +94,14 @@ async def test_a_caller_interrupts_and_the_desk_falls_silent(app: App, tmp_path:
     assert seconds(int(talking_over[-1])) < 0.6
 
 
+async def test_somebody_reads_from_a_book_without_end_and_the_desk_still_listens(app: App) -> None:
+    book = recording(models.ROOT / "moonshine-recordings" / "two_cities.wav")
+    seen = await call(app, [book, recording(PROMPTS / "vm-goodbye.wav")])
+    heard = " ".join(event.text.lower() for event in seen if isinstance(event, Heard))
+    assert "it was the best of times" in heard
+    assert turns(seen)[-1].decision.intent == "goodbye"
+
+
 @pytest.mark.parametrize("noise", ["silence", "hiss", "hum", "clipped square"])
 async def test_no_words_are_heard_where_nobody_speaks(app: App, noise: str) -> None:
     moments = np.arange(samples(6.0)) / RATE
@@ -132,6 +141,24 @@ async def test_a_desk_without_an_llm_answers_with_fixed_lines(tmp_path: Path) ->
         await app.prepared()
         had = turns(await call(app, [recording(PROMPTS / "vm-leavemsg.wav")]))
         assert had[1].spoken.text == desk.lines.message
+
+
+async def test_a_corrupt_model_switches_off_what_needs_it_and_is_named_with_the_mend(tmp_path: Path) -> None:
+    box, _ = read_box(SHIPPED / "box.toml")
+    desk, _ = read_desk(SHIPPED / "desk.toml")
+    broken = tmp_path / "models" / "whisper-broken"
+    shutil.copytree(models.ROOT / "whisper-tiny.en", broken)
+    (broken / "model.bin").write_bytes((broken / "model.bin").read_bytes()[:1_000_000])
+    asr = replace(box.engines.asr, model="whisper-broken")
+    engines = replace(
+        box.engines, asr=asr, tts=replace(box.engines.tts, engine="fake"), llm=replace(asr, engine="none")
+    )
+    for name in ("silero-vad", "minilm-l6-v2"):
+        (tmp_path / "models" / name).symlink_to(models.ROOT / name)
+    async with App(replace(box, data=tmp_path, models=tmp_path / "models", engines=engines), desk) as app:
+        assert list(app.off) == ["llm", "asr"]
+        assert "whisper-broken" in app.off["asr"]
+        assert "appliance models" in app.off["asr"]
 
 
 async def test_a_desk_without_a_voice_says_so_and_still_chats(tmp_path: Path) -> None:

