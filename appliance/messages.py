@@ -46,7 +46,7 @@ class Audio:
 class Expect:
     """What the desk waits to hear next; ears listen accordingly."""
 
-    kind: Literal["any", "yes_no", "digits", "spelled", "name"] = "any"
+    kind: Literal["any", "yes_no", "digits", "spelled", "name", "message"] = "any"
     words: tuple[str, ...] = ()
     """Words and names worth listening for, most likely first."""
 
@@ -107,8 +107,6 @@ class Silence:
     """Nobody has spoken for a while, though the desk is waiting."""
 
     at: int
-    count: int
-    """1 for the first in a row, then 2 ..."""
 
 
 Event = SpeechStarted | Partial | Heard | Noise | Silence
@@ -169,3 +167,14 @@ class Turn:
     """The words that were to be said, as far as they were ready."""
     spoken: Spoken = field(default_factory=Spoken)
     """What was played of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """An answer that is being spoken, for a screen that follows it: the turn as far as it has come."""
+
+    turn: Turn
+
+
+Notice = Event | Saying | Turn
+"""What a channel with a screen may show. A Turn comes once, when the answer is over."""

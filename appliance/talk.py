@@ -18,7 +18,7 @@ from appliance.channels.kiosk import Kiosk
 from appliance.channels.recorded import RecordedCaller, Saying, read_recording
 from appliance.channels.soundcard import SoundCard
 from appliance.errors import EngineError
-from appliance.messages import Event, Expect, Heard, Line, Partial, Spoken, Turn, samples
+from appliance.messages import Event, Expect, Heard, Line, Notice, Partial, Spoken, Turn, samples
 from appliance.observe.record import turn_record
 
 console = Console(stderr=True, highlight=False)
@@ -63,7 +63,7 @@ class TextTerminal:
     def expect(self, what: Expect) -> None:
         pass
 
-    def notice(self, what: Event | Turn) -> None:
+    def notice(self, what: Notice) -> None:
         if isinstance(what, Turn):
             self._answered.set()
 
@@ -144,7 +144,7 @@ def _tell(on: bool, why: str) -> None:
     console.print(f"sound {'on' if on else 'off'}: {why}")
 
 
-def show(what: Event | Turn) -> None:
+def show(what: Notice) -> None:
     """The conversation as it goes, on the error stream."""
     match what:
         case Partial():

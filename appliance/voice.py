@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from appliance.channels import AudioChannel
 from appliance.ears import Ears, Hearing
-from appliance.messages import Audio, Event, Expect, Line, Spoken, Turn, samples
+from appliance.messages import Audio, Event, Expect, Line, Notice, Spoken, samples
 from appliance.mouth import Mouth, Speech
 from appliance.observe.recorder import Recorder
 
@@ -47,7 +47,7 @@ class Voice:
     def expect(self, what: Expect) -> None:
         self._ears.expect(what)
 
-    def notice(self, what: Event | Turn) -> None:
+    def notice(self, what: Notice) -> None:
         self._audio.notice(what)
 
     def now(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from appliance.channels.playout import Playout
-from appliance.messages import Audio, Event, Expect, Line, Spoken, Turn
+from appliance.messages import Audio, Event, Expect, Line, Notice, Spoken, Turn
 
 
 class Call(Protocol):
@@ -39,7 +39,7 @@ class Call(Protocol):
         """What the next utterance probably is."""
         ...
 
-    def notice(self, what: Event | Turn) -> None:
+    def notice(self, what: Notice) -> None:
         """Show it to the person, where the channel has a screen."""
         ...
 
@@ -67,7 +67,7 @@ class AudioChannel(Protocol):
         A listener that is too slow loses the oldest frames, counted and concealed."""
         ...
 
-    def notice(self, what: Event | Turn) -> None: ...
+    def notice(self, what: Notice) -> None: ...
 
     def now(self) -> int: ...
 

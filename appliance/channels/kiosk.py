@@ -17,7 +17,7 @@ from appliance.channels.playout import Playout
 from appliance.channels.soundcard import SoundCard
 from appliance.engines import Vad, Wake
 from appliance.engines.thread import EngineThread
-from appliance.messages import FRAME, RATE, Audio, Event, Turn, samples, seconds
+from appliance.messages import FRAME, RATE, Audio, Notice, samples, seconds
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class KioskChannel:
         while (following := await self._frame()) is not None:
             yield self._from_zero(following)
 
-    def notice(self, what: Event | Turn) -> None:
+    def notice(self, what: Notice) -> None:
         """The kiosk has no screen."""
 
     def now(self) -> int:

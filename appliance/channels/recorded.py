@@ -14,7 +14,7 @@ import soxr
 
 from appliance.channels.playout import Playout
 from appliance.errors import AudioError
-from appliance.messages import FRAME, FRAME_BYTES, RATE, Audio, Event, Turn, samples, seconds
+from appliance.messages import FRAME, FRAME_BYTES, RATE, Audio, Notice, samples, seconds
 
 LONGEST = 3600
 """Seconds of a recording that are read."""
@@ -69,7 +69,7 @@ class RecordedCaller:
         call: str = "recorded",
         pace: bool = True,
         linger: float = 4.0,
-        watch: Callable[[Event | Turn], None] | None = None,
+        watch: Callable[[Notice], None] | None = None,
     ) -> None:
         self.id = call
         self.playout = Playout()
@@ -89,7 +89,7 @@ class RecordedCaller:
             return self._clock
         return max(self._clock, samples(time.monotonic() - self._began))
 
-    def notice(self, what: Event | Turn) -> None:
+    def notice(self, what: Notice) -> None:
         if self._watch:
             self._watch(what)
 

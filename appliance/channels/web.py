@@ -25,7 +25,19 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 
 from appliance.channels.playout import Playout
 from appliance.channels.webaudio import RATES, Incoming, Outgoing
-from appliance.messages import FRAME, FRAME_BYTES, Audio, Event, Expect, Heard, Line, Spoken, Turn, samples
+from appliance.messages import (
+    FRAME,
+    FRAME_BYTES,
+    Audio,
+    Event,
+    Expect,
+    Heard,
+    Line,
+    Notice,
+    Spoken,
+    Turn,
+    samples,
+)
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +176,7 @@ class WebVoice:
     def now(self) -> int:
         return self._incoming.clock
 
-    def notice(self, what: Event | Turn) -> None:
+    def notice(self, what: Notice) -> None:
         self._wire.tell(**_shown(what))
 
     async def hang_up(self) -> None:
@@ -271,7 +283,7 @@ class WebChat:
     def expect(self, what: Expect) -> None:
         pass
 
-    def notice(self, what: Event | Turn) -> None:
+    def notice(self, what: Notice) -> None:
         self._wire.tell(**_shown(what))
 
     def now(self) -> int:
@@ -342,7 +354,7 @@ def _printable(text: str) -> str:
     )
 
 
-def _shown(what: Event | Turn) -> dict[str, Any]:
+def _shown(what: Notice) -> dict[str, Any]:
     """As JSON: the record's fields, and its name in lower case as `type`; a turn's cause the same way."""
     shown = {"type": type(what).__name__.lower(), **asdict(what)}
     if isinstance(what, Turn) and what.cause:
