@@ -7,11 +7,17 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from appliance.brain import Brain
+from appliance.brain import Answer, Brain
 from appliance.channels import Call
-from appliance.messages import Heard, Line, Noise, Silence, SpeechStarted, Turn
+from appliance.messages import Heard, Line, Noise, Saying, Silence, SpeechStarted, Turn
 
 log = logging.getLogger(__name__)
+
+LAST_WORDS = 0.3
+"""Seconds in which the desk may still act on what a caller said who has hung up."""
+
+FOLLOW = 0.25
+"""Seconds between two looks of a screen at what is being said."""
 
 
 async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> None:
@@ -32,6 +38,8 @@ async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> No
                     await cut(answering)
                     turn = Turn(call.id, turn.number + 1, event)
                     answering = asyncio.create_task(respond(call, brain, turn, keep))
+        # The line is dead, but what was said last, a message perhaps, must still be taken care of.
+        await asyncio.wait([answering], timeout=LAST_WORDS)
     finally:
         await cut(answering)
 
@@ -41,7 +49,7 @@ async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], N
     meant: list[str] = []
     answer = None
     try:
-        answer = await brain.decide(turn.cause)
+        answer = await decide(brain, turn)
         if answer is None:
             return
         turn = replace(turn, decision=answer.decision)
@@ -63,6 +71,15 @@ async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], N
             keep(turn)
 
 
+async def decide(brain: Brain, turn: Turn) -> Answer | None:
+    """The brain's answer; where it fails, the caller is asked to say it again."""
+    try:
+        return await brain.decide(turn.cause)
+    except Exception:
+        log.exception("turn %d of call %s could not be decided", turn.number, turn.call)
+        return brain.apologise()
+
+
 async def cut(answering: asyncio.Task[None]) -> None:
     """Stop the answer that is being prepared or spoken, if one is."""
     answering.cancel()
@@ -72,9 +89,9 @@ async def cut(answering: asyncio.Task[None]) -> None:
 async def _show(call: Call, turn: Turn) -> None:
     """Let a screen follow what is being said."""
     while True:
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(FOLLOW)
         if (spoken := call.spoken()).text:
-            call.notice(replace(turn, meant=spoken.text, spoken=spoken))
+            call.notice(Saying(replace(turn, spoken=spoken)))
 
 
 async def _noted(lines: AsyncIterator[Line], meant: list[str]) -> AsyncIterator[Line]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from appliance.engines import Asr, AsrStream, Vad
@@ -54,38 +56,39 @@ class Hearing:
 
 
 class Utterance:
-    """One turn's sound on its way through the ASR engine."""
+    """One turn's sound on its way through the ASR engine.
 
-    def __init__(self, hearing: Hearing, stream: AsrStream) -> None:
-        self._run = hearing.asr_thread.run
-        self._stream = stream
-        self._unheard = bytearray()
+    The stream is made, and sound is taken, in the engine's thread only: work that was cancelled before it
+    began must not take sound with it.
+    """
+
+    def __init__(self, hearing: Hearing, expect: Expect) -> None:
+        self._thread = hearing.asr_thread
+        self._make = partial(hearing.asr.stream, expect)
+        self._stream: AsrStream | None = None
+        self._unheard: deque[bytes] = deque()
         self.length = 0
         """Samples so far."""
+        self.so_far = ""
         self.partial_due = 0
         """Clock from which the words so far may be asked for."""
 
-    def add(self, pcm: bytes | bytearray) -> None:
-        self._unheard += pcm
+    def add(self, pcm: bytes) -> None:
+        self._unheard.append(pcm)
         self.length += len(pcm) // 2
 
     async def partial(self) -> str:
-        return await self._run(self._partial, self._take())
+        return await self._thread.run(lambda: self._push().partial())
 
     async def finish(self) -> Transcript:
-        return await self._run(self._finish, self._take())
+        return await self._thread.run(lambda: self._push().finish())
 
-    def _take(self) -> bytes:
-        pcm, self._unheard = bytes(self._unheard), bytearray()
-        return pcm
-
-    def _partial(self, pcm: bytes) -> str:
-        self._stream.push(pcm)
-        return self._stream.partial()
-
-    def _finish(self, pcm: bytes) -> Transcript:
-        self._stream.push(pcm)
-        return self._stream.finish()
+    def _push(self) -> AsrStream:
+        """In the engine's thread: give it what it has not had yet."""
+        self._stream = self._stream or self._make()
+        while self._unheard:
+            self._stream.push(self._unheard.popleft())
+        return self._stream
 
 
 class Ears:
@@ -116,8 +119,9 @@ class Ears:
         self._utterance: Utterance | None = None
         self._final: asyncio.Task[tuple[Transcript, int]] | None = None
         self._quiet_since = 0
-        self._silences = 0
-        self._window_end = 0
+        self._window_end: int | None = None
+        self._earlier: Heard | None = None
+        """What was heard of a caller who goes on."""
         self._transcribed_until = 0
         self._partial_every = STREAM_EVERY if hearing.asr.streams else PARTIAL_EVERY
 
@@ -147,7 +151,7 @@ class Ears:
                 del recent[: -2 * (BEFORE + RATE)]
                 if self._utterance:
                     self._utterance.add(frame.pcm)
-                if not self._window_end:
+                if self._window_end is None:
                     self._window_end = self._quiet_since = frame.at
                 for probability in await self._hearing.vad_thread.run(vad.push, frame.pcm):
                     self._step(probability, recent, frame.end)
@@ -158,6 +162,7 @@ class Ears:
 
     def _step(self, probability: float, recent: bytearray, end: int) -> None:
         """Follow one VAD window; `recent` is the latest sound, which ends at clock `end`."""
+        assert self._window_end is not None
         window, at = self._hearing.vad.window, self._window_end
         self._window_end += window
         speaks = self._desk_speaks()
@@ -167,8 +172,8 @@ class Ears:
             case Change.STARTED:
                 oldest = max(self._transcribed_until, end - len(recent) // 2)
                 start = max(self._turn.span.start - BEFORE, oldest)
-                self._utterance = Utterance(self._hearing, self._hearing.asr.stream(self._expect))
-                self._utterance.add(recent[2 * (start - end) :])
+                self._utterance = Utterance(self._hearing, self._expect)
+                self._utterance.add(bytes(recent[2 * (start - end) :]))
                 self._utterance.partial_due = end + self._partial_every
                 self._events.put_nowait(SpeechStarted(self._turn.span.start))
             case Change.PAUSED if self._utterance:
@@ -177,14 +182,16 @@ class Ears:
                 self._final.cancel()
                 self._final = None
             case Change.ENDED if self._utterance:
-                self._end_of_turn(self._utterance, self._turn.span)
+                self._end_of_turn(self._utterance, self._turn.span, goes_on=self._turn.span.end > at)
                 self._transcribed_until = end
+        if self._earlier and not self._tasks and self._turn.quiet(end):
+            heard, self._earlier = self._earlier, None
+            self._events.put_nowait(heard)
         if speaks or self._turn.in_turn:
             self._quiet_since = end
         elif end - self._quiet_since >= self._silence:
-            self._silences += 1
             self._quiet_since = end
-            self._events.put_nowait(Silence(end, self._silences))
+            self._events.put_nowait(Silence(end))
 
     def _keep_up(self, end: int) -> None:
         """Ask for the words so far now and then; never for two answers at once."""
@@ -195,44 +202,50 @@ class Ears:
         if end >= utterance.partial_due and not too_long:
             self._start(self._partial(utterance, end))
 
-    def _end_of_turn(self, utterance: Utterance, span: Span) -> None:
+    def _end_of_turn(self, utterance: Utterance, span: Span, goes_on: bool = False) -> None:
         final = self._final or asyncio.create_task(self._transcribe(utterance))
         self._utterance = self._final = None
         self._quiet_since = span.end
-        self._start(self._deliver(final, span, self._now()))
+        self._start(self._deliver(final, span, self._now(), goes_on))
 
     async def _end_of_call(self) -> None:
         """The line is dead: what was being said is still heard, so that the record is whole."""
         if self._utterance:
             self._end_of_turn(self._utterance, self._turn.span)
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._earlier:
+            self._events.put_nowait(self._earlier)
 
     async def _partial(self, utterance: Utterance, began: int) -> None:
         text = await utterance.partial()
         took = max(0, self._now() - began)
         utterance.partial_due = began + max(self._partial_every, (1 + PARTIAL_SHARE) * took)
-        if text and utterance is self._utterance:
+        if text != utterance.so_far and utterance is self._utterance:
+            utterance.so_far = text
             self._events.put_nowait(Partial(text, self._now()))
 
     async def _transcribe(self, utterance: Utterance) -> tuple[Transcript, int]:
         transcript = await utterance.finish()
         return transcript, self._now()
 
-    async def _deliver(self, final: asyncio.Task[tuple[Transcript, int]], span: Span, decided: int) -> None:
+    async def _deliver(
+        self, final: asyncio.Task[tuple[Transcript, int]], span: Span, decided: int, goes_on: bool
+    ) -> None:
+        """Tell what was heard. Where the caller goes on meanwhile, the next turn tells both."""
         try:
             transcript, at = await final
         except Exception:
-            log.exception(
-                "speech recognition failed on an utterance of %.1f s", (span.end - span.start) / RATE
-            )
+            lasted = (span.end - span.start) / RATE
+            log.exception("speech recognition failed on an utterance of %.1f s", lasted)
             transcript, at = Transcript("", 0.0), self._now()
+        heard, self._earlier = self._earlier, None
         if transcript.text:
-            self._silences = 0
-            self._events.put_nowait(
-                Heard(transcript.text, span.start, span.end, decided, at, transcript.confidence)
-            )
+            start, before = (heard.start, f"{heard.text} ") if heard else (span.start, "")
+            heard = Heard(before + transcript.text, start, span.end, decided, at, transcript.confidence)
+        if heard and (goes_on or self._utterance):
+            self._earlier = heard
         else:
-            self._events.put_nowait(Noise(span.start, span.end))
+            self._events.put_nowait(heard or Noise(span.start, span.end))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

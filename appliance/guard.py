@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
 from appliance.spoken import words
 
 NEGATIONS = frozenset(
@@ -42,19 +39,28 @@ def stem(word: str) -> str:
     return word
 
 
-def adds_nothing(reworded: str, allowed: Iterable[str]) -> bool:
-    """True when every word that carries weight stands in one of the `allowed` texts."""
-    known = {stem(word) for text in allowed for word in words(text)}
-    return all(word in GLUE or stem(word) in known for word in words(reworded))
+QUESTIONS = frozenset(
+    "is are was were do does did can could will would shall should may might must have has".split()
+)
+"""What a statement does not begin with."""
 
 
-def loses_nothing(reworded: str, fact: str) -> bool:
-    """True when the numbers, dates and negations of the fact are all there in their order (nine to five is
-    not five to nine, and closed on Sunday not closed on Monday), and its names too."""
-    names = {stem(name.lower()) for name in re.findall(r"(?<=[\w,] )[A-Z][\w'-]+", fact)}
+def same(reworded: str, fact: str) -> bool:
+    """True when a rewording says what the fact says: no word of weight added or dropped, numbers, dates and
+    negations in their order (nine to five is not five to nine, and closed on Sunday not closed on Monday),
+    and no statement turned into a question."""
     said, meant = words(reworded), words(fact)
-    return _weighty(said) == _weighty(meant) and names <= {stem(word) for word in said}
+    return (
+        _weight(said) == _weight(meant)
+        and _in_order(said) == _in_order(meant)
+        and ("?" in reworded) == ("?" in fact)
+        and QUESTIONS.isdisjoint(said[:1]) == QUESTIONS.isdisjoint(meant[:1])
+    )
 
 
-def _weighty(said: list[str]) -> list[str]:
-    return [word for word in said if word.isdigit() or word in NUMBERS | DATES | NEGATIONS]
+def _weight(said: list[str]) -> set[str]:
+    return {stem(word) for word in said if word not in GLUE}
+
+
+def _in_order(said: list[str]) -> list[str]:
+    return [word for word in said if word.isdecimal() or word in NUMBERS | DATES | NEGATIONS]

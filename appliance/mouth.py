@@ -127,18 +127,21 @@ class Mouth:
         try:
             while (pcm := await pieces.get()) is not None:
                 await self._playout.write(pcm)
-            await making
+            whole = await making
             await self._playout.drain()
-            self._spoken = replace(self._spoken, whole=True)
+            self._spoken = replace(self._spoken, whole=whole)
         except BaseException:
             making.cancel()
             self._playout.cut()
             raise
         finally:
+            await asyncio.wait([making])
             self._busy = False
 
-    async def _make(self, lines: AsyncIterator[Line], pieces: asyncio.Queue[bytes | None]) -> None:
-        made = 0
+    async def _make(self, lines: AsyncIterator[Line], pieces: asyncio.Queue[bytes | None]) -> bool:
+        """Make the sound; False where something failed. What was made so far is said: a caller must never
+        hear an error."""
+        made, whole = 0, True
         try:
             async for line in lines:
                 if self._spoken.first_text is None:
@@ -152,6 +155,7 @@ class Mouth:
                         await pieces.put(pcm)
                 stretch.complete = True
         except Exception:
-            # A caller must never hear an error; what was made so far is said.
-            log.exception("speech synthesis failed")
+            log.exception("an answer could not be worded or spoken to its end")
+            whole = False
         await pieces.put(None)
+        return whole

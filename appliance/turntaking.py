@@ -34,8 +34,9 @@ PATIENCE = {
     "digits": samples(1.2),
     "spelled": samples(1.2),
     "name": samples(0.8),
+    "message": samples(1.5),
 }
-"""Quiet that ends a turn, by what is expected: people pause between groups of digits."""
+"""Quiet that ends a turn, by what is expected: people pause between groups of digits, and to find words."""
 
 
 class Change(Enum):
@@ -71,6 +72,10 @@ class TurnTaking:
     def in_turn(self) -> bool:
         """True from the caller's first word to the end of the turn, pauses included."""
         return self._speaking
+
+    def quiet(self, at: int) -> bool:
+        """Whether the last turn is over and nobody has spoken since for as long as ends one."""
+        return not self._speaking and at - self.span.end >= self.patience
 
     def step(self, probability: float, at: int, window: int, desk_speaks: bool = False) -> Change | None:
         """`probability` of speech in the `window` samples from clock `at` on."""

@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 from appliance.engines import Llm
 from appliance.engines.thread import EngineThread
-from appliance.guard import adds_nothing, loses_nothing
+from appliance.guard import same
 from appliance.messages import Line
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,18 @@ DEADLINE = 1.2
 MAX_TOKENS = 60
 
 
+ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|vs)|\b[A-Za-z])\.$")
+
+
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, with their punctuation."""
-    return [part.strip() for part in re.findall(r".+?(?:[.!?…]+(?=\s|$)|$)", text, re.DOTALL) if part.strip()]
+    """The sentences of a text, with their punctuation. A title or a single letter ends none."""
+    found: list[str] = []
+    for part in re.split(r"(?<=[.!?…])\s+(?=[\"'(]?[A-Z0-9])", text.strip()):
+        if found and ABBREVIATED.search(found[-1]):
+            found[-1] += f" {part}"
+        elif part:
+            found.append(part)
+    return found
 
 
 class Wording:
@@ -58,7 +67,7 @@ class Wording:
         except Exception:
             log.exception("wording failed: the fixed line is said")
             return ""
-        if adds_nothing(reworded, [sentence]) and loses_nothing(reworded, sentence):
+        if reworded and same(reworded, sentence):
             return reworded
         log.info("the guard refused a wording: the fixed line is said")
         return ""

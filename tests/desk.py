@@ -18,7 +18,7 @@ from appliance.engines.fake import FakeAsr, FakeEmbed, FakeLlm, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
 from appliance.knowledge import Knowledge
 from appliance.memory.notebook import Notebook
-from appliance.messages import RATE, Event, Turn, samples
+from appliance.messages import RATE, Notice, Turn, samples
 from appliance.mouth import Speech
 from appliance.observe.recorder import Recorder
 from appliance.voice import Voice
@@ -51,7 +51,7 @@ def voice(seconds: float) -> bytes:
 @dataclass
 class Result:
     turns: list[Turn]
-    events: list[Event | Turn]
+    events: list[Notice]
     caller: RecordedCaller
     notebook: Notebook
     llm: FakeLlm
@@ -66,16 +66,18 @@ async def call(
     llm: FakeLlm | None = None,
     asr: FakeAsr | None = None,
     tts: FakeTts | None = None,
+    vad: FakeVad | None = None,
+    embed: FakeEmbed | None = None,
     linger: float = 4.0,
     record: Path | None = None,
 ) -> Result:
     """One call. `says` are the words recognised, one a saying; a saying is a second of sound by default."""
-    events: list[Event | Turn] = []
+    events: list[Notice] = []
     turns: list[Turn] = []
     thread = InlineThread()
-    hearing = Hearing(FakeVad(), thread, asr or FakeAsr(says), thread)
+    hearing = Hearing(vad or FakeVad(), thread, asr or FakeAsr(says), thread)
     speech = Speech(tts or FakeTts(), thread)
-    knowledge = Knowledge(desk, FakeEmbed(), thread)
+    knowledge = Knowledge(desk, embed or FakeEmbed(), thread)
     await knowledge.load()
     notebook = Notebook(folder / "desk.db", thread)
     llm = llm or FakeLlm()

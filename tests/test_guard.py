@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.guard import adds_nothing, loses_nothing
+from appliance.guard import same
 
 HOURS = "We are open Monday to Friday from nine to five thirty, closed on Sunday."
 
 
 def passes(reworded: str, fact: str = HOURS) -> bool:
-    return adds_nothing(reworded, [fact]) and loses_nothing(reworded, fact)
+    return same(reworded, fact)
 
 
 def test_the_line_itself_passes() -> None:
@@ -46,6 +46,20 @@ def test_the_same_in_other_words_passes(reworded: str) -> None:
 )
 def test_a_changed_fact_is_refused(reworded: str) -> None:
     assert not passes(reworded)
+
+
+@pytest.mark.parametrize(
+    ("reworded", "fact"),
+    [
+        ("Visitors park for two hours.", "Visitors park free for two hours."),
+        ("Two hours.", "Visitors park free for two hours."),
+        ("Staff enter by the side door.", "Staff and visitors enter by the side door."),
+        ("Is there free wifi?", "There is free wifi."),
+        ("Is there free wifi", "There is free wifi."),
+    ],
+)
+def test_what_is_dropped_or_asked_back_is_refused(reworded: str, fact: str) -> None:
+    assert not passes(reworded, fact)
 
 
 def test_a_name_must_stay() -> None:

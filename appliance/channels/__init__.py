@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from appliance.channels.playout import Playout
-from appliance.messages import Audio, Event, Expect, Line, Notice, Spoken, Turn
+from appliance.messages import Audio, Event, Expect, Line, Notice, Spoken
 
 
 class Call(Protocol):

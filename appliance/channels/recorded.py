@@ -22,6 +22,9 @@ LONGEST = 3600
 BEFORE = samples(0.5)
 """The caller speaks this long after the desk has finished."""
 
+UNANSWERED = samples(30)
+"""A caller with more to say waits this long for an answer."""
+
 
 def read_recording(path: Path) -> bytes:
     """A sound file of any rate and channel count as s16le mono at 16 kHz."""
@@ -56,7 +59,7 @@ class RecordedCaller:
     """An AudioChannel that plays its sayings to the desk, one an answer; the greeting is the first answer.
 
     With `pace` it runs in real time, as a device does; without, as fast as the loop follows, in scripted
-    time. The caller hangs up after `linger` seconds in which neither side made a sound.
+    time. After the last saying the caller hangs up once neither side has made a sound for `linger` seconds.
     """
 
     channel = "recorded"
@@ -98,13 +101,16 @@ class RecordedCaller:
 
     async def microphone(self) -> AsyncIterator[Audio]:
         self._began = time.monotonic()
-        while not self._gone and self._clock - self._last_sound < self._linger:
+        while not self._gone and self._clock - self._last_sound < self._patience():
             yield Audio(self._speak(), self._clock)
             self._listen()
             self._clock += FRAME
             await self._tick()
         while pcm := self.playout.pull(FRAME):
             self.playout.dropped(len(pcm) // 2)
+
+    def _patience(self) -> int:
+        return max(self._linger, UNANSWERED) if self._waiting or self._saying else self._linger
 
     def _speak(self) -> bytes:
         """The caller's next frame."""

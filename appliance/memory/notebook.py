@@ -31,10 +31,16 @@ class Notebook:
         except (OSError, sqlite3.Error) as error:
             raise self._error(error) from error
 
-    async def message(self, call: str, text: str) -> None:
-        """Keep a caller's message."""
-        await self._thread.run(
+    async def message(self, call: str, text: str) -> int:
+        """Keep a caller's message; its number."""
+        return await self._thread.run(
             self._insert, "insert into message (call, at, text) values (?, ?, ?)", call, text
+        )
+
+    async def extend(self, message: int, text: str) -> None:
+        """The caller went on: add to the message."""
+        await self._thread.run(
+            self._write, "update message set text = text || ' ' || ? where id = ?", text, message
         )
 
     async def unanswered(self, call: str, text: str) -> None:
@@ -53,10 +59,13 @@ class Notebook:
         with closing(self._open()) as db:
             return db.execute("select call, at, text from unanswered order by id").fetchall()
 
-    def _insert(self, statement: str, call: str, text: str) -> None:
+    def _insert(self, statement: str, call: str, text: str) -> int:
+        return self._write(statement, call, datetime.now(UTC).isoformat(timespec="seconds"), text)
+
+    def _write(self, statement: str, *values: object) -> int:
         try:
             with closing(self._open()) as db, db:
-                db.execute(statement, (call, datetime.now(UTC).isoformat(timespec="seconds"), text))
+                return db.execute(statement, values).lastrowid or 0
         except sqlite3.Error as error:
             raise self._error(error) from error
 
