@@ -34,6 +34,7 @@ from appliance.messages import (
     Heard,
     Line,
     Notice,
+    Saying,
     Spoken,
     Turn,
     samples,
@@ -284,7 +285,8 @@ class WebChat:
         pass
 
     def notice(self, what: Notice) -> None:
-        self._wire.tell(**_shown(what))
+        if not isinstance(what, Saying):  # `say` has sent those words already.
+            self._wire.tell(**_shown(what))
 
     def now(self) -> int:
         return samples(time.monotonic() - self._began)
@@ -355,8 +357,10 @@ def _printable(text: str) -> str:
 
 
 def _shown(what: Notice) -> dict[str, Any]:
-    """As JSON: the record's fields, and its name in lower case as `type`; a turn's cause the same way."""
-    shown = {"type": type(what).__name__.lower(), **asdict(what)}
-    if isinstance(what, Turn) and what.cause:
-        shown["cause"] = _shown(what.cause)
+    """As JSON: the record's fields, and its name in lower case as `type`; a turn's cause the same way. A
+    `saying` has the fields of its turn."""
+    record = what.turn if isinstance(what, Saying) else what
+    shown = {**asdict(record), "type": type(what).__name__.lower()}
+    if isinstance(record, Turn) and record.cause:
+        shown["cause"] = _shown(record.cause)
     return shown

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from appliance.channels import Call, web
 from appliance.channels.web import HEADER, LETTERS, WAITING, WebVoice, _parsed, _printable
-from appliance.messages import Audio, Decision, Heard, Line, Noise, Partial, Spoken, Turn
+from appliance.messages import Audio, Decision, Heard, Line, Noise, Partial, Saying, Spoken, Turn
 from tests.channels.browser import Receptionist, calling, lines, opened, pitch, socket, tone
 
 
@@ -115,20 +115,21 @@ async def test_the_page_is_shown_the_conversation() -> None:
     turn = Turn("c", 2, heard, Decision("time", "a phrase"), "Ten past.", Spoken("Ten past", 400, 500))
 
     async def talk(voice: WebVoice) -> None:
-        for what in (Partial("what time", 150), Noise(1, 2), heard, turn):
+        for what in (Partial("what time", 150), Noise(1, 2), heard, Saying(turn), turn):
             voice.notice(what)
         await asyncio.sleep(0.1)
 
     async with opened(Receptionist(talk)) as console, calling(console) as browser:
         await browser.listen(0.1)
         await asyncio.sleep(0.1)
-        partial, noise, words, record = browser.messages
+        partial, noise, words, saying, record = browser.messages
     assert partial == {"type": "partial", "text": "what time", "at": 150}
     assert noise["type"] == "noise"
     assert words["type"] == "heard"
     assert record["type"] == "turn"
     assert record["cause"] == words
     assert record["spoken"]["text"] == "Ten past"
+    assert saying == record | {"type": "saying"}
 
 
 @pytest.mark.parametrize(
@@ -268,6 +269,18 @@ async def test_chat_says_its_lines_as_they_come_and_remembers_them() -> None:
         await line.recv()
     assert remembered[0].text == "Good morning. How can I help?"
     assert remembered[0].whole
+
+
+async def test_a_chat_tells_each_line_once_and_the_turn_at_its_end() -> None:
+    async def chat(call: Call) -> None:
+        async for _ in call.hear():
+            await call.say(lines("Good morning."))
+            call.notice(Saying(Turn("c", 2, spoken=call.spoken())))
+            call.notice(Turn("c", 2, spoken=call.spoken()))
+
+    async with opened(Receptionist(chat=chat)) as console, socket(console, "/chat") as line:
+        await line.send('{"text": "hello"}')
+        assert [json.loads(await line.recv())["type"] for _ in range(2)] == ["say", "turn"]
 
 
 async def test_an_answer_cut_in_a_chat_says_no_more() -> None:

@@ -6,7 +6,8 @@ import asyncio
 import base64
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,19 @@ from appliance.channels import Call
 from appliance.channels.web import WebVoice
 from appliance.console.server import Console, Status
 from appliance.engines.resample import resample
-from appliance.messages import RATE, Audio, Decision, Heard, Partial, SpeechStarted, Spoken, Turn, samples
+from appliance.messages import (
+    RATE,
+    Audio,
+    Decision,
+    Heard,
+    Line,
+    Partial,
+    Saying,
+    SpeechStarted,
+    Spoken,
+    Turn,
+    samples,
+)
 from tests.channels.browser import Receptionist, echo, lines, opened, pitch, tone
 
 HERE = Path(__file__).parent
@@ -249,6 +262,54 @@ async def test_the_conversation_is_shown_as_it_goes(microphone: str) -> None:
     assert seen.readings["guesses"] == []
     assert seen.readings["timeline"] == ["0 ms", "410 ms", "740 ms"]
     assert seen.readings["reason"] == ["hours · a phrase · desk.toml fact.hours"]
+
+
+async def test_an_answer_is_followed_as_it_is_spoken_and_stays_one(microphone: str) -> None:
+    go_on = asyncio.Event()
+    begun, done = Spoken("We open", 1, 2, 0), Spoken("We open at nine.", 1, 3, 0, whole=True)
+
+    async def talk(voice: WebVoice) -> None:
+        heard = Heard("when do you open", 0, 1, 1, 1)
+        voice.notice(heard)
+        for part in (Spoken("We", 1, 2, 0), begun):
+            voice.notice(Saying(Turn("c", 2, heard, spoken=part)))
+        await asyncio.wait_for(go_on.wait(), 20)
+        voice.notice(Turn("c", 2, heard, spoken=done))
+        voice.notice(Saying(Turn("c", 3, spoken=Spoken("Anything", 4, 5, 4))))
+        await asyncio.sleep(20)
+
+    async def one_line_and_later_another() -> AsyncIterator[Line]:
+        yield Line("One moment.")
+        await asyncio.sleep(0.2)
+        yield Line("Here it is.")
+
+    async def chat(call: Call) -> None:
+        async for heard in call.hear():
+            assert isinstance(heard, Heard)
+            go_on.set()
+            saying = asyncio.create_task(call.say(one_line_and_later_another()))
+            await asyncio.sleep(0.1)
+            turn = Turn("d", 1, heard, spoken=call.spoken())
+            call.notice(Saying(turn))
+            await saying
+            call.notice(replace(turn, spoken=call.spoken()))
+
+    async with opened(Receptionist(talk, chat)) as console:
+        seen = await visit(
+            console,
+            ["press", "#talk"],
+            ["see", ".desk", "We open …"],
+            ["read", "begun", ".desk .words"],
+            ["fill", "#text", "a word from the chat"],
+            ["key", "Enter"],
+            ["see", ".desk", "Here it is."],
+            ["see", ".desk", "Anything …"],
+            ["read", "words", ".desk .words"],
+            microphone=microphone,
+        )
+    assert seen.readings["begun"] == ["We open …"]
+    words = ["We open at nine.", "One moment. Here it is.", "Anything …"]
+    assert sorted(seen.readings["words"]) == sorted(words)
 
 
 async def test_one_writes_and_is_answered() -> None:

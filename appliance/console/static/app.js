@@ -53,6 +53,8 @@ function onMessage(message) {
     case "heard":
       transcript.heard(message);
       return show("thinking");
+    case "saying":
+      return transcript.saying(message);
     case "turn":
       return transcript.turn(message);
   }

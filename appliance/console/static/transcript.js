@@ -8,7 +8,7 @@ export class Transcript {
     this.announcer = announcer; // what screen readers are told: final words only
     this.guess = null; // the caller's words that are not final
     this.answers = new Map(); // the desk's items that wait for their turn, by when the caller began
-    this.turns = new Map(); // the desk's items, by call and number of their turn
+    this.spoken = null; // the desk's item that is being spoken
     this.writing = null; // the desk's item in a chat whose turn is not over
     this.pane = list.parentElement;
     this.following = true; // until somebody scrolls back to read
@@ -51,19 +51,27 @@ export class Transcript {
     this.announce(`Desk: ${text}`);
   }
 
-  // The record of an exchange; of a call by voice it may come again and again while the desk speaks.
-  turn(turn) {
-    const key = `${turn.call} ${turn.number}`;
-    const item = this.turns.get(key) ?? this.answers.get(turn.cause?.start) ?? this.add("desk", "waiting");
-    this.turns.set(key, item);
+  // What was played so far of an answer in a call by voice.
+  saying(turn) {
+    this.spoken ??= this.answers.get(turn.cause?.start) ?? this.add("desk");
     this.answers.delete(turn.cause?.start);
+    this.spoken.classList.remove("waiting");
+    this.write(this.spoken, `${turn.spoken.text} …`);
+    this.note(this.spoken, turn);
+  }
+
+  // The record of an exchange in a call by voice: the answer is over.
+  turn(turn) {
     const { text, whole } = turn.spoken;
-    if (!text) return item.remove(); // it was cut before its first word
-    if (!item.isConnected) this.list.append(item);
-    item.classList.remove("waiting");
-    this.write(item, whole ? text : `${text} …`);
-    if (whole) this.announce(`Desk: ${text}`);
-    this.note(item, turn);
+    if (text) {
+      this.saying(turn);
+      if (whole) this.write(this.spoken, text);
+      this.announce(`Desk: ${text}`);
+    } else {
+      this.answers.get(turn.cause?.start)?.remove(); // it was cut before its first word
+      this.answers.delete(turn.cause?.start);
+    }
+    this.spoken = null;
   }
 
   // The record of an exchange in a chat, whose words are there already.
@@ -83,6 +91,7 @@ export class Transcript {
     this.noise();
     this.list.querySelectorAll(".waiting").forEach((item) => item.remove());
     this.answers.clear();
+    this.spoken = null;
     this.writing = null;
   }
 
