@@ -82,6 +82,7 @@ class App:
             self.off[kind] = "switched off in box.toml"
             return
         if kind == "wake" and self.box.kiosk.wake != "word":
+            self.off[kind] = f"not needed: the kiosk wakes by {self.box.kiosk.wake}"
             return
         thread = self._thread(kind)
         try:
@@ -129,9 +130,9 @@ class App:
     def hearing(self) -> Hearing | None:
         return self._hearing
 
-    def engine(self, kind: str) -> Any:
-        """The engine of a kind with nothing around it; None where it is off."""
-        return self._engines[kind][0] if kind in self._engines else None
+    def engine(self, kind: str) -> tuple[Any, EngineThread | None]:
+        """The engine of a kind and its thread; None where it is off."""
+        return self._engines.get(kind, (None, None))
 
     def voice_off(self) -> str:
         """Why nobody can talk to the desk by sound; empty when they can."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from pathlib import Path
 
 from rich.console import Console as Terminal
+from rich.markup import escape
 
 from appliance import config
 from appliance.app import App
@@ -15,7 +15,8 @@ from appliance.channels.kiosk import Kiosk
 from appliance.channels.soundcard import SoundCard
 from appliance.console.server import Console, Status
 
-log = logging.getLogger(__name__)
+FIRST_LOOK = 1.0
+"""Seconds between two looks at what is on; a sound card needs about one to open."""
 
 NAMES = {
     "vad": "speech detection",
@@ -70,15 +71,26 @@ class Running:
         return [page, kiosk, *engines]
 
     async def announce(self) -> None:
-        """Print the page's address, what is on and off, and later whatever changes."""
+        """Print the page's address, what is on and off and why, and from then on what changes."""
         if self._console:
             await self._console.opened.wait()
             self._terminal.print(f"open {self._console.url}")
-        await asyncio.sleep(1.0 if self._kiosk else 0.0)
-        for status in self.status():
-            state = "[green]on [/]" if status.on else "[yellow]off[/]"
-            self._terminal.print(f"  {state} {status.name}{': ' + status.why if status.why else ''}")
-        self._terminal.print("ready; Ctrl-C ends")
+        if self._kiosk:
+            await asyncio.sleep(FIRST_LOOK)
+        told: list[Status] = []
+        while True:
+            for status in self.status():
+                if status not in told:
+                    self._print(status)
+            if not told:
+                self._terminal.print("ready; Ctrl-C ends")
+            told = self.status()
+            await asyncio.sleep(FIRST_LOOK)
+
+    def _print(self, status: Status) -> None:
+        state = "[green]on [/]" if status.on else "[yellow]off[/]"
+        why = f": {status.why}" if status.why else ""
+        self._terminal.print(f"  {state} {escape(status.name + why)}")
 
     def _make_kiosk(self) -> tuple[Kiosk | None, str]:
         app, settings = self._app, self._app.box.kiosk
@@ -86,8 +98,12 @@ class Running:
             return None, "switched off in box.toml"
         if why := app.voice_off():
             return None, why
-        wake = app.engine("wake")
+        vad, vad_thread = app.engine("vad")
+        wake, wake_thread = app.engine("wake")
         if settings.wake == "word" and not wake:
             return None, f"no wake word: {app.off['wake']}"
         card = SoundCard(settings.microphone, settings.speaker)
-        return Kiosk(card, app.engine("vad"), wake, settings.wake, settings.echo, settings.chime), ""
+        kiosk = Kiosk(
+            card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread
+        )
+        return kiosk, ""

@@ -120,10 +120,9 @@ async def measure(options: argparse.Namespace) -> dict[str, float]:
             await app.prepared()
             idle = await idle_share(app)
             watch = Stopwatch()
-            for kind, method in (("embed", "embed"),):
-                watch.wrap(app.engine(kind), method)
-            watch.wrap_first(app.engine("tts"), "speak")
-            _watch_transcripts(app.engine("asr"), watch)
+            watch.wrap(app.engine("embed")[0], "embed")
+            watch.wrap_first(app.engine("tts")[0], "speak")
+            _watch_transcripts(app.engine("asr")[0], watch)
             results: list[Answered] = []
             for number, sayings in enumerate(
                 track(list(callers(options)), "calls", console=Console(stderr=True))
