@@ -93,6 +93,42 @@ def test_a_conversation_by_keyboard(folder: Path) -> None:
     assert done.stdout.splitlines() == ["desk: Hello.", "desk: From nine to five.", "desk: Goodbye."]
 
 
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_conversation_by_keyboard_though_no_key_is_pressed(
+    folder: Path, stop: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        command(folder, "talk", "--text"),
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    try:
+        assert process.stdout.readline() == "desk: Hello.\n"
+        time.sleep(0.3)
+        process.send_signal(stop)
+        assert process.wait(timeout=5) == 0
+        errors = process.stderr.read()
+    finally:
+        process.kill()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
+    assert "Traceback" not in errors
+    assert "Fatal" not in errors
+
+
+def test_with_json_the_output_is_the_records_and_nothing_else(folder: Path) -> None:
+    done = appliance(folder, "talk", "--text", "--json", typed="when are you open\ngoodbye\n")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["played"] for record in records] == ["Hello.", "From nine to five.", "Goodbye."]
+    assert "desk: From nine to five." in done.stderr
+
+
 def test_a_million_characters_and_control_characters_are_just_text(folder: Path) -> None:
     typed = "a" * 1_000_000 + "\n\x00\x1b[2J\x07\nwhen are you open\n"
     done = appliance(folder, "talk", "--text", typed=typed)
