@@ -1,7 +1,7 @@
 """How people reach the desk: one file per channel.
 
 A channel that carries text is a `Call` as it stands. A channel that carries sound is an `AudioChannel`;
-`voice.py` wraps it into a Call. A `Line` is what waits for people (a kiosk, a web server, a trunk) and hands
+`voice.py` wraps it into a Call. A `WaitingLine` is what waits for people (a kiosk, a web server, a trunk) and hands
 each of them to the desk.
 """
 
