@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -212,6 +213,28 @@ def devices(kind: Kind) -> list[Device]:
         for info in listed
         if info[f"max_{kind}_channels"] > 0
     ]
+
+
+def attempt(kind: Kind, name: str) -> str:
+    """Open the device of that name for a moment. What it is, and what others there are, in words."""
+    found = find(kind, name)
+    device: Microphone | Speaker
+    with plainly(f'the {WORD[kind]} "{found.name}"'):
+        if kind == "input":
+            device = Microphone(found, SampleClock(), 0, lambda pcm, at: None)
+        else:
+            device = Speaker(found, SampleClock())
+    calls, latest = device.calls, time.monotonic() + STARTS_WITHIN
+    while device.calls == calls and time.monotonic() < latest:
+        time.sleep(0.02)
+    works = device.calls > calls
+    device.close()
+    if not works:
+        raise DeviceError(
+            f'the {WORD[kind]} "{found.name}" gives no sign of life', "unplug it and plug it in again"
+        )
+    others = ", ".join(device.name for device in devices(kind))
+    return f"{found.name} opens at {found.rate} Hz (there are: {others})"
 
 
 def find(kind: Kind, name: str) -> Device:
