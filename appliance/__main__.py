@@ -39,8 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    files = argparse.ArgumentParser(add_help=False)
-    files.add_argument("--box", type=Path, metavar="box.toml", help="what this hardware is")
+    hardware = argparse.ArgumentParser(add_help=False)
+    hardware.add_argument("--box", type=Path, metavar="box.toml", help="what this hardware is")
+    files = argparse.ArgumentParser(add_help=False, parents=[hardware])
     files.add_argument("--desk", type=Path, metavar="desk.toml", help="how this desk behaves")
 
     run = commands.add_parser("run", parents=[files], help="start the desk")
@@ -54,10 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     talk.add_argument("--json", action="store_true", help="print a record per turn")
     talk.set_defaults(do=_talk)
 
-    models = commands.add_parser("models", help="list, fetch, verify or import models")
+    models = commands.add_parser("models", parents=[hardware], help="list, fetch, verify or import models")
     models.add_argument("what", choices=["list", "fetch", "verify", "import"])
     models.add_argument("names", nargs="*", help="models (default: all default ones), or a folder")
     models.set_defaults(do=_models)
+
+    messages = commands.add_parser(
+        "messages", parents=[hardware], help="print what callers left, and what nothing answered"
+    )
+    messages.set_defaults(do=_messages)
 
     doctor = commands.add_parser("doctor", parents=[files], help="try every device, engine and model")
     doctor.set_defaults(do=_doctor)
@@ -91,18 +97,25 @@ def _models(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from appliance import models_command
+    from appliance.config import read_box
 
-    console = Console()
+    console, root = Console(), read_box(arguments.box)[0].models
     match arguments.what:
         case "list":
-            return models_command.list_models(console)
+            return models_command.list_models(console, root)
         case "fetch":
-            return models_command.fetch_models(arguments.names, console)
+            return models_command.fetch_models(arguments.names, console, root)
         case "verify":
-            return models_command.verify_models(arguments.names, console)
+            return models_command.verify_models(arguments.names, console, root)
     if len(arguments.names) != 1:
         raise ApplianceError("import takes one folder", "appliance models import /media/stick")
-    return models_command.import_models(Path(arguments.names[0]), console)
+    return models_command.import_models(Path(arguments.names[0]), console, root)
+
+
+def _messages(arguments: argparse.Namespace) -> int:
+    from appliance.messages_command import messages
+
+    return messages(arguments.box)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -12,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from appliance import config, models
 from appliance.channels import soundcard
+from appliance.console import server
 from appliance.engines import registry
 from appliance.engines.inline import InlineThread
-from appliance.errors import ApplianceError, DeviceError, StorageError
+from appliance.errors import ApplianceError, StorageError
 from appliance.memory.notebook import Notebook
 from appliance.messages import RATE, Expect
 
@@ -41,7 +42,7 @@ async def doctor(box_path: Path | None, desk_path: Path | None) -> int:
     bad = 0
     for finding in examine(box_path, desk_path):
         mark = "[green]fine[/]" if finding.fine else "[red]bad [/]" if finding.needed else "[yellow]off [/]"
-        console.print(f"{mark}  {finding.what}: {finding.said}", soft_wrap=True)
+        console.print(f"{mark}  {escape(f'{finding.what}: {finding.said}')}", soft_wrap=True)
         bad += not finding.fine and finding.needed
         await asyncio.sleep(0)
     console.print(f"\n{bad} to mend" if bad else "\nthe desk can answer")
@@ -60,8 +61,8 @@ def examine(box_path: Path | None, desk_path: Path | None) -> Iterator[Finding]:
     yield _tried("data folder", lambda: _data(box))
     for kind in (field.name for field in fields(config.Engines)):
         yield _engine(kind, box)
-    yield _tried("microphone", lambda: _sound("input", box.kiosk.microphone), needed=False)
-    yield _tried("speaker", lambda: _sound("output", box.kiosk.speaker), needed=False)
+    yield _tried("microphone", lambda: soundcard.attempt("input", box.kiosk.microphone), needed=False)
+    yield _tried("speaker", lambda: soundcard.attempt("output", box.kiosk.speaker), needed=False)
     yield _tried("page", lambda: _page(box.web.listen))
 
 
@@ -70,6 +71,8 @@ def _tried(what: str, attempt: Callable[[], str], needed: bool = True) -> Findin
         return Finding(what, True, attempt())
     except ApplianceError as error:
         return Finding(what, False, str(error), needed)
+    except Exception as error:  # An engine's library may raise anything; the examination goes on.
+        return Finding(what, False, f"failed with {type(error).__name__}: {error}", needed)
 
 
 def _data(box: config.Box) -> str:
@@ -88,7 +91,8 @@ def _engine(kind: str, box: config.Box) -> Finding:
         return Finding(what, False, "switched off in box.toml", needed)
 
     def attempt() -> str:
-        if spec.model and (problems := models.verify([spec.model], box.models)):
+        listed = spec.model in models.Manifest.load().models  # Others are the installer's own.
+        if listed and (problems := models.verify([spec.model], box.models)):
             raise ApplianceError("; ".join(map(str, problems)), f"run `appliance models fetch {spec.model}`")
         began = time.monotonic()
         engine = registry.make(kind, spec, box)
@@ -117,18 +121,6 @@ TRY: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _sound(kind: soundcard.Kind, name: str) -> str:
-    found = soundcard.find(kind, name)
-    others = ", ".join(device.name for device in soundcard.devices(kind))
-    return f"{found.name} at {found.rate} Hz (there are: {others})"
-
-
 def _page(listen: str) -> str:
-    host, _, port = listen.rpartition(":")
-    try:
-        with socket.create_server((host.strip("[]"), int(port))):
-            return f"http://{listen} is free"
-    except (OSError, ValueError, OverflowError) as error:
-        raise DeviceError(
-            f"http://{listen} cannot be opened ({error})", "is the desk running already? Else change box.toml"
-        ) from error
+    with server.bound(*server.address(listen)):
+        return f"http://{listen} is free"

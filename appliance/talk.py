@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from appliance import config
 from appliance.app import App
@@ -17,67 +16,12 @@ from appliance.channels import AudioChannel, Call
 from appliance.channels.kiosk import Kiosk
 from appliance.channels.recorded import RecordedCaller, Saying, read_recording
 from appliance.channels.soundcard import SoundCard
+from appliance.channels.terminal import TextTerminal
 from appliance.errors import EngineError
-from appliance.messages import Event, Expect, Heard, Line, Notice, Partial, Spoken, Turn, samples
+from appliance.messages import Heard, Notice, Partial, Turn
 from appliance.observe.record import turn_record
 
 console = Console(stderr=True, highlight=False)
-
-
-class TextTerminal:
-    """A Call by keyboard. It ends with the input, or with a goodbye."""
-
-    channel = "terminal"
-    desk_begins = True
-
-    def __init__(self, call: str = "terminal") -> None:
-        self.id = call
-        self._spoken = Spoken()
-        self._gone = asyncio.Event()
-        self._answered = asyncio.Event()
-
-    async def hear(self) -> AsyncIterator[Event]:
-        while not self._gone.is_set():
-            await self._answered.wait()
-            if self._gone.is_set() or not (line := await asyncio.to_thread(self._read)):
-                return
-            if text := line.strip():
-                self._answered.clear()
-                now = self.now()
-                yield Heard(text, now, now, now, now)
-
-    async def say(self, lines: AsyncIterator[Line]) -> None:
-        self._spoken = Spoken()
-        said: list[str] = []
-        start = None
-        async for line in lines:
-            start = self.now() if start is None else start
-            print(f"desk: {line.text}", flush=True)
-            said.append(line.text)
-            self._spoken = Spoken(" ".join(said), start, self.now(), start)
-        self._spoken = Spoken(" ".join(said), start, self.now(), start, whole=True)
-
-    def spoken(self) -> Spoken:
-        return self._spoken
-
-    def expect(self, what: Expect) -> None:
-        pass
-
-    def notice(self, what: Notice) -> None:
-        if isinstance(what, Turn):
-            self._answered.set()
-
-    def now(self) -> int:
-        return samples(time.monotonic())
-
-    async def hang_up(self) -> None:
-        self._gone.set()
-        self._answered.set()
-
-    def _read(self) -> str:
-        if sys.stdin.isatty():
-            print("you:  ", end="", flush=True)
-        return sys.stdin.readline()
 
 
 async def talk(
@@ -88,7 +32,8 @@ async def talk(
     record: Path | None,
     as_json: bool,
 ) -> int:
-    """One conversation: `way` is text, audio (the recordings are the caller) or sound (this machine's)."""
+    """One conversation: `way` is text, audio (the recordings are the caller) or sound (this machine's). With
+    `as_json` the standard output holds the records of the turns and nothing else."""
     box, _ = config.read_box(box_path)
     desk, _ = config.read_desk(desk_path)
     sayings = [Saying(read_recording(path)) for path in recordings]
@@ -101,7 +46,7 @@ async def talk(
 
     async with App(box, desk, keep) as app:
         if way == "text":
-            await app.chat(TextTerminal())
+            await app.chat(TextTerminal(screen=sys.stderr if as_json else sys.stdout))
             return 0
         if why := app.voice_off():
             raise EngineError(f"there is no voice: {why}", "run `appliance doctor`, or talk with --text")
@@ -129,7 +74,7 @@ async def _by_sound(app: App, record: Path | None) -> None:
 
     settings = app.box.kiosk
     card = SoundCard(settings.microphone, settings.speaker)
-    kiosk = Kiosk(card, app.engine("vad"), mode="always", echo=settings.echo, on_state=_tell)
+    kiosk = Kiosk(card, app.engine("vad")[0], mode="always", echo=settings.echo, on_state=_tell)
     serving = asyncio.create_task(kiosk.serve(OneCall()))
     ending = asyncio.create_task(over.wait())
     try:
@@ -138,22 +83,24 @@ async def _by_sound(app: App, record: Path | None) -> None:
         ending.cancel()
         serving.cancel()
         await asyncio.wait([serving])
+    if not serving.cancelled():
+        serving.result()
 
 
 def _tell(on: bool, why: str) -> None:
-    console.print(f"sound {'on' if on else 'off'}: {why}")
+    console.print(f"sound {'on' if on else 'off'}: {escape(why)}")
 
 
 def show(what: Notice) -> None:
     """The conversation as it goes, on the error stream."""
     match what:
         case Partial():
-            console.print(f"[dim]... {what.text}[/]")
+            console.print(f"[dim]... {escape(what.text)}[/]")
         case Heard():
-            console.print(f"caller: {what.text}")
+            console.print(f"caller: {escape(what.text)}")
 
 
 def show_answer(turn: Turn) -> None:
     """What the desk said, once it has."""
     cut = "" if turn.spoken.whole else " [dim](cut off)[/]"
-    console.print(f"desk:   {turn.spoken.text}{cut}")
+    console.print(f"desk:   {escape(turn.spoken.text)}{cut}")

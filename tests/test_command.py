@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -91,6 +92,42 @@ def test_a_conversation_by_keyboard(folder: Path) -> None:
     done = appliance(folder, "talk", "--text", typed="when are you open\ngoodbye\n")
     assert done.returncode == 0
     assert done.stdout.splitlines() == ["desk: Hello.", "desk: From nine to five.", "desk: Goodbye."]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_conversation_by_keyboard_though_no_key_is_pressed(
+    folder: Path, stop: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        command(folder, "talk", "--text"),
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    try:
+        assert process.stdout.readline() == "desk: Hello.\n"
+        time.sleep(0.3)
+        process.send_signal(stop)
+        assert process.wait(timeout=5) == 0
+        errors = process.stderr.read()
+    finally:
+        process.kill()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
+    assert "Traceback" not in errors
+    assert "Fatal" not in errors
+
+
+def test_with_json_the_output_is_the_records_and_nothing_else(folder: Path) -> None:
+    done = appliance(folder, "talk", "--text", "--json", typed="when are you open\ngoodbye\n")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["played"] for record in records] == ["Hello.", "From nine to five.", "Goodbye."]
+    assert "desk: From nine to five." in done.stderr
 
 
 def test_a_million_characters_and_control_characters_are_just_text(folder: Path) -> None:
@@ -201,11 +238,61 @@ def test_an_address_in_use_is_told_with_the_mend(folder: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_models_are_looked_for_where_box_toml_says(folder: Path) -> None:
+    box = folder / "box.toml"
+    box.write_text(f'models = "{folder / "weights"}"\n' + box.read_text())
+    (folder / "stick").mkdir()
+    done = appliance(folder, "models", "import", "stick")
+    assert done.returncode == 1
+    assert "still missing of the default models: " in done.stdout
+    (folder / "elsewhere").mkdir()
+    away = subprocess.run(
+        command(folder, "models", "list", "--box", str(box)),
+        cwd=folder / "elsewhere",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert re.search("^silero-vad .*missing", away.stdout, re.MULTILINE)
+
+
+def test_the_manager_reads_what_callers_left(folder: Path) -> None:
+    assert appliance(folder, "messages").stdout.split("\n") == [
+        "no messages",
+        "",
+        "no unanswered questions",
+        "",
+    ]
+    assert not (folder / "data").exists()
+    typed = "do you sell hats\nyes\nAnna here, \x1b[31mcall me [bold] back\ngoodbye\n"
+    assert appliance(folder, "talk", "--text", typed=typed).returncode == 0
+    said = appliance(folder, "messages").stdout.splitlines()
+    assert said[0] == "1 messages"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d  Anna here,  \[31mcall me \[bold\] back", said[1])
+    assert said[3] == "1 unanswered questions"
+    assert said[4].endswith("  do you sell hats")
+
+
 def test_doctor_names_what_is_wrong_and_goes_on(folder: Path) -> None:
     done = appliance(folder, "doctor")
     assert "fine  tts (fake)" in done.stdout
     assert "off   llm (none): switched off in box.toml" in done.stdout
     assert done.returncode == 0
+
+
+def test_doctor_goes_on_whatever_an_engine_raises_and_takes_a_model_of_ones_own(folder: Path) -> None:
+    (folder / "weights/my [own] model").mkdir(parents=True)
+    box = (folder / "box.toml").read_text()
+    own = 'asr = {engine = "whisper", model = "my [own] model"}'
+    box = f'models = "{folder / "weights"}"\n' + box.replace('asr = {engine = "fake"}', own)
+    (folder / "box.toml").write_text(box.replace("127.0.0.1:", "[::1]:"))
+    done = appliance(folder, "doctor")
+    assert "bad   asr (whisper): " in done.stdout
+    assert "in the manifest" not in done.stdout
+    assert "fine  tts (fake)" in done.stdout
+    assert f"fine  page: http://[::1]:{(folder / 'port').read_text()} is free" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_no_thread_or_child_is_left_when_the_desk_has_ended(folder: Path) -> None:

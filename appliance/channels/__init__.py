@@ -1,8 +1,8 @@
 """How people reach the desk: one file per channel.
 
 A channel that carries text is a `Call` as it stands. A channel that carries sound is an `AudioChannel`;
-`voice.py` wraps it into a Call. A `Line` is what waits for people (a kiosk, a web server, a trunk) and hands
-each of them to the desk.
+`voice.py` wraps it into a Call. A `WaitingLine` is what waits for people (a kiosk, a web server, a trunk) and
+hands each of them to the desk.
 """
 
 from __future__ import annotations

@@ -45,7 +45,8 @@ class Kiosk:
     `mode` is what wakes: "speech" (the VAD hears 200 ms of it), "word" (`wake` hears its word), "button"
     (`wake_now` only), or "always" (nothing is waited for). `wake_now` works in each of them. `echo` says
     whether the hardware removes the desk's own voice from the microphone; with "none" a visitor cannot
-    interrupt. `on_state` is told when the kiosk comes or goes, and why.
+    interrupt. `on_state` is told when the kiosk comes or goes, and why. `thread` is that of the engine that
+    wakes (`wake` with "word", else `vad`), where others use the engine too.
     """
 
     name = "kiosk"
@@ -59,6 +60,7 @@ class Kiosk:
         echo: Literal["none", "cancelled"] = "none",
         chime: bool = True,
         on_state: Callable[[bool, str], None] | None = None,
+        thread: EngineThread | None = None,
     ) -> None:
         if mode == "word" and wake is None:
             raise ValueError("waking by word needs a wake engine")
@@ -70,6 +72,7 @@ class Kiosk:
         self._chime = chime
         self._pressed = asyncio.Event()
         self._on_state = on_state
+        self._thread = thread
         sound.on_state = self._tell
 
     @property
@@ -84,15 +87,18 @@ class Kiosk:
     async def serve(self, desk: Desk) -> None:
         """Wait for people and hand each to the desk, until cancelled. Where no microphone is there, wait for
         one to be plugged in."""
-        engines = EngineThread("kiosk engines")
+        engine = self._thread or EngineThread("kiosk engine")
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sound.keep())
                 while True:
                     self._pressed.clear()
-                    await self._converse(desk, await self._woken(engines))
+                    await self._converse(desk, await self._woken(engine))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
         finally:
-            engines.close()
+            if engine is not self._thread:
+                engine.close()
 
     async def _converse(self, desk: Desk, channel: KioskChannel) -> None:
         lost = self._sound.lost
@@ -119,21 +125,21 @@ class Kiosk:
             pass
         self._sound.play(None)
 
-    async def _woken(self, engines: EngineThread) -> KioskChannel:
+    async def _woken(self, engine: EngineThread) -> KioskChannel:
         """Wait to be woken; the call begins with what was said until then."""
-        speech = self._vad.stream()
-        word = self._wake.stream() if self._wake and self._mode == "word" else None
+        speech = await engine.run(self._vad.stream) if self._mode == "speech" else None
+        word = await engine.run(self._wake.stream) if self._wake and self._mode == "word" else None
         recent: deque[Audio] = deque(maxlen=(BEFORE_SPEECH + SPOKEN_TO) // FRAME + 5)
         spoken = 0
         while True:
             frame = await self._sound.read()
             if self._pressed.is_set() or self._mode == "always":
                 return self._call(frame.at, [frame], desk_begins=True)
-            if word and await engines.run(word.push, frame.pcm) is not None:
+            if word and await engine.run(word.push, frame.pcm) is not None:
                 return self._call(frame.end, [], desk_begins=False)
-            if self._mode == "speech":
+            if speech:
                 recent.append(frame)
-                for probability in await engines.run(speech.push, frame.pcm):
+                for probability in await engine.run(speech.push, frame.pcm):
                     spoken = spoken + self._vad.window if probability >= SPEECH else 0
                 if spoken >= SPOKEN_TO:
                     return self._call(recent[0].at, list(recent), desk_begins=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -102,22 +103,18 @@ class SoundCard:
         self._next = audio.end
         return audio
 
-    def forget(self) -> None:
-        """Drop what the microphone heard and nobody has read."""
-        self._frames.clear()
-        self._held = None
-        self._next = None
-
     async def keep(self) -> None:
         """Keep both devices open until cancelled. That there is none is no error: `on` and `why` tell."""
         self._loop = asyncio.get_running_loop()
         thread = EngineThread("sound devices")
         try:
-            await self._library(thread)
             while True:
                 try:
                     await thread.run(self._open)
                     await self._run()
+                except NoPortAudio as error:
+                    self._tell(False, str(error))
+                    await asyncio.Event().wait()  # It is installed while the box is off.
                 except DeviceError as error:
                     self._tell(False, str(error))
                 await thread.run(self._close)
@@ -127,14 +124,6 @@ class SoundCard:
             with suppress(TimeoutError):
                 await asyncio.wait_for(thread.run(self._close), 1.0)
             thread.close()
-
-    async def _library(self, thread: EngineThread) -> None:
-        """Load PortAudio. Where it is missing, wait for ever: it is installed while the box is off."""
-        try:
-            await thread.run(library)
-        except DeviceError as error:
-            self._tell(False, str(error))
-            await asyncio.Event().wait()
 
     async def _run(self) -> None:
         """Watch both devices; raises `DeviceError` as soon as one is gone."""
@@ -173,14 +162,16 @@ class SoundCard:
 
     def _open(self) -> None:
         sounddevice = library()
-        # PortAudio lists the devices that were there when it was initialised, and no others.
-        sounddevice._terminate()
-        sounddevice._initialize()
+        with plainly("the sound system", "start the audio server, or the box"):
+            # PortAudio lists the devices that were there when it was initialised, and no others.
+            with suppress(sounddevice.PortAudioError):
+                sounddevice._terminate()
+            sounddevice._initialize()
         microphone, speaker = (find(kind, self.names[kind]) for kind in WORD)
         after = self._microphone.position if self._microphone else 0
-        with plainly("microphone", microphone):
+        with plainly(f'the microphone "{microphone.name}"'):
             self._microphone = Microphone(microphone, self._clock, after, self._heard)
-        with plainly("speaker", speaker):
+        with plainly(f'the speaker "{speaker.name}"'):
             self._speaker = Speaker(speaker, self._clock)
         self._speaker.play(*self._playing)
 
@@ -196,24 +187,54 @@ class SoundCard:
         self._loop.call_soon_threadsafe(self._arrived.set)
 
 
+class NoPortAudio(DeviceError):
+    """The sound library is not installed."""
+
+
 def library() -> Any:
-    """The sounddevice module. Raises `DeviceError` where PortAudio is not installed."""
+    """The sounddevice module. Raises `DeviceError` where PortAudio is not installed or does not start."""
     try:
         import sounddevice
     except OSError as error:
-        raise DeviceError(
+        raise NoPortAudio(
             "the sound library PortAudio is not installed", "apt install libportaudio2 and start again"
         ) from error
+    except Exception as error:  # It starts PortAudio; the error of that has no name before it is imported.
+        raise _failed("the sound system", "start the audio server, or the box", error) from error
     return sounddevice
 
 
 def devices(kind: Kind) -> list[Device]:
-    """All microphones or all speakers, as they were when PortAudio was initialised."""
+    """All microphones or all speakers, as they were when PortAudio was initialised. Raises `DeviceError`."""
+    with plainly("the list of sound devices", "start the audio server, or the box"):
+        listed = library().query_devices()
     return [
         Device(info["index"], info["name"], info[f"max_{kind}_channels"], round(info["default_samplerate"]))
-        for info in library().query_devices()
+        for info in listed
         if info[f"max_{kind}_channels"] > 0
     ]
+
+
+def attempt(kind: Kind, name: str) -> str:
+    """Open the device of that name for a moment. What it is, and what others there are, in words."""
+    found = find(kind, name)
+    device: Microphone | Speaker
+    with plainly(f'the {WORD[kind]} "{found.name}"'):
+        if kind == "input":
+            device = Microphone(found, SampleClock(), 0, lambda pcm, at: None)
+        else:
+            device = Speaker(found, SampleClock())
+    calls, latest = device.calls, time.monotonic() + STARTS_WITHIN
+    while device.calls == calls and time.monotonic() < latest:
+        time.sleep(0.02)
+    works = device.calls > calls
+    device.close()
+    if not works:
+        raise DeviceError(
+            f'the {WORD[kind]} "{found.name}" gives no sign of life', "unplug it and plug it in again"
+        )
+    others = ", ".join(device.name for device in devices(kind))
+    return f"{found.name} opens at {found.rate} Hz (there are: {others})"
 
 
 def find(kind: Kind, name: str) -> Device:
@@ -238,12 +259,19 @@ BUSY = -9985
 
 
 @contextmanager
-def plainly(word: str, device: Device) -> Iterator[None]:
+def plainly(what: str, mend: str = "plug one in") -> Iterator[None]:
     """PortAudio's errors as ours."""
     try:
         yield
+    except DeviceError:
+        raise
     except library().PortAudioError as error:
-        what = f'the {word} "{device.name}"'
-        if BUSY in error.args:
-            raise DeviceError(f"{what} is held by another program", "end that program") from error
-        raise DeviceError(f"{what} does not open ({error.args[0]})", "plug one in") from error
+        raise _failed(what, mend, error) from error
+
+
+def _failed(what: str, mend: str, error: Exception) -> DeviceError:
+    # Not str(error): to write itself down it asks PortAudio again, and fails again.
+    reason, *code = error.args or ("no reason given",)
+    if BUSY in code:
+        return DeviceError(f"{what} is held by another program", "end that program")
+    return DeviceError(f"{what} does not open ({reason})", mend)

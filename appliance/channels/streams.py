@@ -31,6 +31,12 @@ SPEAKING = 0.06
 IMPLAUSIBLE = 0.2
 """Seconds between a sample and its callback that an audio server may tell of only while it starts."""
 
+CALLED_WITHIN = 0.05
+"""Seconds in which a device that runs asks for its next 20 ms."""
+
+HEARD_WITHIN = 0.2
+"""Seconds in which it has played what it was given."""
+
 DELAY = samples(0.02)
 """What the speaker's resampler may be behind by."""
 
@@ -78,7 +84,7 @@ class Microphone:
 
     @property
     def alive(self) -> bool:
-        return self.failure is None and bool(self._stream.active)
+        return self.failure is None and _runs(self._stream)
 
     def close(self) -> None:
         self._stream.close()
@@ -146,13 +152,20 @@ class Speaker:
 
     @property
     def alive(self) -> bool:
-        return self.failure is None and bool(self._stream.active)
+        return self.failure is None and _runs(self._stream)
 
     def play(self, playout: Playout | None, zero: int = 0) -> None:
         """Play it from now on; its clock's zero is at `zero` of the microphone's clock."""
         self._source = (playout, zero) if playout else None
 
     def close(self) -> None:
+        """Let the fade of what was cut be heard, and let go of the device."""
+        if self.alive:
+            calls = self.calls
+            _wait(lambda: self.calls > calls, CALLED_WITHIN)
+            self._source = None
+            # Not by the stream's own stop(), which throws away what it should wait for.
+            _wait(lambda: not self._sounding, HEARD_WITHIN)
         self._stream.close()
         for sound in self._sounding:
             sound.playout.dropped(len(sound.pcm) // 2)
@@ -199,6 +212,21 @@ class Speaker:
         return at
 
 
+def _wait(done: Callable[[], bool], within: float) -> None:
+    latest = time.monotonic() + within
+    while not done() and time.monotonic() < latest:
+        time.sleep(0.002)
+
+
+def _runs(stream: Any) -> bool:
+    import sounddevice
+
+    try:
+        return bool(stream.active)
+    except sounddevice.PortAudioError:
+        return False
+
+
 def _plausible(difference: float) -> float:
     return min(max(difference, -IMPLAUSIBLE), IMPLAUSIBLE)
 
@@ -224,12 +252,12 @@ def _open(kind: str, device: Device, callback: Callable[..., None], latency: flo
                     callback=callback,
                 )
             except sounddevice.PortAudioError as error:
-                if error.args[1] not in UNFIT:
+                if not set(error.args) & UNFIT:
                     raise
                 refused = error
     assert refused is not None
     raise refused
 
 
-UNFIT = (-9997, -9998)
+UNFIT = {-9997, -9998}
 """PortAudio's `invalid sample rate` and `invalid number of channels`."""

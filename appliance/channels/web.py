@@ -47,7 +47,8 @@ HEADER = struct.Struct("<3Q")
 of the desk's were played in all; the clock just after the last of those."""
 
 PATIENCE = 10.0
-"""Seconds without a word from the browser after which a voice call is over."""
+"""Seconds without a word from the browser, or in which it plays nothing of what it has, after which a voice
+call is over."""
 
 BURST = 10.0
 """Seconds of sound that may come faster than real time, as after a stall."""
@@ -148,6 +149,8 @@ class WebVoice:
         self._frames: deque[Audio] = deque(maxlen=WAITING)
         self._arrived = asyncio.Event()
         self._next = 0
+        self._played = 0
+        self._moved = 0
         self._over = False
 
     @classmethod
@@ -231,8 +234,16 @@ class WebVoice:
             self._frames.append(frame)
         self._arrived.set()
         self._outgoing.played(played, until)
+        self._watch(at, played)
         if sound := self._outgoing.fill():
             self._wire.send(sound)
+
+    def _watch(self, at: int, played: int) -> None:
+        """A browser that plays nothing of what it has would let the desk wait for ever."""
+        if played != self._played or not self._outgoing.ahead:
+            self._played, self._moved = played, at
+        elif at - self._moved > PATIENCE * self._incoming.rate:
+            raise BadCaller(UNWELCOME, "plays nothing")
 
     def _told(self, message: dict[str, Any]) -> None:
         dropped = message.get("dropped")

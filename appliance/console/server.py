@@ -70,11 +70,13 @@ class Console:
         listen: str = "127.0.0.1:8080",
         title: str = "Front desk",
         status: Callable[[], list[Status]] = list,
+        wake: Callable[[], None] | None = None,
     ) -> None:
-        """`listen` is host:port; port 0 takes any that is free."""
-        self._host, self._port = _address(listen)
+        """`listen` is host:port; port 0 takes any that is free. `wake` wakes the kiosk, if there is one."""
+        self._host, self._port = address(listen)
         self._title = title
         self._status = status
+        self._wake = wake
         self._desk: Desk | None = None
         self._server: uvicorn.Server | None = None
         self._wires: dict[Wire, str] = {}
@@ -130,14 +132,7 @@ class Console:
                 connection.transport.abort()
 
     def _listen(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        try:
-            listener = socket.create_server((self._host, self._port), family=family, backlog=64)
-        except OSError as error:
-            raise DeviceError(
-                f"the page cannot be opened at {self._host}:{self._port}: {error.strerror or error}",
-                "end the program that has this address, or choose another in box.toml",
-            ) from error
+        listener = bound(self._host, self._port)
         listener.setblocking(False)
         self.url = f"http://{_bracketed(self._host)}:{listener.getsockname()[1]}"
         return listener
@@ -146,6 +141,7 @@ class Console:
         return Starlette(
             routes=[
                 Route("/health", self._health),
+                Route("/wake", self._wake_kiosk, methods=["POST"]),
                 WebSocketRoute("/talk", self._talk),
                 WebSocketRoute("/chat", self._chat),
                 Mount("/", StaticFiles(directory=Path(__file__).parent / "static", html=True)),
@@ -162,6 +158,12 @@ class Console:
                 "status": [asdict(status) for status in self._status()],
             }
         )
+
+    async def _wake_kiosk(self, request: Request) -> PlainTextResponse:
+        if not self._wake:
+            return PlainTextResponse("There is no kiosk.", 404)
+        self._wake()
+        return PlainTextResponse("The kiosk is awake.")
 
     async def _talk(self, socket: WebSocket) -> None:
         assert self._desk
@@ -239,14 +241,20 @@ class Doorman:
 
         headers = Headers(scope=scope)
         host = headers.get("host", "")
+        from_own_page = _netloc(headers.get("origin", "")) == host.lower()
         if scope["type"] == "websocket":
-            if not (self._is_own(host) and _netloc(headers.get("origin", "")) == host.lower()):
+            if not (self._is_own(host) and from_own_page):
                 log.warning("a call from a page that is not the box's own was refused")
                 await send({"type": "websocket.close", "code": 1008})
                 return
         elif not self._is_own(host):
             mend = "Open the page by the box's own name or address."
             await PlainTextResponse(mend, 421)(scope, receive, send_with_policy)
+            return
+        elif scope["method"] not in ("GET", "HEAD") and not from_own_page:
+            await PlainTextResponse("Only the box's own page may do that.", 403)(
+                scope, receive, send_with_policy
+            )
             return
         await self._app(scope, receive, send_with_policy)
 
@@ -268,11 +276,24 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _address(listen: str) -> tuple[str, int]:
+def address(listen: str) -> tuple[str, int]:
+    """Host and port of "127.0.0.1:8080" or "[::1]:8080"; `ConfigError` where it is neither."""
     host, colon, port = listen.rpartition(":")
     if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
         raise ConfigError(f"the page's address {listen!r} is not host:port", "write it like 127.0.0.1:8080")
     return host.strip("[]"), int(port)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens there; `DeviceError` where it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=64)
+    except OSError as error:
+        raise DeviceError(
+            f"the page cannot be opened at {_bracketed(host)}:{port}: {error.strerror or error}",
+            "end the program that has this address, or choose another in box.toml",
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:

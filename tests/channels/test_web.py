@@ -198,6 +198,30 @@ async def test_a_flood_of_sound_is_ended() -> None:
         assert ended.value.rcvd.code == 1008
 
 
+async def test_a_browser_that_plays_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "PATIENCE", 1.0)
+    waited = asyncio.Event()
+
+    async def talk(voice: WebVoice) -> None:
+        await voice.playout.write(tone(440, 0.3))
+        await voice.playout.drain()
+        waited.set()
+
+    async with opened(Receptionist(talk)) as console, calling(console) as browser:
+        browser.worklet.play = False
+        with pytest.raises(ConnectionClosed) as ended:
+            await browser.listen(5)
+        assert ended.value.rcvd
+        assert (ended.value.rcvd.code, ended.value.rcvd.reason) == (1008, "plays nothing")
+        await asyncio.wait_for(waited.wait(), 1)
+
+
+async def test_a_browser_that_has_nothing_to_play_may_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "PATIENCE", 1.0)
+    async with opened(Receptionist()) as console, calling(console) as browser:
+        await browser.listen(3)
+
+
 async def test_a_browser_that_falls_silent_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "PATIENCE", 0.3)
     async with opened(Receptionist()) as console:

@@ -399,6 +399,31 @@ async def test_a_desk_that_hangs_up_unheard_says_where_to_look(microphone: str) 
         )
 
 
+async def test_a_browser_without_sound_is_told_so() -> None:
+    async with opened(Receptionist()) as console:
+        await visit(
+            console,
+            ["evaluate", "none", "void (window.AudioContext = undefined)"],
+            ["press", "#talk"],
+            ["see", "#problem", "The sound could not be started"],
+            ["see", "#state", "Ready"],
+        )
+
+
+async def test_a_chat_that_breaks_off_says_so() -> None:
+    async def chat(call: Call) -> None:
+        async for _ in call.hear():
+            raise RuntimeError("of the desk")
+
+    async with opened(Receptionist(chat=chat)) as console:
+        await visit(
+            console,
+            ["fill", "#text", "hello"],
+            ["key", "Enter"],
+            ["see", "#problem", "The conversation broke off. Write again to begin another."],
+        )
+
+
 async def test_what_is_on_and_off_and_why_is_there() -> None:
     status = [Status("page", True), Status("kiosk", False, "no microphone; plug one in")]
     async with opened(Receptionist(), title="Harbour Street", status=lambda: status) as console:
@@ -412,6 +437,22 @@ async def test_what_is_on_and_off_and_why_is_there() -> None:
         )
     assert seen.readings["desk"] == ["Harbour Street"]
     assert seen.readings["title"] == "Harbour Street"
+
+
+async def test_the_kiosk_is_woken_by_a_button_while_it_is_on() -> None:
+    woken: list[bool] = []
+    status = [Status("kiosk", True)]
+    async with opened(Receptionist(), status=lambda: status, wake=lambda: woken.append(True)) as console:
+        await visit(
+            console,
+            ["see", "#wake:visible", "Wake the kiosk"],
+            ["press", "#wake"],
+            ["see", "#wake:visible", "Wake the kiosk"],
+            ["wait", 0.5],
+        )
+        assert woken == [True]
+        status[0] = Status("kiosk", False, "no microphone; plug one in")
+        await visit(console, ["see", "#summary", "0 on, 1 off"], ["see", "body:has(#wake[hidden])", ""])
 
 
 async def test_a_phone_shows_all_of_it_without_scrolling_sideways() -> None:

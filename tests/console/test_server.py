@@ -110,6 +110,41 @@ async def test_other_pages_reach_neither_microphone_nor_chat(path: str, origin: 
     assert refused.value.response.status_code == 403
 
 
+async def post(console: Console, path: str, origin: str | None) -> int:
+    def send() -> int:
+        headers = {} if origin is None else {"Origin": origin}
+        request = urllib.request.Request(console.url + path, headers=headers, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=5) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    return await asyncio.to_thread(send)
+
+
+async def test_the_page_wakes_the_kiosk() -> None:
+    woken: list[bool] = []
+    async with opened(Receptionist(), wake=lambda: woken.append(True)) as console:
+        assert (await get(f"{console.url}/wake"))[0] == 404
+        assert not woken
+        assert await post(console, "/wake", console.url) == 200
+    assert woken == [True]
+
+
+async def test_where_there_is_no_kiosk_there_is_none_to_wake() -> None:
+    async with opened(Receptionist()) as console:
+        assert await post(console, "/wake", console.url) == 404
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:1", "null", "", None])
+async def test_other_pages_do_not_wake_the_kiosk(origin: str | None) -> None:
+    woken: list[bool] = []
+    async with opened(Receptionist(), wake=lambda: woken.append(True)) as console:
+        assert await post(console, "/wake", origin) == 403
+    assert not woken
+
+
 async def test_one_too_many_is_refused_politely_and_room_is_made_again() -> None:
     async with opened(Receptionist()) as console:
         busy = [socket(console, "/talk") for _ in range(VOICES)]

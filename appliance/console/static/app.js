@@ -111,8 +111,21 @@ function send(text) {
   socket.onclose = ({ code }) => {
     chat = null;
     transcript.settle();
-    if (code === 1006) complain(new Problem("The box does not answer", "See that it is on, then write again"));
+    const problem = chatFarewell(code);
+    if (problem) complain(problem);
   };
+}
+
+// Why the box ended a chat, where that is worth a word and it has not said so itself.
+function chatFarewell(code) {
+  const [wrong, mend] = {
+    1000: [],
+    1001: ["The desk is closing"],
+    1006: ["The box does not answer", "See that it is on, then write again"],
+    1009: ["That is too long", "Write less at a time"],
+    1013: ["Everybody here is busy", "Try again in a minute"],
+  }[code] ?? ["The conversation broke off", "Write again to begin another"];
+  return wrong && new Problem(wrong, mend);
 }
 
 function onChat(message) {
@@ -132,6 +145,7 @@ async function refresh() {
     document.title = at("desk").textContent = health.desk;
     at("status").replaceChildren(...health.status.map(statusItem));
     const off = health.status.filter(({ on }) => !on).length;
+    at("wake").hidden = !health.status.some(({ name, on }) => name === "kiosk" && on);
     at("summary").textContent = off ? `${health.status.length - off} on, ${off} off` : "All on";
     document.body.classList.remove("away");
   } catch {
@@ -150,6 +164,12 @@ function statusItem({ name, on, why }) {
   item.append(what, how, reason);
   return item;
 }
+
+at("wake").addEventListener("click", async () => {
+  complain();
+  const woken = await fetch("wake", { method: "POST" }).catch(() => null);
+  if (!woken?.ok) complain(new Problem("The kiosk could not be woken", "See what is on and off"));
+});
 
 show("ready");
 refresh();

@@ -100,7 +100,7 @@ export class VoiceCall {
   release() {
     this.socket?.close(1000);
     this.stream?.getTracks().forEach((track) => track.stop());
-    if (this.context.state !== "closed") this.context.close();
+    if (this.context && this.context.state !== "closed") this.context.close();
   }
 }
 

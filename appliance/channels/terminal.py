@@ -1,0 +1,95 @@
+"""The desk at a keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from typing import TextIO
+
+from appliance.messages import Event, Expect, Heard, Line, Notice, Spoken, Turn, samples
+
+PIECE = 1 << 16
+"""Bytes of the keyboard taken at a time."""
+
+
+class TextTerminal:
+    """A Call by keyboard: one line, one answer. It ends with the input, or with a goodbye.
+
+    `keyboard` is a file descriptor, UTF-8; what the desk says goes to `screen`.
+    """
+
+    channel = "terminal"
+    desk_begins = True
+
+    def __init__(self, call: str = "terminal", keyboard: int = 0, screen: TextIO = sys.stdout) -> None:
+        self.id = call
+        self._keyboard = keyboard
+        self._screen = screen
+        self._typed: asyncio.Queue[str | None] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._spoken = Spoken()
+        self._gone = False
+        self._answered = asyncio.Event()
+
+    async def hear(self) -> AsyncIterator[Event]:
+        # A thread of its own, and a daemon: it may wait for a key for ever, and nothing may wait for it.
+        threading.Thread(target=self._read, name="keyboard", daemon=True).start()
+        while True:
+            await self._answered.wait()
+            if os.isatty(self._keyboard) and not self._gone:
+                print("you:  ", end="", file=self._screen, flush=True)
+            line = await self._typed.get()
+            if line is None or self._gone:
+                return
+            if text := line.strip():
+                self._answered.clear()
+                now = self.now()
+                yield Heard(text, now, now, now, now)
+
+    async def say(self, lines: AsyncIterator[Line]) -> None:
+        self._spoken = Spoken()
+        said: list[str] = []
+        start = None
+        async for line in lines:
+            start = self.now() if start is None else start
+            print(f"desk: {line.text}", file=self._screen, flush=True)
+            said.append(line.text)
+            self._spoken = Spoken(" ".join(said), start, self.now(), start)
+        self._spoken = Spoken(" ".join(said), start, self.now(), start, whole=True)
+
+    def spoken(self) -> Spoken:
+        return self._spoken
+
+    def expect(self, what: Expect) -> None:
+        pass
+
+    def notice(self, what: Notice) -> None:
+        if isinstance(what, Turn):
+            self._answered.set()
+
+    def now(self) -> int:
+        return samples(time.monotonic())
+
+    async def hang_up(self) -> None:
+        self._gone = True
+        self._answered.set()
+        self._typed.put_nowait(None)
+
+    def _read(self) -> None:
+        """In the keyboard's thread. Not from sys.stdin, which the interpreter cannot close under a reader."""
+        line = b""
+        while piece := os.read(self._keyboard, PIECE):
+            *lines, line = (line + piece).split(b"\n")
+            for whole in lines:
+                self._tell(whole.decode(errors="replace"))
+        if line:
+            self._tell(line.decode(errors="replace"))
+        self._tell(None)
+
+    def _tell(self, line: str | None) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._typed.put_nowait, line)
