@@ -29,6 +29,11 @@ PATIENCE = 2
 HEARD_ENOUGH = 0.5
 """Share of an answer that must have been played for it to count as said."""
 
+FIRST = frozenset(("first", "former"))
+LAST = frozenset(("second", "last", "latter"))
+NEITHER = frozenset(("neither", "none", "nothing", "not"))
+"""Words that choose between two."""
+
 Place = Literal["open", "offered", "taking", "which"]
 """Where a conversation is, outside of forms: anywhere; asked whether to take a message; taking one; asked
 which of a few things is meant."""
@@ -149,10 +154,12 @@ class Brain:
         understood = await self._knowledge.understand(text)
         if understood.verdict == "accept":
             return await self._take_up(understood.candidates[0], understood.how, text)
-        last = any(word in text.lower().split() for word in ("second", "last", "latter", "other"))
-        if last or said == "yes" or "first" in text.lower().split():
-            chosen = options[-1] if last else options[0]
-        elif understood.verdict == "ask":
+        heard = set(text.lower().split())
+        if heard & LAST:
+            chosen = options[-1]
+        elif heard & FIRST or said == "yes":
+            chosen = options[0]
+        elif understood.verdict == "ask" and not heard & NEITHER:
             chosen = await self._knowledge.best(text, options)
         else:
             return await self._unknown(text, 0.0)
