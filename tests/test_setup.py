@@ -104,7 +104,8 @@ def test_a_second_set_up_takes_no_time() -> None:
     done = subprocess.run(["python3", "tools/setup.py", "run"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0
     assert "Installing" not in done.stdout
-    assert time.monotonic() - start < 3
+    # A fraction of a second; installing anything takes far longer than a busy machine makes of it.
+    assert time.monotonic() - start < 10
 
 
 def test_every_dependency_is_locked_with_hashes() -> None:

@@ -40,7 +40,7 @@ def main() -> None:
     if level in ("llm", "test"):
         build_llm()
     elif not has("llama_cpp"):
-        say("The LLM is off; the desk uses fixed lines until `make llm` has run (2 to 4 minutes, once)")
+        say("The LLM is off; the desk uses fixed lines until `make llm` has run (some minutes, once)")
 
 
 def prepare() -> None:

@@ -92,8 +92,9 @@ def test_the_last_words_are_there_in_time(whisper: Whisper, speech: bytes) -> No
         begun = time.process_time()
         stream.finish()
         took.append(time.process_time() - begun)
-    # CPU time of all threads, for this machine may be busy: two cores make it half as long.
-    assert min(took) < 0.7
+    # CPU time of all threads, so that others do not count; two cores make it half as long. About 0.4 s where
+    # the machine is idle; a core whose caches and clock are shared takes up to twice that and more.
+    assert min(took) < 1.4
 
 
 def test_a_minute_of_speech_is_heard_to_its_end(whisper: Whisper, speech: bytes) -> None:
