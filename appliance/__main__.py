@@ -14,7 +14,7 @@ from typing import Any
 from appliance import __version__
 from appliance.errors import ApplianceError
 
-BENCHES = ["engines", "loop", "recognition"]
+BENCHES = ["engines", "loop", "recognition", "understanding"]
 
 
 def main() -> None:
@@ -70,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", parents=[files], help="validate box.toml and desk.toml")
     check.set_defaults(do=_check)
+
+    replay = commands.add_parser("replay", help="play scripted conversations and check what came of them")
+    replay.add_argument("scenarios", type=Path, nargs="+", metavar="FILE", help="files of scenarios")
+    replay.add_argument("--box", type=Path, metavar="box.toml", help="what this hardware is")
+    replay.add_argument("--verbose", action="store_true", help="show those that are as they should be, too")
+    replay.set_defaults(do=_replay)
 
     bench = commands.add_parser("bench", help="measure this machine", add_help=False)
     bench.add_argument("what", nargs="?", choices=["all", *BENCHES], default="all")
@@ -127,13 +133,22 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from appliance.config import read_box, read_desk
     from appliance.engines import registry
+    from appliance.lint import lint
 
     box, box_path = read_box(arguments.box)
     registry.check(box)
     desk, desk_path = read_desk(arguments.desk)
     print(f"{box_path}: fine")
+    for finding in lint(desk, desk_path):
+        print(f"note: {finding.wrong}\n    mend: {finding.mend}")
     print(f"{desk_path}: fine; {len(desk.fact)} facts, version {desk.digest}")
     return 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from appliance.replay import run
+
+    return run(arguments.scenarios, arguments.box, arguments.verbose)
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -253,7 +253,9 @@ def read_desk(path: Path | None = None) -> tuple[DeskFile, Path]:
     """desk.toml and where it stands, chosen likewise."""
     file = TomlFile(_choose(path, "desk.toml"))
     digest = hashlib.sha256(file.text.encode()).hexdigest()[:12]
-    return replace(file.into(DeskFile), digest=digest), file.path
+    desk = file.into(DeskFile)
+    papers = str(file.path.absolute().parent / desk.documents) if desk.documents else ""
+    return replace(desk, digest=digest, documents=papers), file.path
 
 
 def _choose(path: Path | None, name: str) -> Path:
