@@ -82,6 +82,9 @@ class Clerk:
             step = await self._do(step.request)
             await self._keep(step)
             said += step.say
+        if step.leave in self._desk.flow:
+            begun = self._forms.start(self.state, step.leave, "", self._now())
+            return await self._carry_out(replace(begun, say=(*said, *begun.say)))
         return replace(step, say=said)
 
     async def _do(self, request: Request) -> Step:

@@ -116,7 +116,6 @@ Kind = Literal[
     "date", "time", "datetime", "duration", "number", "money", "phone", "name", "email", "spelled", "code",
     "yes_no", "choice", "text",
 ]  # fmt: skip
-Level = Literal["anyone", "caller", "verified", "staff"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +133,6 @@ class Ask:
     """For `choice`: the flow that an option leads to; the asking flow ends there."""
     check: str = ""
     """A look-up that must succeed with the slots so far: `calendar.open`."""
-    source: Literal["", "caller_id"] = field(default="", metadata={"key": "from"})
-    """Where the value is taken from without asking; it is read back all the same."""
     readback: bool = False
     """Whether the caller must agree to what was understood."""
     spelled: bool = False
@@ -153,12 +150,10 @@ class Do:
     """The one action at the end of a flow."""
 
     action: str
-    permit: Level = "caller"
     arguments: dict[str, str] = field(default_factory=dict, metadata={"key": "with"})
     """Arguments that are not slots of the same name; {slot} is filled in."""
     confirm: str = ""
     """Asked before it is done; without a confirm line only actions that change nothing may run."""
-    undo: str = ""
     done: str = "Done."
     """{slot} and what the action returns are filled in."""
     refused: dict[str, str] = field(default_factory=dict)
@@ -180,12 +175,6 @@ class Flow:
     """Said when it starts."""
     ask: tuple[Ask, ...] = ()
     do: Do | None = None
-    hours: Literal["any", "open", "closed"] = "any"
-    closed: str = ""
-    """The flow that runs instead outside `hours`."""
-    record: Literal["ask", "never", "paused"] = "never"
-    mode: Literal["hybrid", "rules", "knowledge", "llm"] = "hybrid"
-    """Who may take part: rules alone, facts and documents, an LLM that words, or all of them."""
 
 
 @dataclass(frozen=True, slots=True)

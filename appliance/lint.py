@@ -70,8 +70,6 @@ def _flow(desk: DeskFile, name: str, flow: Flow) -> Iterator[Finding]:
             yield place, f"checks {ask.slot} by {ask.check}", _known()
         if ask.type == "choice" and not ask.options:
             yield place, f"lets {ask.slot} be chosen from nothing", 'add options = ["...", "..."]'
-    if flow.closed and flow.closed not in desk.flow:
-        yield ("flow", name, "closed"), f"leads to {flow.closed}", "there is no such flow"
     if flow.do:
         yield from _do(name, flow, slots, action)
 
@@ -119,8 +117,7 @@ def _shared_phrases(desk: DeskFile) -> Iterator[Finding]:
 
 
 def _unreachable(desk: DeskFile) -> Iterator[Finding]:
-    led_to = {flow.closed for flow in desk.flow.values()}
-    led_to |= {ask.otherwise for flow in desk.flow.values() for ask in flow.ask}
+    led_to = {ask.otherwise for flow in desk.flow.values() for ask in flow.ask}
     led_to |= {target for flow in desk.flow.values() for ask in flow.ask for target in ask.goto.values()}
     led_to |= {flow.do.fail for flow in desk.flow.values() if flow.do}
     for name, flow in desk.flow.items():

@@ -62,11 +62,9 @@ class Forms:
     def __init__(self, desk: DeskFile) -> None:
         self._desk = desk
 
-    def start(self, state: State, name: str, text: str, now: datetime, open_now: bool = True) -> Step:
+    def start(self, state: State, name: str, text: str, now: datetime) -> Step:
         """Begin a flow; what the sentence that began it tells already fills its slots."""
         flow = self._desk.flow[name]
-        if flow.closed and (flow.hours == "open") != open_now and flow.hours != "any":
-            return self.start(state, flow.closed, text, now, open_now)
         form = Form(state.count + 1, name)
         events = [Event("flow.started", {"form": form.id, "flow": name})]
         kinds = {ask.slot: ask.type for ask in flow.ask if ask.type != "text"}

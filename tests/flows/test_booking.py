@@ -69,8 +69,8 @@ refused = {full = "That is taken."}
 class Desk:
     """One desk, and whoever writes to it."""
 
-    def __init__(self, folder: Path) -> None:
-        (folder / "desk.toml").write_text(DESK)
+    def __init__(self, folder: Path, text: str = DESK) -> None:
+        (folder / "desk.toml").write_text(text)
         self.desk, _ = read_desk(folder / "desk.toml")
         self.store = Store(folder / "desk.db", now=lambda: NOW.astimezone())
         self.thread = InlineThread()
@@ -232,3 +232,27 @@ async def test_the_state_is_what_the_events_say(desk: Desk) -> None:
     kinds = [event.kind for event in EventLog(desk.store).read("call-1")]
     assert kinds[0] == "flow.started"
     assert kinds[kinds.index("confirmed") :] == ["confirmed", "outcome", "flow.ended"]
+
+
+MENU = """\
+name = "Alder House"
+[flow.menu]
+phrases = ["I have a question about my order"]
+ask = [{slot="what", type="choice", prompt="Billing or delivery?", options=["billing", "delivery"], goto={billing="bill", delivery="post"}, else="post"}]
+[flow.bill]
+ask = [{slot="number", type="number", prompt="Which invoice?"}]
+[flow.post]
+ask = [{slot="day", type="date", prompt="Which day was it sent?"}]
+"""  # noqa: E501
+
+
+async def test_a_menu_leads_to_the_flow_that_was_chosen(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, MENU)
+    said = await desk.hears("I have a question about my order", "the delivery please")
+    assert said == ["Billing or delivery?", "Which day was it sent?"]
+
+
+async def test_a_question_that_is_not_answered_leads_to_its_else(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, MENU)
+    said = await desk.hears("I have a question about my order", "zebra", "quartz", "violin")
+    assert said[-1] == "Which day was it sent?"
