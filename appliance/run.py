@@ -53,9 +53,7 @@ class Running:
         self._app = app
         self._terminal = terminal
         self._kiosk, self._kiosk_off = self._make_kiosk()
-        self._console = (
-            Console(app.box.web.listen, app.desk.name, self.status) if app.box.web.enabled else None
-        )
+        self._console = self._make_console()
         self.lines: list[WaitingLine] = [line for line in (self._console, self._kiosk) if line]
 
     def status(self) -> list[Status]:
@@ -91,6 +89,11 @@ class Running:
         state = "[green]on [/]" if status.on else "[yellow]off[/]"
         why = f": {status.why}" if status.why else ""
         self._terminal.print(f"  {state} {escape(status.name + why)}")
+
+    def _make_console(self) -> Console | None:
+        web = self._app.box.web
+        wake = self._kiosk.wake_now if self._kiosk else None
+        return Console(web.listen, self._app.desk.name, self.status, wake) if web.enabled else None
 
     def _make_kiosk(self) -> tuple[Kiosk | None, str]:
         app, settings = self._app, self._app.box.kiosk
