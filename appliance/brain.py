@@ -90,6 +90,8 @@ class Brain:
     def remember(self, turn: Turn) -> None:
         """Take note of what was really said: only that moves the conversation on."""
         self._said = turn
+        if turn.spoken.text and self._clerk:
+            self._clerk.said()
         heard = len(turn.spoken.text) >= HEARD_ENOUGH * len(turn.meant)
         if self._answer and (turn.spoken.whole or heard):
             self._place = self._answer.then
@@ -102,7 +104,9 @@ class Brain:
                 return self._fixed("greeting", "the call began", self._lines.greeting)
             case Heard():
                 self._silences = 0
-                return await self._respond(" ".join(cause.text.split())[:LONGEST])
+                news = await self._clerk.settled() if self._clerk else ()
+                answer = await self._respond(" ".join(cause.text.split())[:LONGEST])
+                return replace(answer, lines=_all(_each(news), answer.lines))
             case Noise():
                 return self._go_on()
             case Silence():
@@ -173,20 +177,17 @@ class Brain:
             return self._form(await self._clerk.again())
         if said == "goodbye":
             return self._talk(said)
-        before, form = self._clerk.state, self._clerk.state.form
-        step = await self._clerk.hear(text, played.text if played else "")
-        if step.understood:
-            return self._form(step)
+        form = self._clerk.state.form
+        if self._clerk.consider(text).understood:
+            return self._form(await self._clerk.hear(text, played.text if played else ""))
         understood = await self._knowledge.understand(text)
         found = understood.candidates[0] if understood.verdict == "accept" else None
         if found and self._knowledge.fact(found.intent):
-            self._clerk.state = before
-            aside = self._fact(found, understood.how)
-            back = await self._clerk.again()
-            return replace(aside, lines=_both(aside.lines, back.say), expect=back.expect)
+            aside, back = self._fact(found, understood.how), await self._clerk.again()
+            return replace(aside, lines=_all(aside.lines, _each(back.say)), expect=back.expect)
         if found and form and self._knowledge.flow(found.intent) and found.intent != form.flow:
             return self._form(await self._clerk.start(found.intent, text), found)
-        return self._form(step)
+        return self._form(await self._clerk.hear(text, ""))
 
     def _form(self, step: Step, found: Candidate | None = None) -> Answer:
         """What a form says; or where it hands over to."""
@@ -295,8 +296,7 @@ async def _each(texts: Iterable[str]) -> AsyncIterator[Line]:
         yield Line(text)
 
 
-async def _both(lines: AsyncIterator[Line], more: Iterable[str]) -> AsyncIterator[Line]:
-    async for line in lines:
-        yield line
-    for text in more:
-        yield Line(text)
+async def _all(*parts: AsyncIterator[Line]) -> AsyncIterator[Line]:
+    for part in parts:
+        async for line in part:
+            yield line

@@ -3,6 +3,7 @@ come to."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from appliance.actions import REGISTRY, Runner
 from appliance.config import DeskFile
 from appliance.engines.thread import EngineThread
 from appliance.flows.form import Forms, Request, Step
-from appliance.flows.state import Event, State, fold
+from appliance.flows.state import Event, State, apply
 from appliance.memory.events import EventLog
 from appliance.memory.people import Level
 
@@ -43,6 +44,9 @@ class Clerk:
         self._last_event = 0
         self._asked = ""
         """The line that asked the caller to agree to an action."""
+        self.news: tuple[str, ...] = ()
+        """What came of actions and has not been heard yet."""
+        self._lock = asyncio.Lock()
 
     async def began(self) -> None:
         await self._memory.run(self._log.append, self._conversation, "began")
@@ -61,27 +65,50 @@ class Clerk:
         return self.state.form is not None and self.state.form.stage == "confirm"
 
     async def start(self, flow: str, text: str) -> Step:
-        return await self._carry_out(self._forms.start(self.state, flow, text, self._now()))
+        return await self._take(lambda: self._forms.start(self.state, flow, text, self._now()))
+
+    def consider(self, text: str) -> Step:
+        """What would follow if the caller meant the form; nothing is kept or done."""
+        return self._forms.hear(self.state, text, self._now())
 
     async def hear(self, text: str, line: str) -> Step:
         """`line` is what was PLAYED last; a yes counts for nothing else."""
-        return await self._carry_out(self._forms.hear(self.state, text, self._now()), line)
+        return await self._take(lambda: self._forms.hear(self.state, text, self._now()), line)
 
     async def again(self) -> Step:
         """The open question once more, as after a question of the caller's own."""
-        return await self._carry_out(self._forms.resume(self.state, self._now()))
+        return await self._take(lambda: self._forms.resume(self.state, self._now()))
 
     async def quiet(self) -> Step:
-        return await self._carry_out(self._forms.quiet(self.state, self._now()))
+        return await self._take(lambda: self._forms.quiet(self.state, self._now()))
+
+    async def settled(self) -> tuple[str, ...]:
+        """Wait until what was begun is done; what the caller has not heard of it yet."""
+        async with self._lock:
+            return self.news
+
+    def said(self) -> None:
+        """The caller has heard what came of the actions so far."""
+        self.news = ()
+
+    async def _take(self, make: Callable[[], Step], line: str = "") -> Step:
+        """Take a step, whole or not at all: a caller who cuts in stops the voice, not the hand."""
+        return await asyncio.shield(asyncio.create_task(self._whole(make, line)))
+
+    async def _whole(self, make: Callable[[], Step], line: str) -> Step:
+        async with self._lock:
+            return await self._carry_out(make(), line)
 
     async def _carry_out(self, step: Step, line: str = "") -> Step:
         """Keep the events, and do what is asked for, until there is something to say."""
         await self._keep(step, line)
         said = step.say
         while step.request:
+            done = not step.request.check
             step = await self._do(step.request)
             await self._keep(step)
             said += step.say
+            self.news += step.say if done else ()
         if step.leave in self._desk.flow:
             begun = self._forms.start(self.state, step.leave, "", self._now())
             return await self._carry_out(replace(begun, say=(*said, *begun.say)))
@@ -107,7 +134,7 @@ class Clerk:
     async def _keep(self, step: Step, line: str = "") -> None:
         for event in step.events:
             self._last_event = await self._memory.run(self._append, event, line)
-        self.state = fold(step.events, self.state)
+            self.state = apply(self.state, event)
         if self.confirming and step.say:
             self._asked = step.say[-1]
 

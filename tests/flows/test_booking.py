@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,14 +15,14 @@ from appliance.brain import Brain
 from appliance.channels.scripted import SILENCE, ScriptedCaller
 from appliance.clerk import Clerk
 from appliance.config import read_desk
-from appliance.conversation import converse
+from appliance.conversation import converse, respond
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
 from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
-from appliance.messages import Turn
+from appliance.messages import Heard, Turn
 
 NOW = datetime(2026, 11, 23, 10, 0)
 """A Monday."""
@@ -256,3 +257,38 @@ async def test_a_question_that_is_not_answered_leads_to_its_else(tmp_path: Path)
     desk = Desk(tmp_path, MENU)
     said = await desk.hears("I have a question about my order", "zebra", "quartz", "violin")
     assert said[-1] == "Which day was it sent?"
+
+
+class SlowHands(InlineThread):
+    """Actions that take a while."""
+
+    async def run(self, do: Any, *args: Any) -> Any:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return do(*args)
+
+
+async def test_a_caller_who_cuts_in_while_it_is_being_done_still_hears_that_it_was_done(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path)
+    await desk.knowledge.load()
+    clerk = Clerk(desk.desk, EventLog(desk.store), desk.runner, desk.thread, SlowHands(), "call", lambda: NOW)
+    brain = Brain(desk.knowledge, desk.notebook, None, "call", clerk)
+    call = ScriptedCaller((), "call")
+    turns: list[Turn] = []
+    for number, line in enumerate(BOOK, 1):
+        await respond(call, brain, Turn("call", number, Heard(line, 0, 0, 0, 0)), turns.append)
+    answering = asyncio.create_task(
+        respond(call, brain, Turn("call", 7, Heard("yes", 0, 0, 0, 0)), turns.append)
+    )
+    for _ in range(10):
+        await asyncio.sleep(0)
+    answering.cancel()
+    await asyncio.wait([answering])
+    await respond(call, brain, Turn("call", 8, Heard("where can I park", 0, 0, 0, 0)), turns.append)
+    assert turns[-1].meant.startswith("Booked for Thursday")
+    assert turns[-1].meant.endswith("Behind the house.")
+    assert booked(desk) == [THURSDAY]
+    await respond(call, brain, Turn("call", 9, Heard("where can I park", 0, 0, 0, 0)), turns.append)
+    assert turns[-1].meant == "Behind the house."
