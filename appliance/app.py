@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -167,14 +167,21 @@ class App:
     async def chat(self, call: Call) -> None:
         """A whole conversation, by whatever a Call is made of."""
         log.info("call %s by %s began", call.id, call.channel)
+        clerk = Clerk(self.desk, self._events, self._runner, self._memory, self._hands, call.id, local_now)
+        brain = Brain(self._knowledge, self._notebook, self._wording, call.id, clerk)
+        await self._note(clerk.began())
         try:
-            await converse(call, self._brain(call.id), self._keep)
+            await converse(call, brain, self._keep)
         finally:
+            await self._note(clerk.ended())
             log.info("call %s ended", call.id)
 
-    def _brain(self, call: str) -> Brain:
-        clerk = Clerk(self.desk, self._events, self._runner, self._memory, self._hands, call, local_now)
-        return Brain(self._knowledge, self._notebook, self._wording, call, clerk)
+    async def _note(self, writing: Awaitable[None]) -> None:
+        """A disk that is full must not keep anybody from being answered."""
+        try:
+            await writing
+        except StorageError as error:
+            log.error("%s", error)
 
     def _recorder(self, call: str, path: Path | None) -> Recorder | None:
         if path is None and self.box.recordings:

@@ -77,6 +77,11 @@ class Brain:
         self._answer: Answer | None = None
         self._said: Turn | None = None
 
+    @property
+    def filler(self) -> str:
+        """Said while an answer takes long."""
+        return self._lines.moment
+
     async def decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
         """The answer to what happened; None where nothing is to be said. A call begins with None."""
         answer = await self._decide(cause)

@@ -191,6 +191,7 @@ class Lines:
     welcome: str = "You're welcome. Anything else?"
     still_there: str = "Are you still there?"
     goodbye: str = "Goodbye."
+    moment: str = "One moment, please."
     which: str = "Do you mean {options}?"
     readback: str = "{value}, is that right?"
     change: str = "What should I change?"

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 LAST_WORDS = 0.3
 """Seconds in which the desk may still act on what a caller said who has hung up."""
 
+LONG = 0.8
+"""Seconds of deciding after which the caller hears that the desk is at it."""
+
 FOLLOW = 0.25
 """Seconds between two looks of a screen at what is being said."""
 
@@ -49,7 +52,7 @@ async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], N
     meant: list[str] = []
     answer = None
     try:
-        answer = await decide(brain, turn)
+        answer = await decide(call, brain, turn)
         if answer is None:
             return
         turn = replace(turn, decision=answer.decision)
@@ -71,13 +74,20 @@ async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], N
             keep(turn)
 
 
-async def decide(brain: Brain, turn: Turn) -> Answer | None:
-    """The brain's answer; where it fails, the caller is asked to say it again."""
+async def decide(call: Call, brain: Brain, turn: Turn) -> Answer | None:
+    """The brain's answer. While it takes long, the caller hears a filler; where it fails, the caller is asked
+    to say it again."""
+    deciding = asyncio.create_task(brain.decide(turn.cause))
     try:
-        return await brain.decide(turn.cause)
+        await asyncio.wait([deciding], timeout=LONG)
+        if not deciding.done():
+            await call.say(_filler(brain))
+        return await deciding
     except Exception:
         log.exception("turn %d of call %s could not be decided", turn.number, turn.call)
         return brain.apologise()
+    finally:
+        deciding.cancel()
 
 
 async def cut(answering: asyncio.Task[None]) -> None:
@@ -98,3 +108,7 @@ async def _noted(lines: AsyncIterator[Line], meant: list[str]) -> AsyncIterator[
     async for line in lines:
         meant.append(line.text)
         yield line
+
+
+async def _filler(brain: Brain) -> AsyncIterator[Line]:
+    yield Line(brain.filler)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
-from appliance.messages import Heard, Turn
+from appliance.messages import Heard, Line, Turn
 
 NOW = datetime(2026, 11, 23, 10, 0)
 """A Monday."""
@@ -292,3 +292,26 @@ async def test_a_caller_who_cuts_in_while_it_is_being_done_still_hears_that_it_w
     assert booked(desk) == [THURSDAY]
     await respond(call, brain, Turn("call", 9, Heard("where can I park", 0, 0, 0, 0)), turns.append)
     assert turns[-1].meant == "Behind the house."
+
+
+async def test_while_an_action_takes_long_the_caller_hears_a_filler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.conversation.LONG", 0.0)
+    desk = Desk(tmp_path)
+    await desk.knowledge.load()
+    clerk = Clerk(desk.desk, EventLog(desk.store), desk.runner, desk.thread, SlowHands(), "call", lambda: NOW)
+    brain = Brain(desk.knowledge, desk.notebook, None, "call", clerk)
+
+    class Listener(ScriptedCaller):
+        heard: tuple[str, ...] = ()
+
+        async def say(self, lines: AsyncIterator[Line]) -> None:
+            await super().say(lines)
+            self.heard += (self.spoken().text,)
+
+    call = Listener((), "call")
+    for number, line in enumerate((*BOOK, "yes"), 1):
+        await respond(call, brain, Turn("call", number, Heard(line, 0, 0, 0, 0)), lambda turn: None)
+    assert call.heard[-2] == desk.desk.lines.moment
+    assert call.heard[-1].startswith("Booked for Thursday")
