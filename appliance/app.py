@@ -23,6 +23,7 @@ from appliance.engines.fake import FakeEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
 from appliance.knowledge import Knowledge
+from appliance.memory import directory
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
@@ -70,6 +71,7 @@ class App:
         self._memory, self._hands = memory, self._thread("actions")
         self._notebook = Notebook(database, memory)
         store = Store(database)
+        await memory.run(directory.load, store, directory.entries(self.desk.actions))
         self._events = EventLog(store)
         self._runner = Runner(store, self.desk.actions)
         await memory.run(self._runner.recover)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from appliance.clerk import Clerk
+from appliance.documents import Passage
 from appliance.errors import StorageError
 from appliance.flows.form import Step
 from appliance.knowledge import MESSAGE, Knowledge
@@ -136,14 +137,13 @@ class Brain:
         understood = await self._knowledge.understand(text)
         if understood.verdict == "accept":
             return await self._take_up(understood.candidates[0], understood.how, text)
+        if passage := await self._knowledge.look_up(text):
+            return _passage(passage)
         if understood.verdict == "ask":
             self._options = understood.candidates[:2]
             options = " or ".join(self._knowledge.label(each.intent) for each in self._options)
             decision = Decision("which", "two are near", "desk.toml lines", self._options[0].score)
             return Answer(decision, _each([self._lines.which.format(options=options)]), then="which")
-        if passage := await self._knowledge.look_up(text):
-            decision = Decision("document", "found in the papers", passage.source, passage.score)
-            return Answer(decision, _each([passage.text]))
         return await self._unknown(text, understood.candidates[0].score if understood.candidates else 0.0)
 
     async def _take_up(self, found: Candidate, how: str, text: str) -> Answer:
@@ -155,6 +155,8 @@ class Brain:
 
     async def _choose(self, text: str, said: str) -> Answer:
         """Which of the two that were offered."""
+        if said in ("goodbye", "person", "repeat"):
+            return self._talk(said)
         options, self._options = self._options, ()
         if said in ("no", "cancel"):
             return await self._unknown(text, 0.0)
@@ -183,16 +185,31 @@ class Brain:
         if said == "goodbye":
             return self._talk(said)
         form = self._clerk.state.form
+        if other := await self._other_errand(text):
+            return self._form(await self._clerk.start(other.intent, text), other)
         if self._clerk.consider(text).understood:
             return self._form(await self._clerk.hear(text, played.text if played else ""))
         understood = await self._knowledge.understand(text)
         found = understood.candidates[0] if understood.verdict == "accept" else None
-        if found and self._knowledge.fact(found.intent):
-            aside, back = self._fact(found, understood.how), await self._clerk.again()
+        aside = self._fact(found, understood.how) if found and self._knowledge.fact(found.intent) else None
+        if not found and (passage := await self._knowledge.look_up(text)):
+            aside = _passage(passage)
+        if aside:
+            back = await self._clerk.again()
             return replace(aside, lines=_all(aside.lines, _each(back.say)), expect=back.expect)
         if found and form and self._knowledge.flow(found.intent) and found.intent != form.flow:
             return self._form(await self._clerk.start(found.intent, text), found)
         return self._form(await self._clerk.hear(text, ""))
+
+    async def _other_errand(self, text: str) -> Candidate | None:
+        """Another flow, where the caller says one of its very phrases and is not free to say anything."""
+        assert self._clerk
+        form = self._clerk.state.form
+        if not form or self._clerk.asks_for_text:
+            return None
+        understood = await self._knowledge.understand(text)
+        found = understood.candidates[0] if understood.how == "phrase" else None
+        return found if found and self._knowledge.flow(found.intent) and found.intent != form.flow else None
 
     def _form(self, step: Step, found: Candidate | None = None) -> Answer:
         """What a form says; or where it hands over to."""
@@ -294,6 +311,11 @@ class Brain:
 
     def _fixed(self, intent: str, why: str, text: str, hang_up: bool = False, then: Place = "open") -> Answer:
         return Answer(Decision(intent, why, "desk.toml lines"), _each([text]), hang_up=hang_up, then=then)
+
+
+def _passage(passage: Passage) -> Answer:
+    decision = Decision("document", "found in the papers", passage.source, passage.score)
+    return Answer(decision, _each([passage.text]))
 
 
 async def _each(texts: Iterable[str]) -> AsyncIterator[Line]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from appliance.actions import REGISTRY, Runner
-from appliance.config import DeskFile
+from appliance.config import ELSEWHERE, DeskFile
 from appliance.engines.thread import EngineThread
 from appliance.flows.form import Forms, Request, Step
 from appliance.flows.state import Event, State, apply
@@ -64,6 +64,11 @@ class Clerk:
         """Whether the caller has been asked to agree to an action."""
         return self.state.form is not None and self.state.form.stage == "confirm"
 
+    @property
+    def asks_for_text(self) -> bool:
+        """Whether anything at all would answer the open question."""
+        return self._forms.asks_for_text(self.state)
+
     async def start(self, flow: str, text: str) -> Step:
         return await self._take(lambda: self._forms.start(self.state, flow, text, self._now()))
 
@@ -101,6 +106,7 @@ class Clerk:
 
     async def _carry_out(self, step: Step, line: str = "") -> Step:
         """Keep the events, and do what is asked for, until there is something to say."""
+        form = self.state.form
         await self._keep(step, line)
         said = step.say
         while step.request:
@@ -109,9 +115,15 @@ class Clerk:
             await self._keep(step)
             said += step.say
             self.news += step.say if done else ()
-        if step.leave in self._desk.flow:
+        if step.leave in ELSEWHERE:
+            await self._keep(self._forms.give_up(self.state, step.leave))
+        elif step.leave:
             begun = self._forms.start(self.state, step.leave, "", self._now())
             return await self._carry_out(replace(begun, say=(*said, *begun.say)))
+        ended = form is not None and self.state.form is not None and self.state.form.id < form.id
+        if ended and not step.leave:
+            back = self._forms.resume(self.state, self._now())
+            return await self._carry_out(replace(back, say=(*said, *back.say)))
         return replace(step, say=said)
 
     async def _do(self, request: Request) -> Step:

@@ -118,6 +118,10 @@ Kind = Literal[
 ]  # fmt: skip
 
 
+ELSEWHERE = frozenset({"human", "message", "cancel"})
+"""Where a flow may lead besides to another flow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One slot of a flow: what is asked, and what happens when the answer does not come."""

@@ -8,15 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from appliance.actions import REGISTRY, Action
-from appliance.config import DeskFile, Flow
+from appliance.config import ELSEWHERE, DeskFile, Flow
 from appliance.errors import ConfigError
 from appliance.strict import Place, TomlFile
 
 TOO_LONG = 240
 """Characters that nobody listens to in one go: about sixteen seconds."""
-
-ELSEWHERE = frozenset({"human", "message", "cancel"})
-"""Where a flow may lead besides to another flow."""
 
 Finding = tuple[Place, str, str]
 """Where, what is wrong, and the mend."""
@@ -49,6 +46,10 @@ def _findings(desk: DeskFile) -> Iterator[Finding]:
 
 
 def _flow(desk: DeskFile, name: str, flow: Flow) -> Iterator[Finding]:
+    if name in ELSEWHERE:
+        yield ("flow", name), f"is called {name}, which leads out of flows", "give it another name"
+    if name in desk.fact:
+        yield ("flow", name), "is called like a fact", "give one of them another name"
     slots = {ask.slot for ask in flow.ask}
     action = REGISTRY.get(flow.do.action) if flow.do else None
     for ask in flow.ask:

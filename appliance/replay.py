@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -18,12 +18,15 @@ from appliance.actions import Runner
 from appliance.brain import Brain
 from appliance.channels.scripted import ScriptedCaller
 from appliance.clerk import Clerk
+from appliance.config import DeskFile
 from appliance.conversation import converse
 from appliance.engines import registry
 from appliance.engines.inline import InlineThread
 from appliance.errors import ApplianceError
 from appliance.knowledge import Knowledge
-from appliance.memory.events import EventLog
+from appliance.memory import directory
+from appliance.memory.calendar import Appointment, Calendar, Opening
+from appliance.memory.events import Event, EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import Turn
@@ -40,12 +43,17 @@ class Scenario:
     """A part of each answer, in order; "" where any will do."""
     never: tuple[str, ...] = ()
     """What must not be in any answer."""
+    diary: tuple[str, ...] = ()
+    """Appointments there are beforehand: "2026-11-26T10:30 482913 Ann Smith", with reference and name."""
     cut: tuple[int, ...] = ()
     """Turns in which the caller cuts the desk off; 1 is the greeting."""
     booked: tuple[str, ...] = ()
     """Starts of the appointments there are afterwards: "2026-11-26T10:30"."""
     messages: tuple[str, ...] = ()
     """The messages there are afterwards."""
+    done: tuple[str, ...] = ()
+    """What was done or tried, and what came of it: "calendar.book ok", "visitor.check_in none"; without the
+    look-ups of single answers."""
     unanswered: tuple[str, ...] = ()
     """The questions that are kept for the manager; not looked at if empty."""
 
@@ -78,10 +86,11 @@ async def replay(paths: Sequence[Path], box_path: Path | None = None) -> list[Re
     for path in paths:
         script = TomlFile(path).into(Script)
         desk, _ = config.read_desk(path.parent / script.desk if script.desk else config.SHIPPED / "desk.toml")
-        knowledge = Knowledge(desk, embed, InlineThread())
-        await knowledge.load()
-        for name, scenario in track(script.scenario.items(), path.stem, console=Console(stderr=True)):
-            results.append(await _play(f"{path.stem}: {name}", scenario, knowledge, script.now))
+        with tempfile.TemporaryDirectory() as folder:
+            knowledge = Knowledge(desk, embed, InlineThread(), Path(folder) / "papers.db")
+            await knowledge.load()
+            for name, scenario in track(script.scenario.items(), path.stem, console=Console(stderr=True)):
+                results.append(await _play(f"{path.stem}: {name}", scenario, knowledge, script.now))
     return results
 
 
@@ -90,6 +99,8 @@ async def _play(name: str, scenario: Scenario, knowledge: Knowledge, now: str) -
     thread, desk, result = InlineThread(), knowledge.desk, Replayed(name)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "desk.db", now=lambda: moment.replace(tzinfo=ZONE))
+        directory.load(store, directory.entries(desk.actions))
+        _fill(store, scenario.diary, Opening.read(desk.actions.get("calendar", {})))
         notebook = Notebook(store.path, thread)
         log, runner = EventLog(store), Runner(store, desk.actions)
         clerk = Clerk(desk, log, runner, thread, thread, name, lambda: moment)
@@ -98,8 +109,30 @@ async def _play(name: str, scenario: Scenario, knowledge: Knowledge, now: str) -
         async with asyncio.timeout(30):
             await converse(caller, brain, result.turns.append)
         result.wrong = _judge(scenario, result.turns, store, notebook)
+        if (done := _deeds(desk, log.read(name))) != scenario.done:
+            result.wrong.append(f"done: {list(done)}, not {list(scenario.done)}")
         store.close()
     return result
+
+
+def _fill(store: Store, diary: Sequence[str], opening: Opening) -> None:
+    """Enter the appointments that a scenario begins with."""
+    with store.write() as db:
+        calendar = Calendar(db, opening, store.now())
+        for number, entry in enumerate(diary):
+            begins, reference, name = entry.split(maxsplit=2)
+            start = datetime.fromisoformat(begins)
+            end = start + timedelta(minutes=opening.slot)
+            calendar.put(Appointment(reference, f"diary-{number}", start, end, name, ""), None)
+
+
+def _deeds(desk: DeskFile, events: Sequence[Event]) -> tuple[str, ...]:
+    checks = {ask.check for flow in desk.flow.values() for ask in flow.ask}
+    return tuple(
+        f"{event.data['action']} {'ok' if event.data['ok'] else event.data['why']}"
+        for event in events
+        if event.kind == "outcome" and event.data["action"] not in checks
+    )
 
 
 def _judge(scenario: Scenario, turns: Sequence[Turn], store: Store, notebook: Notebook) -> list[str]:

@@ -27,8 +27,9 @@ def findings(tmp_path: Path, text: str) -> list[str]:
     return [str(error) for error in lint(read_desk(path)[0], path)]
 
 
-def test_what_ships_is_clean() -> None:
-    path = SHIPPED / "desk.toml"
+@pytest.mark.parametrize("name", ["desk", "clinic", "hotel", "lobby"])
+def test_what_ships_is_clean(name: str) -> None:
+    path = SHIPPED / f"{name}.toml"
     assert lint(read_desk(path)[0], path) == []
 
 
@@ -44,6 +45,8 @@ def test_a_good_desk_is_clean(tmp_path: Path) -> None:
             '"when are you open"',
             'line 6: flow.book.phrases has "when are you open", and so has fact.hours',
         ),
+        ("[flow.book]", "[flow.cancel]", "flow.cancel is called cancel, which leads out of flows"),
+        ("[flow.book]", "[flow.hours]", "flow.hours is called like a fact"),
         ("calendar.book", "calendar.bok", "line 8: flow.book.do does calendar.bok; the actions are"),
         ('confirm="Book {day}?"', 'done="Done."', "does calendar.book without asking"),
         ("Book {day}?", "Book {date}?", "says {date}; the slots here are day, name, time"),

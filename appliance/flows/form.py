@@ -110,6 +110,15 @@ class Forms:
             state, now, checked=list(state.form.slots)[-1] if state.form and state.form.slots else ""
         )
 
+    def give_up(self, state: State, how: str) -> Step:
+        """End every form: the caller goes on with a person, a message, or something new."""
+        return Step(tuple(Event("flow.ended", {"form": form.id, "how": how}) for form in state.forms))
+
+    def asks_for_text(self, state: State) -> bool:
+        form = state.form
+        asked = self._open(form) if form and form.stage == "ask" else None
+        return asked is not None and asked.type == "text"
+
     def checked(self, state: State, request: Request, ok: bool, why: str, now: datetime) -> Step:
         """A look-up has come back: the slot stands, or is asked anew."""
         form = state.form

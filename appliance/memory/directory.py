@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -26,6 +26,12 @@ class Contact:
     role: str = ""
     extension: str = ""
     """What may be told to callers; nothing else about the person is kept here."""
+
+
+def entries(settings: Mapping[str, Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The people of the desk file's [[actions.directory.people]]."""
+    people: Sequence[Mapping[str, Any]] = settings.get("directory", {}).get("people", ())
+    return people
 
 
 def load(store: Store, entries: Iterable[Mapping[str, Any]]) -> None:

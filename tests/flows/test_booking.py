@@ -315,3 +315,43 @@ async def test_while_an_action_takes_long_the_caller_hears_a_filler(
         await respond(call, brain, Turn("call", number, Heard(line, 0, 0, 0, 0)), lambda turn: None)
     assert call.heard[-2] == desk.desk.lines.moment
     assert call.heard[-1].startswith("Booked for Thursday")
+
+
+ERRANDS = (
+    DESK
+    + """
+[flow.taxi]
+phrases = ["I need a taxi"]
+[[flow.taxi.ask]]
+slot = "time"
+type = "time"
+prompt = "A taxi for when?"
+no_match = 1
+else = "message"
+[flow.taxi.do]
+action = "message.take"
+with = {text = "Taxi at {time}"}
+confirm = "A taxi at {time}?"
+done = "The taxi comes."
+"""
+)
+
+
+async def test_another_errand_is_done_first_and_then_the_form_goes_on(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ERRANDS)
+    said = await desk.hears("I need an appointment", "I need a taxi", "at nine", "yes", "Thursday")
+    assert said[1] == "A taxi for when?"
+    assert said[-2:] == ["The taxi comes. Which day?", "At what time?"]
+
+
+async def test_giving_up_gives_up_every_form(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ERRANDS)
+    said = await desk.hears("I need an appointment", "I need a taxi", "never mind", "where can I park")
+    assert "I have left that" in said[2]
+    assert said[3] == "Behind the house."
+
+
+async def test_a_message_after_another_errand_is_no_answer_to_the_first(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ERRANDS)
+    await desk.hears("I need an appointment", "I need a taxi", "purple", "yellow", "tell them Thursday")
+    assert [text for _, _, text in desk.notebook.messages()] == ["tell them Thursday"]
