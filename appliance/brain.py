@@ -96,23 +96,27 @@ class Brain:
     def remember(self, turn: Turn) -> None:
         """Take note of what was really said: only that moves the conversation on."""
         self._said = turn
-        if turn.spoken.text and self._clerk:
-            self._clerk.said()
         heard = len(turn.spoken.text) >= HEARD_ENOUGH * len(turn.meant)
+        if self._clerk and turn.spoken.text and heard:
+            self._clerk.said()
         if self._answer and (turn.spoken.whole or heard):
             self._place = self._answer.then
             if self._place != "taking":
                 self._message = None
 
     async def _decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
+        news = await self._clerk.settled() if self._clerk else ()
         match cause:
             case None:
                 return self._fixed("greeting", "the call began", self._lines.greeting)
             case Heard():
                 self._silences = 0
-                news = await self._clerk.settled() if self._clerk else ()
                 answer = await self._respond(" ".join(cause.text.split())[:LONGEST])
                 return replace(answer, lines=_all(_each(news), answer.lines))
+            case _ if news:
+                return Answer(
+                    Decision("news", "what came of it was not heard", "desk.toml flow"), _each(news)
+                )
             case Noise():
                 return self._go_on()
             case Silence():
@@ -122,11 +126,11 @@ class Brain:
         said, rest = act(text)
         if self._clerk and self._clerk.busy:
             return await self._in_form(text, said)
-        if self._place == "taking" and not (said in ("goodbye", "repeat", "cancel") and not rest):
+        if self._place == "taking" and not (said in ("goodbye", "repeat", "cancel", "person") and not rest):
             return await self._take_message(text)
         if self._place == "offered" and said in ("yes", "no") and not rest:
             return self._ask_for_message() if said == "yes" else self._decline()
-        if self._place == "which":
+        if self._place == "which" and said not in ("repeat", "goodbye", "person", "thanks", "hello"):
             return await self._choose(text, said)
         if said not in ("none", "correct") and not rest:
             return self._talk(said)
@@ -180,7 +184,7 @@ class Brain:
         """A form is open: its answer, or for once another subject, after which it goes on."""
         assert self._clerk
         played = self._said.spoken if self._said else None
-        if self._clerk.confirming and said == "yes" and not (played and played.whole):
+        if self._clerk.confirming and said == "yes" and not (played and self._clerk.agreeable(played.text)):
             return self._form(await self._clerk.again())
         if said == "goodbye":
             return self._talk(said)
@@ -231,7 +235,8 @@ class Brain:
         said = self._said
         if said is None or self._answer is None or said.spoken.whole:
             return None
-        rest = " ".join(said.meant.split()[len(said.spoken.text.split()) :])
+        confirming = self._clerk and self._clerk.confirming
+        rest = said.meant if confirming else " ".join(said.meant.split()[len(said.spoken.text.split()) :])
         if not rest:
             return None
         decision = replace(self._answer.decision, why="goes on: what cut it off held no words")
@@ -271,8 +276,10 @@ class Brain:
                 )
             case "thanks" | "yes":
                 return self._fixed(said, "small talk", say.welcome)
-            case "no" | "cancel":
-                return self._fixed(said, "nothing else is wanted", say.goodbye, hang_up=True)
+            case "no":
+                return self._fixed("no", "nothing else is wanted", say.goodbye, hang_up=True)
+            case "cancel":
+                return self._fixed("cancel", "small talk", say.cancelled)
         return self._fixed(said, "small talk", say.greeting)
 
     def _repeat(self) -> Answer:

@@ -52,6 +52,7 @@ class Clerk:
         await self._memory.run(self._log.append, self._conversation, "began")
 
     async def ended(self) -> None:
+        await self.settled()
         await self._memory.run(self._log.append, self._conversation, "ended")
 
     @property
@@ -63,6 +64,10 @@ class Clerk:
     def confirming(self) -> bool:
         """Whether the caller has been asked to agree to an action."""
         return self.state.form is not None and self.state.form.stage == "confirm"
+
+    def agreeable(self, played: str) -> bool:
+        """Whether the line that asks for a yes has been heard to its end."""
+        return " ".join(self._asked.split()) in " ".join(played.split())
 
     @property
     def asks_for_text(self) -> bool:

@@ -196,6 +196,7 @@ class Lines:
     still_there: str = "Are you still there?"
     goodbye: str = "Goodbye."
     moment: str = "One moment, please."
+    failed: str = "I am sorry, that did not work."
     which: str = "Do you mean {options}?"
     readback: str = "{value}, is that right?"
     change: str = "What should I change?"

@@ -74,4 +74,6 @@ class Knowledge:
         except ValueError as error:
             wrong, mend = (*map(str, error.args), "")[:2]
             raise ConfigError(f"desk.toml: {wrong}", mend) from error
+        if self._documents and not Path(self.desk.documents).is_dir():
+            return [f"{self.desk.documents} is no folder: there are no papers to look anything up in"]
         return self._documents.load() if self._documents else []

@@ -11,6 +11,7 @@ from appliance.actions import REGISTRY, Action
 from appliance.config import ELSEWHERE, DeskFile, Flow
 from appliance.errors import ConfigError
 from appliance.strict import Place, TomlFile
+from appliance.understanding.phrases import Phrases
 
 TOO_LONG = 240
 """Characters that nobody listens to in one go: about sixteen seconds."""
@@ -26,6 +27,7 @@ def lint(desk: DeskFile, path: Path) -> list[ConfigError]:
 
 
 def _findings(desk: DeskFile) -> Iterator[Finding]:
+    yield from _broken_phrases(desk)
     yield from _shared_phrases(desk)
     yield from _unreachable(desk)
     for name, fact in desk.fact.items():
@@ -97,6 +99,17 @@ def _fields(place: Place, line: str, known: set[str]) -> Iterator[Finding]:
     for name in re.findall(r"\{(\w+)\}", line):
         if name not in known:
             yield place, f"says {{{name}}}", f"the slots here are {', '.join(sorted(known)) or 'none'}"
+
+
+def _broken_phrases(desk: DeskFile) -> Iterator[Finding]:
+    phrases = {("fact", name, "ask"): fact.ask for name, fact in desk.fact.items()}
+    phrases |= {("flow", name, "phrases"): flow.phrases for name, flow in desk.flow.items()}
+    for place, those in phrases.items():
+        try:
+            Phrases({place[1]: those})
+        except ValueError as error:
+            wrong, mend = (*map(str, error.args), "")[:2]
+            yield place, wrong, mend
 
 
 def _shared_phrases(desk: DeskFile) -> Iterator[Finding]:

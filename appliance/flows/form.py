@@ -80,6 +80,8 @@ class Forms:
         """What the caller said while a form is open."""
         form = state.form
         assert form is not None
+        if form.stage == "doing":
+            return self._go_on(state, now)
         said, rest = act(text)
         if said == "person":
             return self._leave(form, "human")
@@ -101,14 +103,13 @@ class Forms:
     def quiet(self, state: State, now: datetime) -> Step:
         """Nobody answered."""
         form = state.form
-        assert form is not None
-        return self._again(state, form, "quiet", now)
+        if form is None:
+            return Step()
+        return self._go_on(state, now) if form.stage == "doing" else self._again(state, form, "quiet", now)
 
     def resume(self, state: State, now: datetime) -> Step:
         """The open question once more."""
-        return self._go_on(
-            state, now, checked=list(state.form.slots)[-1] if state.form and state.form.slots else ""
-        )
+        return self._go_on(state, now)
 
     def give_up(self, state: State, how: str) -> Step:
         """End every form: the caller goes on with a person, a message, or something new."""
@@ -124,7 +125,9 @@ class Forms:
         form = state.form
         assert form is not None
         if ok:
-            return self._go_on(state, now, checked=request.check)
+            event = Event("slot.checked", {"form": form.id, "slot": request.check})
+            step = self._go_on(fold([event], state), now)
+            return replace(step, events=(event, *step.events))
         ask = self._ask(form, request.check)
         event = Event("slot.cleared", {"form": form.id, "slot": request.check})
         step = self._again(fold([event], state), form, "missed", now)
@@ -142,7 +145,7 @@ class Forms:
             return Step((ended,), (self._fill(do.done, form, result),))
         if why in do.refused:
             return Step((ended,), (self._fill(do.refused[why], form, result),))
-        return Step((ended,), leave=do.fail)
+        return Step((ended,), (self._desk.lines.failed,), leave=do.fail)
 
     # What the caller's words do to the form.
 
@@ -196,7 +199,7 @@ class Forms:
         """Yes does it; no, or another value, changes it."""
         do = self._flow(form).do
         assert do is not None
-        if said == "yes" and not rest:
+        if said == "yes" and (not rest or self._agrees(form, rest, now)):
             request = self._request(form, do)
             data = {"form": form.id, "action": request.action, "arguments": dict(request.arguments)}
             return Step((Event("confirmed", data),), request=request)
@@ -208,6 +211,15 @@ class Forms:
             event = Event("flow.changing", {"form": form.id})
             return Step((event,), (self._desk.lines.change,))
         return replace(self._again(state, form, "missed", now), understood=False)
+
+    def _agrees(self, form: Form, rest: str, now: datetime) -> bool:
+        """Whether what was said after a yes says nothing else than the form: "yes, Thursday is fine"."""
+        flow = self._flow(form)
+        kinds = {ask.slot: ask.type for ask in flow.ask if ask.type not in ("text", "name")}
+        contexts = {ask.slot: self._context(ask, now) for ask in flow.ask}
+        found = find(kinds, rest, Context(now), contexts)
+        same = all(form.slots.get(slot) and form.slots[slot].value == v.value for slot, v in found.items())
+        return same and act(rest)[0] in ("yes", "none", "thanks") and act(rest)[1] == ""
 
     def _change(self, state: State, form: Form, text: str, now: datetime) -> Step:
         """Which slot, and to what."""
@@ -232,23 +244,24 @@ class Forms:
 
     # What the desk says next.
 
-    def _go_on(self, state: State, now: datetime, checked: str = "") -> Step:
-        """The next look-up, question, confirm line, the action, or the end. `checked` is the slot that a
-        look-up has just found fine."""
+    def _go_on(self, state: State, now: datetime) -> Step:
+        """The next look-up, question, confirm line, the action, or the end."""
         form = state.form
         assert form is not None
-        if form.slots and not form.doubt and (latest := list(form.slots)[-1]) != checked:
-            check = self._ask(form, latest).check
-            if check:
+        do = self._flow(form).do
+        if form.stage == "doing" and do:
+            # The outcome was not kept in mind; under its key it is told again, not done again.
+            return Step(request=self._request(form, do))
+        for ask in self._flow(form).ask if not form.doubt else ():
+            if ask.check and ask.slot in form.slots and ask.slot not in form.checked:
                 arguments = {slot: value.value for slot, value in form.slots.items()}
-                return Step(request=Request(form.id, check, arguments, check=latest))
+                return Step(request=Request(form.id, ask.check, arguments, check=ask.slot))
         if form.doubt:
             slot, value = form.doubt
             line = self._desk.lines.readback.format(value=value.spoken, slot=slot)
             return Step(say=(line,), expect=Expect("yes_no"))
-        if ask := self._open(form):
-            return Step(say=(self._fill(ask.prompt, form),), expect=self._expect(ask))
-        do = self._flow(form).do
+        if asked := self._open(form):
+            return Step(say=(self._fill(asked.prompt, form),), expect=self._expect(asked))
         if do is None:
             return Step((Event("flow.ended", {"form": form.id, "how": "done"}),))
         if do.confirm:

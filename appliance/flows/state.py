@@ -28,6 +28,8 @@ class Form:
     slots: Mapping[str, Value] = field(default_factory=dict)
     """In the order in which they were filled."""
     stage: Stage = "ask"
+    checked: frozenset[str] = frozenset()
+    """Slots whose look-up has found them fine."""
     doubt: tuple[str, Value] | None = None
     """The slot and value that the caller is asked to agree to."""
     misses: int = 0
@@ -74,14 +76,24 @@ def _change(form: Form, event: Event) -> Form:
         case "slot.filled":
             slots = {name: value for name, value in form.slots.items() if name != data["slot"]}
             slots[data["slot"]] = _value(data)
-            return replace(form, slots=slots, stage="ask", doubt=None, misses=0, quiets=0)
+            return replace(
+                form,
+                slots=slots,
+                stage="ask",
+                doubt=None,
+                misses=0,
+                quiets=0,
+                checked=form.checked - {data["slot"]},
+            )
+        case "slot.checked":
+            return replace(form, checked=form.checked | {data["slot"]})
         case "slot.doubted":
             return replace(form, stage="readback", doubt=(data["slot"], _value(data)), quiets=0)
         case "slot.cleared":
             slots = {name: value for name, value in form.slots.items() if name != data["slot"]}
-            return replace(form, slots=slots, stage="ask", doubt=None)
+            return replace(form, slots=slots, stage="ask", doubt=None, checked=form.checked - {data["slot"]})
         case "flow.confirming":
-            return replace(form, stage="confirm", misses=0, quiets=0)
+            return replace(form, stage="confirm")
         case "flow.changing":
             return replace(form, stage="change", misses=0, quiets=0)
         case "confirmed" | "flow.doing":
