@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from appliance import config
+from appliance import config, slots
 from appliance.actions import Runner
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
@@ -74,7 +74,10 @@ class App:
         await memory.run(directory.load, store, directory.entries(self.desk.actions))
         self._events = EventLog(store)
         self._runner = Runner(store, self.desk.actions)
-        await memory.run(self._runner.recover)
+        if doubts := await memory.run(self._runner.recover):
+            log.warning(
+                "%d actions were under way when the box went down: look whether they were done", len(doubts)
+            )
         await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
         self._knowledge = Knowledge(self.desk, *self._embedding(), self.box.data / "papers.db")
         for problem in await self._knowledge.load():
@@ -124,6 +127,7 @@ class App:
     async def _prepare(self) -> None:
         """Make the sound of the fixed lines ahead, and let the LLM read its instructions."""
         try:
+            await self._memory.run(slots.warm, local_now())
             if self._wording:
                 await self._wording.warm()
             say = self.desk.lines

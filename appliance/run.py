@@ -14,6 +14,7 @@ from appliance.channels import WaitingLine
 from appliance.channels.kiosk import Kiosk
 from appliance.channels.soundcard import SoundCard
 from appliance.console.server import Console, Status
+from appliance.lint import lint
 
 FIRST_LOOK = 1.0
 """Seconds between two looks at what is on; a sound card needs about one to open."""
@@ -33,7 +34,9 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     box, box_file = config.read_box(box_path)
     desk, desk_file = config.read_desk(desk_path)
     terminal = Terminal(highlight=False)
-    terminal.print(f"{desk.name}: {box_file}, {desk_file}")
+    terminal.print(f"{escape(desk.name)}: {box_file}, {desk_file}")
+    for finding in lint(desk, desk_file):
+        terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
     async with App(box, desk) as app:
         running = Running(app, terminal)
         try:

@@ -265,13 +265,13 @@ def test_the_manager_reads_what_callers_left(folder: Path) -> None:
         "",
     ]
     assert not (folder / "data").exists()
-    typed = "do you sell hats\nyes\nAnna here, \x1b[31mcall me [bold] back\ngoodbye\n"
+    typed = "zebra quartz violin\nyes\nAnna here, \x1b[31mcall me [bold] back\ngoodbye\n"
     assert appliance(folder, "talk", "--text", typed=typed).returncode == 0
     said = appliance(folder, "messages").stdout.splitlines()
     assert said[0] == "1 messages"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d  Anna here,  \[31mcall me \[bold\] back", said[1])
     assert said[3] == "1 unanswered questions"
-    assert said[4].endswith("  do you sell hats")
+    assert said[4].endswith("  zebra quartz violin")
 
 
 def test_doctor_names_what_is_wrong_and_goes_on(folder: Path) -> None:
