@@ -49,6 +49,9 @@ class App:
         self._keep = keep
         self._stack = AsyncExitStack()
         self._threads: list[EngineThread] = []
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._engines: dict[str, tuple[Any, EngineThread]] = {}
         self._hearing: Hearing | None = None
         self._speech: Speech | None = None
@@ -130,11 +133,9 @@ class App:
             await self._memory.run(slots.warm, local_now())
             if self._wording:
                 await self._wording.warm()
-            say = self.desk.lines
-            lines = [getattr(say, field.name) for field in fields(say)]
-            lines += [sentence for fact in self.desk.fact.values() for sentence in sentences(fact.say)]
             if self._speech:
-                for line in lines:
+                for line in fixed_lines(self.desk):
+                    await self._idle.wait()
                     await self._speech.prepare(line)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
@@ -173,12 +174,17 @@ class App:
     async def chat(self, call: Call) -> None:
         """A whole conversation, by whatever a Call is made of."""
         log.info("call %s by %s began", call.id, call.channel)
+        self._calls += 1
+        self._idle.clear()
         clerk = Clerk(self.desk, self._events, self._runner, self._memory, self._hands, call.id, local_now)
         brain = Brain(self._knowledge, self._notebook, self._wording, call.id, clerk)
         await self._note(clerk.began())
         try:
             await converse(call, brain, self._keep)
         finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
             await self._note(clerk.ended())
             log.info("call %s ended", call.id)
 
@@ -198,3 +204,12 @@ class App:
             except StorageError as error:
                 log.error("call %s is not recorded: %s", call, error)
         return Recorder(path) if path else None
+
+
+def fixed_lines(desk: config.DeskFile) -> list[str]:
+    """Every line that is said as it stands in the desk file."""
+    lines = [getattr(desk.lines, field.name) for field in fields(desk.lines)]
+    lines += [sentence for fact in desk.fact.values() for sentence in sentences(fact.say)]
+    for flow in desk.flow.values():
+        lines += [flow.say, *(line for ask in flow.ask for line in (ask.prompt, *ask.reprompt))]
+    return [line for line in lines if line and "{" not in line]
