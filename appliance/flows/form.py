@@ -106,9 +106,7 @@ class Forms:
 
     def resume(self, state: State, now: datetime) -> Step:
         """The open question once more."""
-        return self._go_on(
-            state, now, checked=list(state.form.slots)[-1] if state.form and state.form.slots else ""
-        )
+        return self._go_on(state, now)
 
     def give_up(self, state: State, how: str) -> Step:
         """End every form: the caller goes on with a person, a message, or something new."""
@@ -124,7 +122,9 @@ class Forms:
         form = state.form
         assert form is not None
         if ok:
-            return self._go_on(state, now, checked=request.check)
+            event = Event("slot.checked", {"form": form.id, "slot": request.check})
+            step = self._go_on(fold([event], state), now)
+            return replace(step, events=(event, *step.events))
         ask = self._ask(form, request.check)
         event = Event("slot.cleared", {"form": form.id, "slot": request.check})
         step = self._again(fold([event], state), form, "missed", now)
@@ -232,16 +232,12 @@ class Forms:
 
     # What the desk says next.
 
-    def _go_on(self, state: State, now: datetime, checked: str = "") -> Step:
-        """The next look-up, question, confirm line, the action, or the end. `checked` is the slot that a
-        look-up has just found fine."""
+    def _go_on(self, state: State, now: datetime) -> Step:
+        """The next look-up, question, confirm line, the action, or the end."""
         form = state.form
         assert form is not None
-        if form.slots and not form.doubt and (latest := list(form.slots)[-1]) != checked:
-            check = self._ask(form, latest).check
-            if check:
-                arguments = {slot: value.value for slot, value in form.slots.items()}
-                return Step(request=Request(form.id, check, arguments, check=latest))
+        if not form.doubt and (request := self._look_up(form)):
+            return Step(request=request)
         if form.doubt:
             slot, value = form.doubt
             line = self._desk.lines.readback.format(value=value.spoken, slot=slot)
@@ -255,6 +251,17 @@ class Forms:
             event = Event("flow.confirming", {"form": form.id})
             return Step((event,), (self._fill(do.confirm, form),), Expect("yes_no"))
         return Step((Event("flow.doing", {"form": form.id}),), request=self._request(form, do))
+
+    def _look_up(self, form: Form) -> Request | None:
+        """The first slot that still has to be looked up, with what stands apart from the slots that are to be
+        looked up after it: a Sunday is refused before its hour is."""
+        due = [ask for ask in self._flow(form).ask if ask.check and ask.slot in form.slots]
+        for number, ask in enumerate(due):
+            if ask.slot not in form.checked:
+                later = {each.slot for each in due[number + 1 :]}
+                values = {slot: value.value for slot, value in form.slots.items() if slot not in later}
+                return Request(form.id, ask.check, values, check=ask.slot)
+        return None
 
     def _again(self, state: State, form: Form, kind: Literal["missed", "quiet"], now: datetime) -> Step:
         """The same question in other words, until it has been asked often enough."""
