@@ -72,6 +72,8 @@ class Brain:
         self._clerk = clerk
         self._place: Place = "open"
         self._options: tuple[Candidate, ...] = ()
+        self._question = ""
+        """What was said that may mean any of the options."""
         self._message: int | None = None
         """The message being taken, once a part of it is kept."""
         self._silences = 0
@@ -131,7 +133,7 @@ class Brain:
         if passage := await self._knowledge.look_up(text):
             return _passage(passage)
         if understood.verdict == "ask":
-            self._options = understood.candidates[:2]
+            self._options, self._question = understood.candidates[:2], text
             options = " or ".join(self._knowledge.label(each.intent) for each in self._options)
             decision = Decision("which", "two are near", "desk.toml lines", self._options[0].score)
             return Answer(decision, _each([self._lines.which.format(options=options)]), then="which")
@@ -165,7 +167,7 @@ class Brain:
             chosen = await self._knowledge.best(text, options)
         else:
             return await self._unknown(text, 0.0)
-        return await self._take_up(chosen, "chosen", "")
+        return await self._take_up(chosen, "chosen", self._question)
 
     async def _in_form(self, text: str, said: str) -> Answer:
         """A form is open: its answer, or for once another subject, after which it goes on."""
