@@ -27,6 +27,9 @@ LONGEST = 2_000
 PATIENCE = 2
 """Times the desk asks whether anybody is there before it says goodbye."""
 
+WORTH_ASKING = 0.07
+"""Likeness of the nearest thing from which it is worth asking whether it was meant."""
+
 HEARD_ENOUGH = 0.5
 """Share of an answer that must have been played for it to count as said."""
 
@@ -72,6 +75,8 @@ class Brain:
         self._clerk = clerk
         self._place: Place = "open"
         self._options: tuple[Candidate, ...] = ()
+        self._question = ""
+        """What was said that may mean any of the options."""
         self._message: int | None = None
         """The message being taken, once a part of it is kept."""
         self._silences = 0
@@ -143,8 +148,8 @@ class Brain:
             return await self._take_up(understood.candidates[0], understood.how, text)
         if passage := await self._knowledge.look_up(text):
             return _passage(passage)
-        if understood.verdict == "ask":
-            self._options = understood.candidates[:2]
+        if understood.verdict == "ask" and understood.candidates[0].score >= WORTH_ASKING:
+            self._options, self._question = understood.candidates[:2], text
             options = " or ".join(self._knowledge.label(each.intent) for each in self._options)
             decision = Decision("which", "two are near", "desk.toml lines", self._options[0].score)
             return Answer(decision, _each([self._lines.which.format(options=options)]), then="which")
@@ -178,7 +183,7 @@ class Brain:
             chosen = await self._knowledge.best(text, options)
         else:
             return await self._unknown(text, 0.0)
-        return await self._take_up(chosen, "chosen", "")
+        return await self._take_up(chosen, "chosen", self._question)
 
     async def _in_form(self, text: str, said: str) -> Answer:
         """A form is open: its answer, or for once another subject, after which it goes on."""
@@ -276,6 +281,8 @@ class Brain:
                 )
             case "thanks" | "yes":
                 return self._fixed(said, "small talk", say.welcome)
+            case "no" if self._said and self._said.number == 1:
+                return self._fixed("no", "nothing was asked", say.again)
             case "no":
                 return self._fixed("no", "nothing else is wanted", say.goodbye, hang_up=True)
             case "cancel":

@@ -252,10 +252,8 @@ class Forms:
         if form.stage == "doing" and do:
             # The outcome was not kept in mind; under its key it is told again, not done again.
             return Step(request=self._request(form, do))
-        for ask in self._flow(form).ask if not form.doubt else ():
-            if ask.check and ask.slot in form.slots and ask.slot not in form.checked:
-                arguments = {slot: value.value for slot, value in form.slots.items()}
-                return Step(request=Request(form.id, ask.check, arguments, check=ask.slot))
+        if not form.doubt and (request := self._look_up(form)):
+            return Step(request=request)
         if form.doubt:
             slot, value = form.doubt
             line = self._desk.lines.readback.format(value=value.spoken, slot=slot)
@@ -268,6 +266,17 @@ class Forms:
             event = Event("flow.confirming", {"form": form.id})
             return Step((event,), (self._fill(do.confirm, form),), Expect("yes_no"))
         return Step((Event("flow.doing", {"form": form.id}),), request=self._request(form, do))
+
+    def _look_up(self, form: Form) -> Request | None:
+        """The first slot that still has to be looked up, with what stands apart from the slots that are to be
+        looked up after it: a Sunday is refused before its hour is."""
+        due = [ask for ask in self._flow(form).ask if ask.check and ask.slot in form.slots]
+        for number, ask in enumerate(due):
+            if ask.slot not in form.checked:
+                later = {each.slot for each in due[number + 1 :]}
+                values = {slot: value.value for slot, value in form.slots.items() if slot not in later}
+                return Request(form.id, ask.check, values, check=ask.slot)
+        return None
 
     def _again(self, state: State, form: Form, kind: Literal["missed", "quiet"], now: datetime) -> Step:
         """The same question in other words, until it has been asked often enough."""

@@ -29,7 +29,7 @@ class Form:
     """In the order in which they were filled."""
     stage: Stage = "ask"
     checked: frozenset[str] = frozenset()
-    """Slots whose look-up has found them fine."""
+    """The slots that a look-up has found fine; none once one of them is another."""
     doubt: tuple[str, Value] | None = None
     """The slot and value that the caller is asked to agree to."""
     misses: int = 0
@@ -76,22 +76,16 @@ def _change(form: Form, event: Event) -> Form:
         case "slot.filled":
             slots = {name: value for name, value in form.slots.items() if name != data["slot"]}
             slots[data["slot"]] = _value(data)
-            return replace(
-                form,
-                slots=slots,
-                stage="ask",
-                doubt=None,
-                misses=0,
-                quiets=0,
-                checked=form.checked - {data["slot"]},
-            )
-        case "slot.checked":
-            return replace(form, checked=form.checked | {data["slot"]})
+            checked = frozenset() if data["slot"] in form.checked else form.checked
+            return replace(form, slots=slots, checked=checked, stage="ask", doubt=None, misses=0, quiets=0)
         case "slot.doubted":
             return replace(form, stage="readback", doubt=(data["slot"], _value(data)), quiets=0)
         case "slot.cleared":
             slots = {name: value for name, value in form.slots.items() if name != data["slot"]}
-            return replace(form, slots=slots, stage="ask", doubt=None, checked=form.checked - {data["slot"]})
+            checked = frozenset() if data["slot"] in form.checked else form.checked
+            return replace(form, slots=slots, checked=checked, stage="ask", doubt=None)
+        case "slot.checked":
+            return replace(form, checked=form.checked | {data["slot"]})
         case "flow.confirming":
             return replace(form, stage="confirm")
         case "flow.changing":
