@@ -10,7 +10,8 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word, words
-from appliance.slots.numbers import TENS, cardinal, ordinal, say_number, say_ordinal
+from appliance.slots.numbers import cardinal, ordinal, say_number, say_ordinal
+from appliance.spoken import TENS
 
 WEEKDAYS = {name.lower(): i for i, name in enumerate(calendar.day_name)}
 SHORT_WEEKDAYS = {

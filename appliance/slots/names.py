@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word
-from appliance.slots.numbers import ONES, TEENS, TENS, cardinal, ordinal
+from appliance.slots.numbers import ONES, cardinal, ordinal
 from appliance.slots.spelling import runs
+from appliance.spoken import TEENS, TENS
 
 TITLES = {
     "doctor": "Dr", "dr": "Dr", "mister": "Mr", "mr": "Mr", "missus": "Mrs", "mrs": "Mrs", "misses": "Mrs",

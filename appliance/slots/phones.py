@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from appliance.slots.lexer import Context, Found, Token, Value, has, word
-from appliance.slots.numbers import ONES, TEENS, TENS
-from appliance.spoken import TIMES, digits, say_digits
+from appliance.slots.numbers import ONES
+from appliance.spoken import TEENS, TENS, TIMES, digits, say_digits
 
 JOINTS = frozenset("then and dash hyphen space point dot area code - . / ,".split())
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from appliance.slots.lexer import Context, Found, Token, Value, corrections, passes, word
-from appliance.slots.numbers import ONES, TEENS, TENS, cardinal
-from appliance.spoken import LETTER_NAMES, TIMES
+from appliance.slots.numbers import ONES, cardinal
+from appliance.spoken import LETTER_NAMES, TEENS, TENS, TIMES
 
 ALPHABET = {
     name: name[0]

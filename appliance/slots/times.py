@@ -9,7 +9,8 @@ from datetime import datetime, time, timedelta
 from appliance.slots.dates import find_dates, say_date
 from appliance.slots.durations import hours_ahead
 from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word
-from appliance.slots.numbers import ONES, TEENS, TENS, cardinal, say_number
+from appliance.slots.numbers import ONES, cardinal, say_number
+from appliance.spoken import TEENS, TENS
 
 PARTS = {
     "in the morning": "am", "this morning": "am", "morning": "am",
