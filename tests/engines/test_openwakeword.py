@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from appliance.engines.onnx import FLOAT, Graph
 from appliance.engines.openwakeword import OpenWakeWord
 from appliance.errors import EngineError, ModelError
 from appliance.messages import RATE
@@ -111,9 +112,15 @@ def test_no_word_is_told(model: Model) -> None:
         OpenWakeWord(model("openwakeword"), ())
 
 
-def test_a_model_that_cannot_wake_is_told(model: Model) -> None:
-    with pytest.raises(EngineError, match="'timer'"):
-        OpenWakeWord(model("openwakeword"), ("timer",))
+def test_a_model_that_cannot_wake_is_told(model: Model, tmp_path: Path) -> None:
+    for name in ("melspectrogram.onnx", "embedding_model.onnx"):
+        (tmp_path / name).symlink_to(model("openwakeword") / name)
+    several = Graph()
+    several.input("features", FLOAT, (1, 16, 96))
+    several.output(several.op("Flatten", "features"), FLOAT, (1, 1536))
+    (tmp_path / "several_v1.onnx").write_bytes(several.model())
+    with pytest.raises(EngineError, match="'several' tells several phrases apart"):
+        OpenWakeWord(tmp_path, ("several",))
 
 
 def test_a_missing_model_is_told_with_its_mend(tmp_path: Path) -> None:
