@@ -78,7 +78,6 @@ class Web:
 class Box:
     """box.toml."""
 
-    name: str = "front-desk"
     data: Path = Path("var")
     """Folder for what the box remembers; beside box.toml unless it is a full path."""
     models: Path = Path("models")

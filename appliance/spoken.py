@@ -107,11 +107,6 @@ def say_digits(written: str, group: int = 3) -> str:
     return ", ".join(" ".join(each) for each in groups)
 
 
-def say_letters(written: str) -> str:
-    """A name letter by letter: "Houser" is "H, O, U, S, E, R"."""
-    return ", ".join(c.upper() for c in written if c.isalnum())
-
-
 def _spread(token: str) -> list[str]:
     if token.isdecimal():
         return list(token)

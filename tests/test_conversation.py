@@ -274,7 +274,7 @@ async def test_a_mind_that_fails_asks_to_say_it_again(tmp_path: Path) -> None:
     assert said(result.turns)[1] == DESK.lines.again
 
 
-async def test_a_screen_follows_what_is_being_said(tmp_path: Path) -> None:
+async def test_a_turn_is_shown_once_when_the_answer_is_over(tmp_path: Path) -> None:
     result = await call(tmp_path, ["when are you open"])
     assert sum(isinstance(event, Turn) for event in result.events) == len(result.turns)
 
