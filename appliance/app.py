@@ -28,8 +28,8 @@ from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import Turn
-from appliance.mouth import Speech
 from appliance.observe.recorder import Recorder
+from appliance.speech import Speech
 from appliance.voice import Voice
 from appliance.wording import Wording, sentences
 

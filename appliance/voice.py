@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from appliance.channels import AudioChannel
 from appliance.ears import Ears, Hearing
 from appliance.messages import Audio, Event, Expect, Line, Notice, Spoken, samples
-from appliance.mouth import Mouth, Speech
+from appliance.mouth import Mouth
 from appliance.observe.recorder import Recorder
+from appliance.speech import Speech
 
 TAIL = samples(0.25)
 """How long a room still carries the desk's voice after the loudspeaker has stopped."""

@@ -23,8 +23,8 @@ from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import RATE, Notice, Turn, samples
-from appliance.mouth import Speech
 from appliance.observe.recorder import Recorder
+from appliance.speech import Speech
 from appliance.voice import Voice
 from appliance.wording import Wording
 
