@@ -55,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     talk.add_argument("--json", action="store_true", help="print a record per turn")
     talk.set_defaults(do=_talk)
 
+    chat = commands.add_parser("chat", parents=[files], help="one conversation by keyboard")
+    chat.add_argument("--why", action="store_true", help="show what each answer was decided by")
+    chat.add_argument("--json", action="store_true", help="print a record per turn")
+    chat.set_defaults(do=_chat)
+
     models = commands.add_parser("models", parents=[hardware], help="list, fetch, verify or import models")
     models.add_argument("what", choices=["list", "fetch", "verify", "import"])
     models.add_argument("names", nargs="*", help="models (default: all default ones), or a folder")
@@ -96,6 +101,14 @@ def _talk(arguments: argparse.Namespace) -> int:
     way = "text" if arguments.text else "audio" if arguments.audio else "sound"
     return _to_the_end(
         talk(way, arguments.box, arguments.desk, arguments.audio or [], arguments.record, arguments.json)
+    )
+
+
+def _chat(arguments: argparse.Namespace) -> int:
+    from appliance.talk import talk
+
+    return _to_the_end(
+        talk("text", arguments.box, arguments.desk, [], None, arguments.json, why=arguments.why)
     )
 
 

@@ -31,9 +31,11 @@ async def talk(
     recordings: list[Path],
     record: Path | None,
     as_json: bool,
+    why: bool = False,
 ) -> int:
     """One conversation: `way` is text, audio (the recordings are the caller) or sound (this machine's). With
-    `as_json` the standard output holds the records of the turns and nothing else."""
+    `as_json` the standard output holds the records of the turns and nothing else; with `why` a conversation by
+    text shows what each answer was decided by."""
     box, _ = config.read_box(box_path)
     desk, _ = config.read_desk(desk_path)
     sayings = [Saying(read_recording(path)) for path in recordings]
@@ -46,7 +48,7 @@ async def talk(
 
     async with App(box, desk, keep) as app:
         if way == "text":
-            await app.chat(TextTerminal(screen=sys.stderr if as_json else sys.stdout))
+            await app.chat(TextTerminal(screen=sys.stderr if as_json else sys.stdout, why=why))
             return 0
         if why := app.voice_off():
             raise EngineError(f"there is no voice: {why}", "run `appliance doctor`, or talk with --text")

@@ -89,9 +89,17 @@ def test_check_knows_which_engines_there_are(folder: Path) -> None:
 
 
 def test_a_conversation_by_keyboard(folder: Path) -> None:
-    done = appliance(folder, "talk", "--text", typed="when are you open\ngoodbye\n")
+    done = appliance(folder, "chat", typed="when are you open\ngoodbye\n")
     assert done.returncode == 0
     assert done.stdout.splitlines() == ["desk: Hello.", "desk: From nine to five.", "desk: Goodbye."]
+
+
+def test_a_chat_tells_why_where_it_is_asked_to(folder: Path) -> None:
+    done = appliance(folder, "chat", "--why", typed="when are you open\n")
+    assert done.stdout.splitlines()[2:] == [
+        "desk: From nine to five.",
+        "      (hours: phrase, 1.00; desk.toml fact.hours)",
+    ]
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

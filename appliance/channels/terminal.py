@@ -19,14 +19,18 @@ PIECE = 1 << 16
 class TextTerminal:
     """A Call by keyboard: one line, one answer. It ends with the input, or with a goodbye.
 
-    `keyboard` is a file descriptor, UTF-8; what the desk says goes to `screen`.
+    `keyboard` is a file descriptor, UTF-8; what the desk says goes to `screen`, with `why` also what each
+    answer was decided by.
     """
 
     channel = "terminal"
     desk_begins = True
 
-    def __init__(self, call: str = "terminal", keyboard: int = 0, screen: TextIO = sys.stdout) -> None:
+    def __init__(
+        self, call: str = "terminal", keyboard: int = 0, screen: TextIO = sys.stdout, why: bool = False
+    ) -> None:
         self.id = call
+        self._why = why
         self._keyboard = keyboard
         self._screen = screen
         self._typed: asyncio.Queue[str | None] = asyncio.Queue()
@@ -69,6 +73,11 @@ class TextTerminal:
 
     def notice(self, what: Notice) -> None:
         if isinstance(what, Turn):
+            if self._why and (decision := what.decision):
+                sure = "" if decision.score is None else f", {decision.score:.2f}"
+                print(
+                    f"      ({decision.intent}: {decision.why}{sure}; {decision.source})", file=self._screen
+                )
             self._answered.set()
 
     def now(self) -> int:
