@@ -3,61 +3,28 @@ else; an action runs only as a flow's form says."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
+from appliance.answers import Answer, Place, chained, fixed, lines
 from appliance.clerk import Clerk
-from appliance.documents import Passage
-from appliance.errors import StorageError
 from appliance.flows.form import Step
+from appliance.knowing import Knowing, Meant, Unknown
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
-from appliance.messages import Decision, Expect, Heard, Line, Noise, Silence, Turn
-from appliance.slots.acts import act
-from appliance.understanding import Candidate
-from appliance.wording import Wording, sentences
-
-log = logging.getLogger(__name__)
+from appliance.messages import Decision, Expect, Heard, Noise, Silence, Turn
+from appliance.slots.acts import Act, act
+from appliance.smalltalk import SmallTalk
+from appliance.wording import Wording
 
 LONGEST = 2_000
 """Characters of an utterance that are read; nobody says more in a turn, though somebody may paste it."""
 
-PATIENCE = 2
-"""Times the desk asks whether anybody is there before it says goodbye."""
-
-WORTH_ASKING = 0.07
-"""Likeness of the nearest thing from which it is worth asking whether it was meant."""
-
 HEARD_ENOUGH = 0.5
 """Share of an answer that must have been played for it to count as said."""
 
-FIRST = frozenset(("first", "former"))
-LAST = frozenset(("second", "last", "latter"))
-NEITHER = frozenset(("neither", "none", "nothing", "not"))
-"""Words that choose between two."""
-
-Place = Literal["open", "offered", "taking", "which"]
-"""Where a conversation is, outside of forms: anywhere; asked whether to take a message; taking one; asked
-which of a few things is meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the desk will say, and why."""
-
-    decision: Decision
-    lines: AsyncIterator[Line]
-    expect: Expect = field(default_factory=Expect)
-    hang_up: bool = False
-    """True when the call is over once this was said."""
-    then: Place = "open"
-    """Where the conversation is once this was said."""
-
 
 class Brain:
-    """The mind of one conversation."""
+    """The mind of one conversation: the order in which things are decided."""
 
     def __init__(
         self,
@@ -67,19 +34,11 @@ class Brain:
         call: str,
         clerk: Clerk | None = None,
     ) -> None:
-        self._knowledge = knowledge
         self._lines = knowledge.desk.lines
-        self._notebook = notebook
-        self._wording = wording
-        self._call = call
+        self._knowing = Knowing(knowledge, wording)
+        self._smalltalk = SmallTalk(self._lines, notebook, call)
         self._clerk = clerk
         self._place: Place = "open"
-        self._options: tuple[Candidate, ...] = ()
-        self._question = ""
-        """What was said that may mean any of the options."""
-        self._message: int | None = None
-        """The message being taken, once a part of it is kept."""
-        self._silences = 0
         self._answer: Answer | None = None
         self._said: Turn | None = None
 
@@ -96,7 +55,7 @@ class Brain:
 
     def apologise(self) -> Answer:
         """The answer where deciding failed."""
-        return self._fixed("again", "deciding failed", self._lines.again, then=self._place)
+        return fixed("again", "deciding failed", self._lines.again, then=self._place)
 
     def remember(self, turn: Turn) -> None:
         """Take note of what was really said: only that moves the conversation on."""
@@ -107,20 +66,20 @@ class Brain:
         if self._answer and (turn.spoken.whole or heard):
             self._place = self._answer.then
             if self._place != "taking":
-                self._message = None
+                self._smalltalk.message_taken()
 
     async def _decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
         match cause:
             case None:
-                return self._fixed("greeting", "the call began", self._lines.greeting)
+                return self._smalltalk.greet("the call began")
             case Heard():
-                self._silences = 0
+                self._smalltalk.heard()
                 answer = await self._respond(" ".join(cause.text.split())[:LONGEST])
-                return replace(answer, lines=_all(_each(news), answer.lines))
+                return replace(answer, lines=chained(lines(news), answer.lines))
             case _ if news:
                 return Answer(
-                    Decision("news", "what came of it was not heard", "desk.toml flow"), _each(news)
+                    Decision("news", "what came of it was not heard", "desk.toml flow"), lines(news)
                 )
             case Noise():
                 return self._go_on()
@@ -132,108 +91,72 @@ class Brain:
         if self._clerk and self._clerk.busy:
             return await self._in_form(text, said)
         if self._place == "taking" and not (said in ("goodbye", "repeat", "cancel", "person") and not rest):
-            return await self._take_message(text)
+            return await self._smalltalk.take_message(text)
         if self._place == "offered" and said in ("yes", "no") and not rest:
-            return self._ask_for_message() if said == "yes" else self._decline()
+            return self._smalltalk.ask_for_message() if said == "yes" else self._smalltalk.decline()
         if self._place == "which" and said not in ("repeat", "goodbye", "person", "thanks", "hello"):
-            return await self._choose(text, said)
+            return await self._take_up(await self._knowing.choice(text, said), text)
         if said not in ("none", "correct") and not rest:
             return self._talk(said)
-        return await self._understand(text)
+        return await self._take_up(await self._knowing.about(text), text)
 
-    async def _understand(self, text: str) -> Answer:
-        """A fact, a flow, a question back, a sentence of the papers, or a message for a person."""
-        understood = await self._knowledge.understand(text)
-        if understood.verdict == "accept":
-            return await self._take_up(understood.candidates[0], understood.how, text)
-        if passage := await self._knowledge.look_up(text):
-            return _passage(passage)
-        if understood.verdict == "ask" and understood.candidates[0].score >= WORTH_ASKING:
-            self._options, self._question = understood.candidates[:2], text
-            options = " or ".join(self._knowledge.label(each.intent) for each in self._options)
-            decision = Decision("which", "two are near", "desk.toml lines", self._options[0].score)
-            return Answer(decision, _each([self._lines.which.format(options=options)]), then="which")
-        return await self._unknown(text, understood.candidates[0].score if understood.candidates else 0.0)
+    async def _take_up(self, about: Meant | Answer | Unknown, text: str) -> Answer:
+        """A flow begins, a fact is told, a message is taken; or nothing answers."""
+        match about:
+            case Answer():
+                return about
+            case Unknown(score):
+                return await self._smalltalk.unknown(text, score)
+        if about.found.intent == MESSAGE:
+            return self._smalltalk.ask_for_message()
+        if fact := self._knowing.fact(about):
+            return fact
+        return await self._begin(about)
 
-    async def _take_up(self, found: Candidate, how: str, text: str) -> Answer:
-        if found.intent == MESSAGE:
-            return self._ask_for_message()
-        if self._knowledge.flow(found.intent) and self._clerk:
-            return self._form(await self._clerk.start(found.intent, text), found)
-        return self._fact(found, how)
+    async def _begin(self, errand: Meant) -> Answer:
+        if not self._clerk:
+            return await self._smalltalk.unknown(errand.text, errand.found.score)
+        return self._form(await self._clerk.start(errand.found.intent, errand.text), errand)
 
-    async def _choose(self, text: str, said: str) -> Answer:
-        """Which of the two that were offered."""
-        if said in ("goodbye", "person", "repeat"):
-            return self._talk(said)
-        options, self._options = self._options, ()
-        if said in ("no", "cancel"):
-            return await self._unknown(text, 0.0)
-        if not options:
-            return await self._understand(text)
-        understood = await self._knowledge.understand(text)
-        if understood.verdict == "accept":
-            return await self._take_up(understood.candidates[0], understood.how, text)
-        heard = set(text.lower().split())
-        if heard & LAST:
-            chosen = options[-1]
-        elif heard & FIRST or said == "yes":
-            chosen = options[0]
-        elif understood.verdict == "ask" and not heard & NEITHER:
-            chosen = await self._knowledge.best(text, options)
-        else:
-            return await self._unknown(text, 0.0)
-        return await self._take_up(chosen, "chosen", self._question)
-
-    async def _in_form(self, text: str, said: str) -> Answer:
+    async def _in_form(self, text: str, said: Act) -> Answer:
         """A form is open: its answer, or for once another subject, after which it goes on."""
         assert self._clerk
+        form = self._clerk.state.form
         played = self._said.spoken if self._said else None
         if self._clerk.confirming and said == "yes" and not (played and self._clerk.agreeable(played.text)):
             return self._form(await self._clerk.again())
         if said == "goodbye":
             return self._talk(said)
-        form = self._clerk.state.form
-        if other := await self._other_errand(text):
-            return self._form(await self._clerk.start(other.intent, text), other)
+        if form and not self._clerk.asks_for_text:
+            errand = await self._knowing.errand(text)
+            if errand and errand.found.intent != form.flow:
+                return await self._begin(errand)
         if self._clerk.consider(text).understood:
             return self._form(await self._clerk.hear(text, played.text if played else ""))
-        understood = await self._knowledge.understand(text)
-        found = understood.candidates[0] if understood.verdict == "accept" else None
-        aside = self._fact(found, understood.how) if found and self._knowledge.fact(found.intent) else None
-        if not found and (passage := await self._knowledge.look_up(text)):
-            aside = _passage(passage)
+        aside = await self._knowing.aside(text)
+        if isinstance(aside, Meant):
+            if form and self._knowing.is_flow(aside.found) and aside.found.intent != form.flow:
+                return await self._begin(aside)
+            aside = self._knowing.fact(aside)
         if aside:
             back = await self._clerk.again()
-            return replace(aside, lines=_all(aside.lines, _each(back.say)), expect=back.expect)
-        if found and form and self._knowledge.flow(found.intent) and found.intent != form.flow:
-            return self._form(await self._clerk.start(found.intent, text), found)
+            return replace(aside, lines=chained(aside.lines, lines(back.say)), expect=back.expect)
         return self._form(await self._clerk.hear(text, ""))
 
-    async def _other_errand(self, text: str) -> Candidate | None:
-        """Another flow, where the caller says one of its very phrases and is not free to say anything."""
-        assert self._clerk
-        form = self._clerk.state.form
-        if not form or self._clerk.asks_for_text:
-            return None
-        understood = await self._knowledge.understand(text)
-        found = understood.candidates[0] if understood.how == "phrase" else None
-        return found if found and self._knowledge.flow(found.intent) and found.intent != form.flow else None
-
-    def _form(self, step: Step, found: Candidate | None = None) -> Answer:
+    def _form(self, step: Step, errand: Meant | None = None) -> Answer:
         """What a form says; or where it hands over to."""
         assert self._clerk
         form = self._clerk.state.form
-        name = form.flow if form else found.intent if found else "form"
+        name = form.flow if form else errand.found.intent if errand else "form"
         decision = Decision(name, f"form: {form.stage}" if form else "form: ended", f"desk.toml flow.{name}")
         if step.leave == "cancel":
-            return Answer(decision, _each([*step.say, self._lines.cancelled]))
+            return Answer(decision, lines([*step.say, self._lines.cancelled]))
         if step.leave == "message":
-            asking = self._ask_for_message()
-            return replace(asking, lines=_each([*step.say, self._lines.message]))
+            asking = self._smalltalk.ask_for_message()
+            return replace(asking, lines=lines([*step.say, self._lines.message]))
         if step.leave:
-            return Answer(decision, _each([*step.say, self._lines.person]), Expect("yes_no"), then="offered")
-        return Answer(decision, _each(step.say), step.expect)
+            return Answer(decision, lines([*step.say, self._lines.person]), Expect("yes_no"), then="offered")
+        return Answer(decision, lines(step.say), step.expect)
 
     def _go_on(self) -> Answer | None:
         """What cut the answer off was no speech: say the rest of it."""
@@ -245,99 +168,24 @@ class Brain:
         if not rest:
             return None
         decision = replace(self._answer.decision, why="goes on: what cut it off held no words")
-        return replace(self._answer, decision=decision, lines=_each([rest]))
+        return replace(self._answer, decision=decision, lines=lines([rest]))
 
     async def _break_silence(self) -> Answer:
         if self._clerk and self._clerk.busy:
             return self._form(await self._clerk.quiet())
         if self._said is None:
-            return self._fixed("greeting", "nobody speaks", self._lines.greeting)
-        self._silences += 1
-        if self._silences <= PATIENCE:
-            return self._fixed("silence", "nobody speaks", self._lines.still_there, then=self._place)
-        return self._fixed("silence", "nobody is there", self._lines.goodbye, hang_up=True)
+            return self._smalltalk.greet("nobody speaks")
+        answer = self._smalltalk.break_silence()
+        return answer if answer.hang_up else replace(answer, then=self._place)
 
-    def _fact(self, found: Candidate, how: str) -> Answer:
-        fact = self._knowledge.fact(found.intent)
-        assert fact
-        rule = fact.wording or self._knowledge.desk.wording.default
-        decision = Decision(found.intent, how, f"desk.toml fact.{found.intent}", found.score)
-        if rule == "rephrase" and self._wording:
-            return Answer(decision, self._wording.reword(fact.say))
-        return Answer(decision, _each(sentences(fact.say)))
-
-    def _talk(self, said: str) -> Answer:
-        """Small talk, by what the caller does."""
-        say = self._lines
-        match said:
-            case "goodbye":
-                return self._fixed("goodbye", "small talk", say.goodbye, hang_up=True)
-            case "repeat":
-                return self._repeat()
-            case "person":
-                return replace(
-                    self._fixed("person", "a person is wanted", say.person, then="offered"),
-                    expect=Expect("yes_no"),
-                )
-            case "thanks" | "yes":
-                return self._fixed(said, "small talk", say.welcome)
-            case "no" if self._said and self._said.number == 1:
-                return self._fixed("no", "nothing was asked", say.again)
-            case "no":
-                return self._fixed("no", "nothing else is wanted", say.goodbye, hang_up=True)
-            case "cancel":
-                return self._fixed("cancel", "small talk", say.cancelled)
-        return self._fixed(said, "small talk", say.greeting)
+    def _talk(self, said: Act) -> Answer:
+        if said == "repeat":
+            return self._repeat()
+        return self._smalltalk.reply(said, first=self._said is not None and self._said.number == 1)
 
     def _repeat(self) -> Answer:
         """The last answer again, and what it led to."""
         if self._answer is None or self._said is None:
-            return self._fixed("repeat", "small talk", self._lines.greeting)
+            return self._smalltalk.greet("asked to repeat nothing")
         decision = Decision("repeat", "small talk", self._answer.decision.source)
-        return replace(self._answer, decision=decision, lines=_each([self._said.meant]))
-
-    async def _unknown(self, text: str, score: float) -> Answer:
-        try:
-            await self._notebook.unanswered(self._call, text)
-        except StorageError:
-            log.exception("an unanswered question could not be kept")
-        decision = Decision("unknown", "nothing the desk knows is near", "desk.toml", score)
-        return Answer(decision, _each([self._lines.unknown]), Expect("yes_no"), then="offered")
-
-    def _ask_for_message(self) -> Answer:
-        asking = self._fixed("message", "a message is wanted", self._lines.message, then="taking")
-        return replace(asking, expect=Expect("message"))
-
-    def _decline(self) -> Answer:
-        return self._fixed("declined", "no message is wanted", self._lines.declined)
-
-    async def _take_message(self, text: str) -> Answer:
-        """Keep it before saying so. Who goes on before that was said adds to the same message."""
-        try:
-            if self._message is None:
-                self._message = await self._notebook.message(self._call, text)
-            else:
-                await self._notebook.extend(self._message, text)
-        except StorageError:
-            log.exception("a message could not be kept")
-            return self._fixed("not_taken", "the message could not be kept", self._lines.not_taken)
-        return self._fixed("taken", "the message is kept", self._lines.taken)
-
-    def _fixed(self, intent: str, why: str, text: str, hang_up: bool = False, then: Place = "open") -> Answer:
-        return Answer(Decision(intent, why, "desk.toml lines"), _each([text]), hang_up=hang_up, then=then)
-
-
-def _passage(passage: Passage) -> Answer:
-    decision = Decision("document", "found in the papers", passage.source, passage.score)
-    return Answer(decision, _each([passage.text]))
-
-
-async def _each(texts: Iterable[str]) -> AsyncIterator[Line]:
-    for text in texts:
-        yield Line(text)
-
-
-async def _all(*parts: AsyncIterator[Line]) -> AsyncIterator[Line]:
-    for part in parts:
-        async for line in part:
-            yield line
+        return replace(self._answer, decision=decision, lines=lines([self._said.meant]))

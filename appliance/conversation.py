@@ -7,7 +7,8 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from appliance.brain import Answer, Brain
+from appliance.answers import Answer
+from appliance.brain import Brain
 from appliance.channels import Call
 from appliance.messages import Heard, Line, Noise, Saying, Silence, SpeechStarted, Turn
 

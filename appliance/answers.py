@@ -1,0 +1,50 @@
+"""What the desk will say to something that happened, and why."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from appliance.messages import Decision, Expect, Line
+
+Place = Literal["open", "offered", "taking", "which"]
+"""Where a conversation is, outside of forms: anywhere; asked whether to take a message; taking one; asked
+which of a few things is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the desk will say, and why."""
+
+    decision: Decision
+    lines: AsyncIterator[Line]
+    expect: Expect = field(default_factory=Expect)
+    hang_up: bool = False
+    """True when the call is over once this was said."""
+    then: Place = "open"
+    """Where the conversation is once this was said."""
+
+
+def fixed(
+    intent: str,
+    why: str,
+    text: str,
+    expect: Expect | None = None,
+    hang_up: bool = False,
+    then: Place = "open",
+) -> Answer:
+    """A line of every desk file."""
+    decision = Decision(intent, why, "desk.toml lines")
+    return Answer(decision, lines([text]), expect or Expect(), hang_up, then)
+
+
+async def lines(texts: Iterable[str]) -> AsyncIterator[Line]:
+    for text in texts:
+        yield Line(text)
+
+
+async def chained(*parts: AsyncIterator[Line]) -> AsyncIterator[Line]:
+    for part in parts:
+        async for line in part:
+            yield line

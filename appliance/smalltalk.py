@@ -1,0 +1,91 @@
+"""What needs no knowledge: greetings, thanks, goodbyes, and messages for a person."""
+
+from __future__ import annotations
+
+import logging
+
+from appliance.answers import Answer, fixed, lines
+from appliance.config import Lines
+from appliance.errors import StorageError
+from appliance.memory.notebook import Notebook
+from appliance.messages import Decision, Expect
+from appliance.slots.acts import Act
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 2
+"""Times the desk asks whether anybody is there before it says goodbye."""
+
+
+class SmallTalk:
+    """Of one conversation."""
+
+    def __init__(self, say: Lines, notebook: Notebook, call: str) -> None:
+        self._say = say
+        self._notebook = notebook
+        self._call = call
+        self._silences = 0
+        self._message: int | None = None
+        """The message being taken, once a part of it is kept."""
+
+    def greet(self, why: str) -> Answer:
+        return fixed("greeting", why, self._say.greeting)
+
+    def reply(self, said: Act, first: bool) -> Answer:
+        """By what the caller does. `first`: only the greeting was said before."""
+        say = self._say
+        match said:
+            case "goodbye":
+                return fixed("goodbye", "small talk", say.goodbye, hang_up=True)
+            case "person":
+                return fixed("person", "a person is wanted", say.person, Expect("yes_no"), then="offered")
+            case "thanks" | "yes":
+                return fixed(said, "small talk", say.welcome)
+            case "no" if first:
+                return fixed("no", "nothing was asked", say.again)
+            case "no":
+                return fixed("no", "nothing else is wanted", say.goodbye, hang_up=True)
+            case "cancel":
+                return fixed("cancel", "small talk", say.cancelled)
+        return fixed(said, "small talk", say.greeting)
+
+    def heard(self) -> None:
+        """Somebody spoke."""
+        self._silences = 0
+
+    def break_silence(self) -> Answer:
+        self._silences += 1
+        if self._silences <= PATIENCE:
+            return fixed("silence", "nobody speaks", self._say.still_there)
+        return fixed("silence", "nobody is there", self._say.goodbye, hang_up=True)
+
+    async def unknown(self, text: str, score: float = 0.0) -> Answer:
+        """Nothing answers it: that is said and noted, and a message is offered."""
+        try:
+            await self._notebook.unanswered(self._call, text)
+        except StorageError:
+            log.exception("an unanswered question could not be kept")
+        decision = Decision("unknown", "nothing the desk knows is near", "desk.toml", score)
+        return Answer(decision, lines([self._say.unknown]), Expect("yes_no"), then="offered")
+
+    def ask_for_message(self) -> Answer:
+        return fixed("message", "a message is wanted", self._say.message, Expect("message"), then="taking")
+
+    def decline(self) -> Answer:
+        return fixed("declined", "no message is wanted", self._say.declined)
+
+    async def take_message(self, text: str) -> Answer:
+        """Keep it before saying so. Who goes on before that was said adds to the same message."""
+        try:
+            if self._message is None:
+                self._message = await self._notebook.message(self._call, text)
+            else:
+                await self._notebook.extend(self._message, text)
+        except StorageError:
+            log.exception("a message could not be kept")
+            return fixed("not_taken", "the message could not be kept", self._say.not_taken)
+        return fixed("taken", "the message is kept", self._say.taken)
+
+    def message_taken(self) -> None:
+        """What was said moved on from the message: the next is another."""
+        self._message = None
