@@ -34,8 +34,8 @@ async def talk(
     why: bool = False,
 ) -> int:
     """One conversation: `way` is text, audio (the recordings are the caller) or sound (this machine's). With
-    `as_json` the standard output holds the records of the turns and nothing else; with `why` a conversation by
-    text shows what each answer was decided by."""
+    `as_json` the standard output holds the records of the turns and nothing else; with `why` a conversation
+    by text shows what each answer was decided by."""
     box, _ = config.read_box(box_path)
     desk, _ = config.read_desk(desk_path)
     sayings = [Saying(read_recording(path)) for path in recordings]
