@@ -243,16 +243,20 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     return replace(box, data=beside / box.data, models=PROGRAM / box.models), file.path
 
 
-def read_desk(path: Path | None = None) -> tuple[DeskFile, Path]:
-    """desk.toml and where it stands, chosen likewise."""
-    file = TomlFile(_choose(path, "desk.toml"))
+def read_desk(
+    path: Path | None = None, box: Path | None = None, text: str | None = None
+) -> tuple[DeskFile, Path]:
+    """desk.toml and where it stands; without a path, the one beside the box file or else the shipped one.
+    `text` stands in for what is in the file."""
+    beside = box.parent if box and box.parent != SHIPPED else Path()
+    file = TomlFile(_choose(path, "desk.toml", beside), text)
     digest = hashlib.sha256(file.text.encode()).hexdigest()[:12]
     desk = file.into(DeskFile)
     papers = str(file.path.absolute().parent / desk.documents) if desk.documents else ""
     return replace(desk, digest=digest, documents=papers), file.path
 
 
-def _choose(path: Path | None, name: str) -> Path:
+def _choose(path: Path | None, name: str, folder: Path = Path()) -> Path:
     if path is not None:
         return path
-    return Path(name) if Path(name).exists() else SHIPPED / name
+    return folder / name if (folder / name).exists() else SHIPPED / name

@@ -20,14 +20,14 @@ Finding = tuple[Place, str, str]
 """Where, what is wrong, and the mend."""
 
 
-def lint(desk: DeskFile, path: Path) -> list[ConfigError]:
-    """Everything found, each with file, line, field and mend."""
-    file = TomlFile(path)
+def lint(desk: DeskFile, path: Path, text: str | None = None) -> list[ConfigError]:
+    """Everything found, each with file, line, field and mend. `text` stands in for what is in the file."""
+    file = TomlFile(path, text)
     return [file.error(place, wrong, mend) for place, wrong, mend in _findings(desk)]
 
 
 def _findings(desk: DeskFile) -> Iterator[Finding]:
-    yield from _broken_phrases(desk)
+    yield from broken_phrases(desk)
     yield from _shared_phrases(desk)
     yield from _unreachable(desk)
     for name, fact in desk.fact.items():
@@ -101,7 +101,8 @@ def _fields(place: Place, line: str, known: set[str]) -> Iterator[Finding]:
             yield place, f"says {{{name}}}", f"the slots here are {', '.join(sorted(known)) or 'none'}"
 
 
-def _broken_phrases(desk: DeskFile) -> Iterator[Finding]:
+def broken_phrases(desk: DeskFile) -> Iterator[Finding]:
+    """Those without which a desk cannot be loaded."""
     phrases = {("fact", name, "ask"): fact.ask for name, fact in desk.fact.items()}
     phrases |= {("flow", name, "phrases"): flow.phrases for name, flow in desk.flow.items()}
     for place, those in phrases.items():

@@ -23,10 +23,11 @@ Place = tuple[str, ...]
 class TomlFile:
     """One TOML file, and where in it things stand."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str | None = None) -> None:
+        """`text` stands in for what is in the file."""
         self.path = path
         try:
-            self.text = path.read_text(encoding="utf-8")
+            self.text = path.read_text(encoding="utf-8") if text is None else text
         except OSError as error:
             raise ConfigError(
                 f"{path}: cannot be read ({error.strerror})", "check the name and its rights"
@@ -36,8 +37,12 @@ class TomlFile:
         try:
             self.values: dict[str, Any] = tomllib.loads(self.text)
         except tomllib.TOMLDecodeError as error:
+            at = re.search(r"at line (\d+)", str(error))
             raise ConfigError(
-                f"{path}: {error}", "look for a missing quote, bracket or equals sign"
+                re.sub(r" \(at .*\)$", "", str(error)),
+                "look for a missing quote, bracket or equals sign",
+                file=str(path),
+                line=int(at[1]) if at else len(self.text.splitlines()),
             ) from error
 
     def line(self, place: Place) -> int:
@@ -60,7 +65,7 @@ class TomlFile:
         return best
 
     def error(self, place: Place, wrong: str, mend: str) -> ConfigError:
-        return ConfigError(f"{self.path}, line {self.line(place)}: {'.'.join(place)} {wrong}", mend)
+        return ConfigError(wrong, mend, file=str(self.path), line=self.line(place), field=".".join(place))
 
     def into(self, kind: type[T]) -> T:
         """The whole file as an instance of a dataclass."""
