@@ -11,7 +11,7 @@ class ApplianceError(Exception):
 
 
 class ConfigError(ApplianceError):
-    """box.toml or desk.toml is not valid. Where `file` is given, `line` (from 1) and `field` say where in it."""
+    """box.toml or desk.toml is not valid. `line` (from 1) and `field` say where, if it is known."""
 
     def __init__(self, wrong: str, mend: str = "", file: str = "", line: int = 0, field: str = "") -> None:
         where = f"{file}, line {line}: " if file else ""

@@ -34,10 +34,10 @@ class Knowledge:
         self._understanding: Understanding | None = None
         self._documents = Documents(Path(desk.documents), index, embed) if desk.documents and index else None
 
-    async def load(self) -> list[str]:
+    async def load(self, thread: EngineThread | None = None) -> list[str]:
         """Learn the phrases and read the papers; what is wrong with a paper, in plain words. Raises
-        ConfigError for a phrase that cannot be read."""
-        return await self._thread.run(self._load)
+        ConfigError for a phrase that cannot be read. In a `thread` of its own, no call waits for it."""
+        return await (thread or self._thread).run(self._load)
 
     async def understand(self, text: str) -> Understood:
         """Which fact or flow the text means, and how sure that is."""

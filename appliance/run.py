@@ -32,7 +32,7 @@ NAMES = {
 async def run(box_path: Path | None, desk_path: Path | None) -> int:
     """Start, say what is on, and serve until cancelled."""
     box, box_file = config.read_box(box_path)
-    desk, desk_file = config.read_desk(desk_path)
+    desk, desk_file = config.read_desk(desk_path, box_file)
     terminal = Terminal(highlight=False)
     terminal.print(f"{escape(desk.name)}: {box_file}, {desk_file}")
     for finding in lint(desk, desk_file):

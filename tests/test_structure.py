@@ -13,14 +13,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"messages", "errors", "spoken", "strict"},
-    {"config", "models", "fetch"},
+    {"config", "models", "fetch", "versions", "merging"},
     {"engines", "channels", "memory", "observe", "guard", "slots"},
     {"actions", "flows", "understanding", "documents"},
-    {"turntaking", "ears", "speech", "mouth", "wording", "knowledge", "answers", "clerk", "console"},
-    {"voice", "knowing", "smalltalk", "brain"},
+    {"turntaking", "ears", "speech", "mouth", "wording", "knowledge", "answers", "clerk"},
+    {"voice", "knowing", "smalltalk", "brain", "served"},
     {"conversation"},
     {"app"},
-    {"run", "talk", "scenario", "replay", "lint", "doctor", "models_command", "messages_command", "bench"},
+    {"lint", "tomledit", "workshop", "console"},
+    {"run", "talk", "scenario", "replay", "doctor", "models_command", "messages_command", "bench"},
     {"__main__"},
 ]
 """A room may import from its own layer and those above it in this list."""
