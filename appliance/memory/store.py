@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,9 @@ class Store:
         return db
 
     def close(self) -> None:
-        with self._lock:
+        """Bring what the log beside the file holds into the file, and let go of both. Safe to repeat."""
+        with self._lock, suppress(sqlite3.Error):
+            self._kept.execute("pragma wal_checkpoint(truncate)")
             self._kept.close()
 
     @contextmanager

@@ -38,7 +38,9 @@ def test_a_new_file_and_an_old_one_end_up_alike(tmp_path: Path) -> None:
         Store(tmp_path / name).close()
     plain = [[name for name, _ in schema(tmp_path / each)] for each in ("old.db", "new.db")]
     assert sorted(plain[0]) == sorted(plain[1])
-    assert Notebook(tmp_path / "old.db", InlineThread()).messages() == [("c1", "2026-01-02", "old message")]
+    assert Notebook(Store(tmp_path / "old.db"), InlineThread()).messages() == [
+        ("c1", "2026-01-02", "old message")
+    ]
 
 
 @pytest.mark.parametrize("version", range(len(migrations.STEPS)))
@@ -174,10 +176,10 @@ def test_the_log_is_never_read_from_end_to_end(tmp_path: Path, query: str, value
 
 
 async def test_the_notebook_keeps_messages_and_questions(tmp_path: Path) -> None:
-    notebook = Notebook(tmp_path / "desk.db", InlineThread())
+    notebook = Notebook(Store(tmp_path / "desk.db"), InlineThread())
     await notebook.message("c1", "call Ann")
     await notebook.unanswered("c1", "is there a pool")
-    again = Notebook(tmp_path / "desk.db", InlineThread())
+    again = Notebook(Store(tmp_path / "desk.db"), InlineThread())
     assert [(call, text) for call, _, text in again.messages()] == [("c1", "call Ann")]
     assert [(call, text) for call, _, text in again.questions()] == [("c1", "is there a pool")]
 
@@ -185,4 +187,4 @@ async def test_the_notebook_keeps_messages_and_questions(tmp_path: Path) -> None
 def test_a_folder_that_cannot_be_written_is_said_plainly(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be read or written"):
-        Notebook(tmp_path / "file" / "desk.db", InlineThread())
+        Store(tmp_path / "file" / "desk.db")
