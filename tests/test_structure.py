@@ -12,7 +12,7 @@ PACKAGE = ROOT / "appliance"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"messages", "errors", "spoken", "strict"},
+    {"messages", "errors", "spoken", "strict", "hours"},
     {"config", "models", "fetch", "versions", "merging"},
     {"engines", "channels", "memory", "observe", "guard", "slots"},
     {"actions", "flows", "understanding", "documents"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from functools import cache
 
 LONGEST = 500
@@ -68,6 +68,8 @@ class Context:
     """Two letters: the order of day and month, the money, the phone numbers."""
     least: float | None = None
     most: float | None = None
+    hours: tuple[tuple[time, time], ...] = ()
+    """When a time is likely to be meant: "half past seven" is in the evening where dinner is from six to ten."""
 
 
 @dataclass(frozen=True, slots=True)
