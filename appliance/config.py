@@ -139,6 +139,11 @@ class Ask:
     readback: bool = False
     """Whether the caller must agree to what was understood."""
     spelled: bool = False
+    source: Literal["", "caller_id", "remembered"] = field(default="", metadata={"key": "from"})
+    """What fills it before it is asked: the number that a call comes from, or what a caller whom the desk knows
+    has confirmed before."""
+    secret: bool = False
+    """Whether it is written down nowhere: a code."""
     optional: bool = False
     """Asked only when the caller mentions it."""
     no_input: int = 2
@@ -161,6 +166,9 @@ class Do:
     """{slot} and what the action returns are filled in."""
     refused: dict[str, str] = field(default_factory=dict)
     """What is said when the action answers no, by its reason: full, closed, none ..."""
+    undo: str = ""
+    """The action that takes it back when the caller says "undo that", given the slots and what this one
+    returned; its own name where it has a way back of its own."""
     fail: str = "human"
     """Where to go when it fails: `human`, `message`, `cancel`, or a flow."""
 
@@ -178,6 +186,8 @@ class Flow:
     """Said when it starts."""
     ask: tuple[Ask, ...] = ()
     do: Do | None = None
+    remember: tuple[str, ...] = ()
+    """Slots that the desk offers to remember for next time, once it is done."""
 
 
 @dataclass(frozen=True, slots=True)
