@@ -140,8 +140,8 @@ def _time(heard: Sequence[Token], i: int, context: Context) -> Clock | None:
         part, after = _part(heard, passes(heard, end, "tomorrow", "today"))
         end = after if part else end
         part = part or lead
-        early = word(heard, at)[:1] == "0" and not part
-        moment = _in_day(hour, minute, "am" if early else part, context.hours)
+        padded = word(heard, at)[:1] == "0" and not part
+        moment = _in_day(hour, minute, "am" if padded else part, context.hours)
         if moment is None:
             return None
         return moment, end, 1.0 if part else score
