@@ -18,6 +18,18 @@ PROGRAM = Path(__file__).parent.parent
 
 Wording = Literal["fixed", "rephrase"]
 
+Mode = Literal["rules", "knowledge", "worded", "hybrid"]
+"""Who has a part in an answer. `rules`: only the phrases, word for word. `knowledge`: what is meant too, by
+facts and documents. `worded`: the LLM puts the lines differently besides. `hybrid`: that only where
+`wording` says so, and it picks where [wording] lets it."""
+
+
+def _agree(mode: Mode | None, wording: Wording | None) -> None:
+    if wording == "rephrase" and mode in ("rules", "knowledge"):
+        raise ValueError(f'has mode = "{mode}", in which nothing is rephrased', "leave out one of them")
+    if wording == "fixed" and mode == "worded":
+        raise ValueError('has mode = "worded", and wording = "fixed"', "leave out one of them")
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -101,8 +113,11 @@ class Fact:
     """What the desk calls it when it asks which of two is meant; else its name."""
     wording: Wording | None = None
     """`rephrase` lets the LLM put the line differently, without changing what it says."""
+    mode: Mode | None = None
+    """Who has a part in the answer; else as the desk's `mode` says."""
 
     def __post_init__(self) -> None:
+        _agree(self.mode, self.wording)
         if not self.ask:
             raise ValueError("has no questions", 'add ask = ["...", "..."]')
         if not self.say.strip():
@@ -188,6 +203,14 @@ class Flow:
     do: Do | None = None
     remember: tuple[str, ...] = ()
     """Slots that the desk offers to remember for next time, once it is done."""
+    wording: Wording | None = None
+    """`fixed`: the LLM has no part in it, it does not pick it either. `rephrase`: it may put the questions
+    differently, but none that asks for a yes."""
+    mode: Mode | None = None
+    """Who has a part in it; else as the desk's `mode` says."""
+
+    def __post_init__(self) -> None:
+        _agree(self.mode, self.wording)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +234,16 @@ class Lines:
     change: str = "What should I change?"
     refused: str = "I am sorry, {value} is not possible."
     cancelled: str = "All right, I have left that. Is there anything else?"
+    language: str = "I am sorry, I only speak English."
     person: str = "I cannot put you through from here. Shall I take a message?"
 
 
 @dataclass(frozen=True, slots=True)
 class WordingRules:
     default: Wording = "fixed"
-    """What holds for facts that do not say."""
+    """What holds for facts and flows that do not say."""
+    pick: bool = False
+    """Whether the LLM may choose which of a few things was meant, where it is sure, before asking back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +255,8 @@ class DeskFile:
     lines: Lines = field(default_factory=Lines)
     fact: dict[str, Fact] = field(default_factory=dict)
     flow: dict[str, Flow] = field(default_factory=dict)
+    mode: Mode = "hybrid"
+    """Who has a part in an answer, where a fact or a flow does not say."""
     wording: WordingRules = field(default_factory=WordingRules)
     actions: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of actions, by name or family: [actions.calendar] ..."""
