@@ -4,10 +4,15 @@ desk.toml how this desk behaves."""
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from appliance.hours import WEEKDAYS, Hours, stretch
+from appliance.sense import senseless
 from appliance.strict import TomlFile
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -84,6 +89,9 @@ class Web:
     enabled: bool = True
     listen: str = "127.0.0.1:8080"
     """Address and port of the box's own page."""
+    password_file: Path | None = None
+    """A file whose first line is what the manager must know to change the desk file by the page; beside
+    box.toml unless it is a full path. Needed wherever other machines can open the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,8 @@ class Fact:
     """Ways in which people ask for it; three to ten."""
     say: str
     """The line that answers them, word for word."""
+    say_closed: str = ""
+    """Said instead while the desk is closed, by [hours]."""
     label: str = ""
     """What the desk calls it when it asks which of two is meant; else its name."""
     wording: Wording | None = None
@@ -132,21 +142,20 @@ Kind = Literal[
 ]  # fmt: skip
 
 
-ELSEWHERE = frozenset({"human", "message", "cancel"})
-"""Where a flow may lead besides to another flow."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One slot of a flow: what is asked, and what happens when the answer does not come."""
+    """One slot of a flow: what is asked, and what happens when the answer does not come. Or only `call`: here
+    come the questions of another flow."""
 
-    slot: str
-    type: Kind
-    prompt: str
+    slot: str = ""
+    type: Kind | Literal[""] = ""
+    prompt: str = ""
     reprompt: tuple[str, ...] = ()
     """Said instead of the prompt after the first, second ... answer that was none."""
     options: tuple[str, ...] = ()
     """For `choice` and `name`: what there is to choose from."""
+    directory: bool = False
+    """For `name`: whether it is one of [[actions.directory.people]]."""
     goto: dict[str, str] = field(default_factory=dict)
     """For `choice`: the flow that an option leads to; the asking flow ends there."""
     check: str = ""
@@ -154,9 +163,15 @@ class Ask:
     readback: bool = False
     """Whether the caller must agree to what was understood."""
     spelled: bool = False
+    length: int | None = None
+    """For `phone`, `code` and `spelled`: digits or letters that make it whole."""
+    between: str = ""
+    """For `time` and `datetime`: the hours in which it is likely: "17:00-22:00"; else the opening hours."""
+    patience: Literal["patient", "normal", "brisk"] | float = "normal"
+    """How long a pause may be before the answer counts as finished; a number is seconds."""
     source: Literal["", "caller_id", "remembered"] = field(default="", metadata={"key": "from"})
-    """What fills it before it is asked: the number that a call comes from, or what a caller whom the desk knows
-    has confirmed before."""
+    """What is offered before it is asked: the number that a call comes from, or what a caller whom the desk
+    knows has confirmed before."""
     secret: bool = False
     """Whether it is written down nowhere: a code."""
     optional: bool = False
@@ -166,6 +181,42 @@ class Ask:
     """How often silence, or an answer that is none, is met with another question before `else`."""
     otherwise: str = field(default="human", metadata={"key": "else"})
     """`human`, `message`, `cancel`, or the name of a flow."""
+    call: str = ""
+    """A flow whose questions are asked here, and which comes back with its slots. Stands alone."""
+
+    def __post_init__(self) -> None:
+        if self.call:
+            if self.slot or self.type or self.prompt:
+                raise ValueError(
+                    f"calls {self.call} and asks for {self.slot or 'something'}",
+                    "give it a question of its own",
+                )
+            return
+        for key in ("slot", "type", "prompt"):
+            if not getattr(self, key):
+                which = f"for {self.slot} " if self.slot else ""
+                raise ValueError(f"{which}needs {key}", f"add {key} = ... to the question")
+        if not re.fullmatch(r"[^\W\d]\w*", self.slot):
+            raise ValueError(f'has the slot "{self.slot}"', "its name is one word, like day")
+        for wrong, mend in self._senseless():
+            raise ValueError(f"for {self.slot} {wrong}", mend)
+
+    def _senseless(self) -> Iterator[tuple[str, str]]:
+        for option in self.goto:
+            if option not in self.options:
+                yield f"leads on from {option}, which is no option", f"one of: {', '.join(self.options)}"
+        if self.between:
+            if self.type not in ("time", "datetime"):
+                yield "has between, and is no time", "leave between out"
+            stretch(self.between)
+        if self.length is not None and (self.type not in ("phone", "code", "spelled") or self.length < 1):
+            yield f"has length = {self.length}", "it is for phone, code and spelled, and at least 1"
+        if not isinstance(self.patience, str) and not 0.2 <= self.patience <= 5:
+            yield f"has patience = {self.patience}", "0.2 to 5 seconds, or patient, normal, brisk"
+        if self.source == "caller_id" and self.type not in ("phone", "text"):
+            yield f"is a {self.type} from caller_id", "a caller's number is a phone"
+        if self.directory and (self.options or self.type != "name"):
+            yield "is of the directory", 'it takes type = "name" and no options'
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +240,16 @@ class Do:
 
 
 @dataclass(frozen=True, slots=True)
+class Closed:
+    """What happens instead of a flow while the desk is closed, by [hours]."""
+
+    say: str
+    goto: str = ""
+    """Where it leads: `message`, `human`, another flow, or the flow itself to go on all the same. Nowhere if
+    left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """A form: its state is the first slot that is not filled."""
 
@@ -201,6 +262,9 @@ class Flow:
     """Said when it starts."""
     ask: tuple[Ask, ...] = ()
     do: Do | None = None
+    done: str = ""
+    """Said at the end of a flow that does nothing; {slot} is filled in."""
+    closed: Closed | None = None
     remember: tuple[str, ...] = ()
     """Slots that the desk offers to remember for next time, once it is done."""
     wording: Wording | None = None
@@ -218,6 +282,8 @@ class Lines:
     """The fixed lines of every conversation."""
 
     greeting: str = "Hello, how can I help you?"
+    greeting_closed: str = ""
+    """Said instead while the desk is closed, by [hours]."""
     unknown: str = "I don't know that. Shall I take a message?"
     message: str = "What is the message? Please say your name too."
     taken: str = "Thank you, I have noted that. Is there anything else?"
@@ -231,7 +297,11 @@ class Lines:
     failed: str = "I am sorry, that did not work."
     which: str = "Do you mean {options}?"
     readback: str = "{value}, is that right?"
+    use: str = "Shall I use {value}?"
+    """Offers what is known before it is asked for."""
     change: str = "What should I change?"
+    finished: str = "All right, that is all I need. Is there anything else?"
+    """At the end of a flow that does nothing and says nothing else."""
     refused: str = "I am sorry, {value} is not possible."
     cancelled: str = "All right, I have left that. Is there anything else?"
     language: str = "I am sorry, I only speak English."
@@ -262,6 +332,9 @@ class DeskFile:
     """Settings of actions, by name or family: [actions.calendar] ..."""
     documents: str = ""
     """A folder of papers that questions are looked up in; beside desk.toml unless it is a full path."""
+    hours: Hours | None = None
+    """When the desk is open; always, where there are none. Appointments can be had then, unless
+    [actions.calendar] has hours of its own."""
     silence: float = 8.0
     """Seconds of quiet before the desk asks whether anybody is there."""
     digest: str = field(default="", metadata={"hidden": True})
@@ -270,6 +343,17 @@ class DeskFile:
     def __post_init__(self) -> None:
         if not 2 <= self.silence <= 120:
             raise ValueError(f"has silence = {self.silence}", "2 to 120 seconds")
+        for place, wrong, mend in senseless(self):
+            raise ValueError(wrong, mend, place)
+
+    def closed(self, now: datetime) -> bool:
+        """Whether nobody is here at that time on the wall."""
+        return self.hours is not None and not self.hours.open_at(now)
+
+    def people(self) -> tuple[str, ...]:
+        """The names of [[actions.directory.people]]."""
+        entries = self.actions.get("directory", {}).get("people", ())
+        return tuple(str(entry["name"]) for entry in entries if "name" in entry)
 
 
 def read_box(path: Path | None = None) -> tuple[Box, Path]:
@@ -278,7 +362,9 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     file = TomlFile(_choose(path, "box.toml"))
     box = file.into(Box)
     beside = Path.cwd() if file.path.parent == SHIPPED else file.path.absolute().parent
-    return replace(box, data=beside / box.data, models=PROGRAM / box.models), file.path
+    secret = beside / box.web.password_file if box.web.password_file else None
+    web = replace(box.web, password_file=secret)
+    return replace(box, data=beside / box.data, models=PROGRAM / box.models, web=web), file.path
 
 
 def read_desk(
@@ -288,10 +374,24 @@ def read_desk(
     `text` stands in for what is in the file."""
     beside = box.parent if box and box.parent != SHIPPED else Path()
     file = TomlFile(_choose(path, "desk.toml", beside), text)
-    digest = hashlib.sha256(file.text.encode()).hexdigest()[:12]
     desk = file.into(DeskFile)
     papers = str(file.path.absolute().parent / desk.documents) if desk.documents else ""
-    return replace(desk, digest=digest, documents=papers), file.path
+    actions = _with_hours(desk.actions, desk.hours)
+    return replace(desk, digest=digest(file.text), documents=papers, actions=actions), file.path
+
+
+def _with_hours(actions: dict[str, dict[str, Any]], hours: Hours | None) -> dict[str, dict[str, Any]]:
+    """The calendar's settings with the desk's hours and days off where it has none of its own."""
+    if hours is None:
+        return actions
+    week = {day: list(getattr(hours, day)) for day in WEEKDAYS if getattr(hours, day)}
+    calendar = {"hours": week, "closed": list(hours.closed), **actions.get("calendar", {})}
+    return {**actions, "calendar": calendar}
+
+
+def digest(text: str) -> str:
+    """What a version of the desk file is called: the first 12 hex digits of its sha256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _choose(path: Path | None, name: str, folder: Path = Path()) -> Path:
