@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from appliance.actions import REGISTRY, Hands, Runner
-from appliance.config import ELSEWHERE, DeskFile
+from appliance.config import DeskFile
 from appliance.engines.thread import EngineThread
 from appliance.flows.form import Forms, Request, Step
 from appliance.flows.state import Event, State, apply
 from appliance.memory.events import EventLog
 from appliance.memory.people import Level
+from appliance.sense import ELSEWHERE
 
 
 class Clerk:
