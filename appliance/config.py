@@ -361,10 +361,10 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     folders are made whole."""
     file = TomlFile(_choose(path, "box.toml"))
     box = file.into(Box)
-    beside = Path.cwd() if file.path.parent == SHIPPED else file.path.absolute().parent
-    secret = beside / box.web.password_file if box.web.password_file else None
+    folder = beside(file.path)
+    secret = folder / box.web.password_file if box.web.password_file else None
     web = replace(box.web, password_file=secret)
-    return replace(box, data=beside / box.data, models=PROGRAM / box.models, web=web), file.path
+    return replace(box, data=folder / box.data, models=PROGRAM / box.models, web=web), file.path
 
 
 def read_desk(
@@ -372,8 +372,8 @@ def read_desk(
 ) -> tuple[DeskFile, Path]:
     """desk.toml and where it stands; without a path, the one beside the box file or else the shipped one.
     `text` stands in for what is in the file."""
-    beside = box.parent if box and box.parent != SHIPPED else Path()
-    file = TomlFile(_choose(path, "desk.toml", beside), text)
+    folder = box.parent if box and box.parent != SHIPPED else Path()
+    file = TomlFile(_choose(path, "desk.toml", folder), text)
     desk = file.into(DeskFile)
     papers = str(file.path.absolute().parent / desk.documents) if desk.documents else ""
     actions = _with_hours(desk.actions, desk.hours)
@@ -387,6 +387,11 @@ def _with_hours(actions: dict[str, dict[str, Any]], hours: Hours | None) -> dict
     week = {day: list(getattr(hours, day)) for day in WEEKDAYS if getattr(hours, day)}
     calendar = {"hours": week, "closed": list(hours.closed), **actions.get("calendar", {})}
     return {**actions, "calendar": calendar}
+
+
+def beside(box: Path) -> Path:
+    """The folder of the files that belong to a box."""
+    return Path.cwd() if box.parent == SHIPPED else box.absolute().parent
 
 
 def digest(text: str) -> str:
