@@ -167,12 +167,13 @@ class Calendar:
             raise Unbookable("none")
         return appointment(rows[0])
 
-    def of(self, phone: str) -> list[Appointment]:
-        """What is still to come under a phone number, soonest first."""
+    def of(self, person: int) -> list[Appointment]:
+        """What is still to come of what a person booked, soonest first. A phone number is nobody's proof."""
         rows = self._db.execute(
-            f"""select {COLUMNS} from appointment where phone = ? and state = 'booked' and start > ?
-                order by start""",
-            phone, wall(self._wall),
+            f"""select {COLUMNS} from appointment where state = 'booked' and start > ? and conversation in (
+                select conversation from event where kind = 'identified'
+                and json_extract(data, '$.person') = ?) order by start""",
+            wall(self._wall), person,
         )  # fmt: skip
         return [appointment(row) for row in rows]
 

