@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance.hours import WEEKDAYS, Hours, stretch
+from appliance.lines import Lines
 from appliance.sense import senseless
 from appliance.strict import TomlFile
 
@@ -275,37 +276,6 @@ class Flow:
 
     def __post_init__(self) -> None:
         _agree(self.mode, self.wording)
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """The fixed lines of every conversation."""
-
-    greeting: str = "Hello, how can I help you?"
-    greeting_closed: str = ""
-    """Said instead while the desk is closed, by [hours]."""
-    unknown: str = "I don't know that. Shall I take a message?"
-    message: str = "What is the message? Please say your name too."
-    taken: str = "Thank you, I have noted that. Is there anything else?"
-    not_taken: str = "I am sorry, I could not note that down. Please try again later."
-    declined: str = "All right. Is there anything else?"
-    again: str = "Sorry, could you say that again?"
-    welcome: str = "You're welcome. Anything else?"
-    still_there: str = "Are you still there?"
-    goodbye: str = "Goodbye."
-    moment: str = "One moment, please."
-    failed: str = "I am sorry, that did not work."
-    which: str = "Do you mean {options}?"
-    readback: str = "{value}, is that right?"
-    use: str = "Shall I use {value}?"
-    """Offers what is known before it is asked for."""
-    change: str = "What should I change?"
-    finished: str = "All right, that is all I need. Is there anything else?"
-    """At the end of a flow that does nothing and says nothing else."""
-    refused: str = "I am sorry, {value} is not possible."
-    cancelled: str = "All right, I have left that. Is there anything else?"
-    language: str = "I am sorry, I only speak English."
-    person: str = "I cannot put you through from here. Shall I take a message?"
 
 
 @dataclass(frozen=True, slots=True)

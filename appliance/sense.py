@@ -16,6 +16,11 @@ ELSEWHERE = frozenset({"human", "message", "cancel"})
 """Where a flow may lead besides to another flow."""
 
 FILLED: Mapping[str, frozenset[str]] = {
+    "resume": frozenset({"what"}),
+    "case": frozenset({"number"}),
+    "undo": frozenset({"what"}),
+    "recalled": frozenset({"day", "what"}),
+    "note": frozenset({"when", "what", "end"}),
     "which": frozenset({"options"}),
     "readback": frozenset({"value", "slot"}),
     "use": frozenset({"value", "slot"}),
