@@ -20,7 +20,6 @@ FILLED: Mapping[str, frozenset[str]] = {
     "case": frozenset({"number"}),
     "undo": frozenset({"what"}),
     "recalled": frozenset({"day", "what"}),
-    "note": frozenset({"when", "what", "end"}),
     "which": frozenset({"options"}),
     "readback": frozenset({"value", "slot"}),
     "use": frozenset({"value", "slot"}),

@@ -16,8 +16,9 @@ nothing personal, and few may be tried."""
 HOURS = 24
 """For which a case can be gone on with."""
 
-OPEN = """from event as numbered where kind = 'numbered' and at > ? and not exists (
-    select 1 from event where kind = 'reopened' and key = numbered.key and id > numbered.id)"""
+OPEN = """from event as paused where kind = 'paused' and at > ? and not exists (
+    select 1 from event where kind = 'reopened' and key = json_extract(paused.data, '$.case')
+    and id > paused.id)"""
 
 
 class Cases:
@@ -28,25 +29,30 @@ class Cases:
         self._log = EventLog(store)
         self._hours = hours
 
+    def pause(self, conversation: str) -> None:
+        """Let a conversation's case be gone on with by the person whom the desk knows, and by nobody else."""
+        with self._store.write() as db:
+            self._pause(db, conversation, "")
+
     def number(self, conversation: str) -> str:
         """The number under which a conversation's case can be gone on with; it gets one if it has none."""
         with self._store.write() as db:
-            case = self._case(db, conversation)
             since = self._since()
-            rows = db.execute(f"select key {OPEN} and json_extract(data, '$.case') = ?", since, case)
+            rows = db.execute(
+                f"select key {OPEN} and key not null and json_extract(data, '$.case') = ?",
+                since, self._case(db, conversation),
+            )  # fmt: skip
             if rows:
                 return str(rows[0][0])
             number = _unused({key for (key,) in db.execute(f"select key {OPEN}", since)})
-            at = self._store.stamp()
-            insert(db, conversation, at, "linked", {"case": case}, case)
-            insert(db, conversation, at, "numbered", {"case": case}, number)
+            self._pause(db, conversation, number)
             return number
 
     def of(self, person: int) -> str | None:
         """The newest open case of a person."""
         rows = self._store.read(
             f"""select json_extract(data, '$.case') {OPEN} and exists (
-                select 1 from event as who where who.conversation = numbered.conversation
+                select 1 from event as who where who.conversation = paused.conversation
                 and kind = 'identified' and json_extract(data, '$.person') = ?) order by id desc limit 1""",
             self._since(), person,
         )  # fmt: skip
@@ -56,11 +62,10 @@ class Cases:
         """Take a case up in this conversation, and with it all that happened in it; nothing where another
         was quicker. Its number has done its work."""
         with self._store.write() as db:
-            rows = db.execute(f"select key {OPEN} and json_extract(data, '$.case') = ?", self._since(), case)
-            if not rows:
+            if not db.execute(f"select 1 {OPEN} and json_extract(data, '$.case') = ?", self._since(), case):
                 return []
             at = self._store.stamp()
-            insert(db, conversation, at, "reopened", {"case": case}, str(rows[0][0]))
+            insert(db, conversation, at, "reopened", {"case": case}, case)
             insert(db, conversation, at, "linked", {"case": case}, case)
         return self._log.case(case)
 
@@ -68,6 +73,11 @@ class Cases:
         """Everything that happened in the case of a conversation; in itself, where it belongs to none."""
         links = [event for event in self._log.read(conversation) if event.kind == "linked"]
         return self._log.case(links[-1].data["case"]) if links else self._log.read(conversation)
+
+    def _pause(self, db: Database, conversation: str, number: str) -> None:
+        case, at = self._case(db, conversation), self._store.stamp()
+        insert(db, conversation, at, "linked", {"case": case}, case)
+        insert(db, conversation, at, "paused", {"case": case}, number)
 
     def _case(self, db: Database, conversation: str) -> str:
         rows = db.execute(

@@ -1,9 +1,10 @@
 """What happened, in order. The state of every conversation is a fold over its events.
 
 Kinds that the box itself relies on: `ended` (the conversation is over), `linked` (it belongs to a case),
-`numbered` and `reopened` (a case got a number, and was gone on with by it), `identified` (who the caller is,
-and how that is known), `confirmed` (a yes to a confirm line that was played), `agreed` (a yes to being
-remembered), and the runner's `intent`, `outcome`, `late` and `refused`."""
+`paused` and `reopened` (a case can be gone on with, perhaps by a number; it was), `told` (the caller has
+heard what was done), `identified` (who the caller is, and how that is known), `confirmed` (a yes to a confirm
+line that was played), `agreed` (a yes to being remembered), and the runner's `intent`, `outcome`, `late` and
+`refused`."""
 
 from __future__ import annotations
 
