@@ -142,7 +142,7 @@ class Workshop:
         """Keep what the desk runs on, unless it is the newest version."""
         kept = await asyncio.to_thread(self._versions.all)
         if not kept or kept[0].digest != digest(self._text):
-            why = "what the desk began with" if not kept else "changed by hand"
+            why = "What the desk began with" if not kept else "Changed by hand"
             await asyncio.to_thread(self._versions.keep, self._text, "", why)
 
     async def publish(self, text: str, base: str, by: str, why: str) -> Version:
@@ -154,7 +154,7 @@ class Workshop:
                 raise ChangedMeanwhile(theirs, await self._merged(base, text, theirs))
             ready = await self._ready(text)
             if digest(theirs) != digest(self._text):
-                await asyncio.to_thread(self._versions.keep, theirs, "", "changed by hand")
+                await asyncio.to_thread(self._versions.keep, theirs, "", "Changed by hand")
             version = await asyncio.to_thread(self._versions.keep, text, by, why)
             before = self._app.served
             await self._app.swap(ready)
@@ -176,7 +176,7 @@ class Workshop:
                 await self._app.swap(await self._ready(text))
                 changed, self._text = text != self._text, text
                 if changed:
-                    await asyncio.to_thread(self._versions.keep, text, "", "changed by hand")
+                    await asyncio.to_thread(self._versions.keep, text, "", "Changed by hand")
                 log.info("desk file %s is live", digest(text))
             except ApplianceError as error:
                 log.error("the desk goes on as it was: %s", error)

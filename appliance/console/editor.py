@@ -93,7 +93,7 @@ class Editor:
                 "file": str(workshop.path),
                 "text": workshop.text,
                 "digest": digest(workshop.text),
-                "by_hand": on_disk if on_disk != workshop.text else None,
+                "by_hand": {"text": on_disk, "digest": digest(on_disk)} if on_disk != workshop.text else None,
                 "may": may,
                 "closed": self._keeper.why_closed(),
                 "saved": workshop.path.exists(),
