@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from appliance.strict import Place
 
 if TYPE_CHECKING:
-    from appliance.config import DeskFile, Flow, Lines
+    from appliance.config import DeskFile, Flow
+    from appliance.lines import Lines
 
 ELSEWHERE = frozenset({"human", "message", "cancel"})
 """Where a flow may lead besides to another flow."""

@@ -89,7 +89,7 @@ def parse(kind: str, text: str, context: Context) -> Value | None:
     if kind == "name":
         return _best(FINDERS[kind], heard, context)
     best = _best(FINDERS[kind], _core(heard), context) or _instead(FINDERS[kind], heard, context)
-    return best if best or kind != "date" else _best(find_misheard_days, heard, context)
+    return best if best or kind != "date" else _best(find_misheard_days, _core(heard), context)
 
 
 def several(kind: str, text: str, context: Context) -> tuple[Value, ...]:
