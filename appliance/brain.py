@@ -14,6 +14,7 @@ from appliance.memory.notebook import Notebook
 from appliance.messages import Decision, Expect, Heard, Noise, Silence, Turn
 from appliance.slots.acts import Act, act
 from appliance.smalltalk import SmallTalk
+from appliance.standing import UNDO
 from appliance.wording import Wording
 
 LONGEST = 2_000
@@ -92,6 +93,12 @@ class Brain:
             return await self._in_form(text, said)
         if self._place == "taking" and not (said in ("goodbye", "repeat", "cancel", "person") and not rest):
             return await self._smalltalk.take_message(text)
+        if self._place == "agreeing" and self._clerk and said in ("yes", "no") and not rest:
+            played = self._said.spoken.text if self._said else ""
+            return self._form(await self._clerk.answer(said == "yes", played))
+        undone = said == "back" or (said == "cancel" and self._clerk and self._clerk.undoable)
+        if undone and not rest and self._clerk:
+            return await self._serve(UNDO, text)
         if self._place == "offered" and said in ("yes", "no") and not rest:
             return self._smalltalk.ask_for_message() if said == "yes" else self._smalltalk.decline()
         if self._place == "which" and said not in ("repeat", "goodbye", "person", "thanks", "hello"):
@@ -105,10 +112,12 @@ class Brain:
         match about:
             case Answer():
                 return about
-            case Unknown(score):
-                return await self._smalltalk.unknown(text, score)
+            case Unknown(score, foreign):
+                return await self._smalltalk.unknown(text, score, foreign)
         if about.found.intent == MESSAGE:
             return self._smalltalk.ask_for_message()
+        if self._clerk and (service := self._knowing.service_of(about.found)):
+            return await self._serve(service, text)
         if fact := self._knowing.fact(about):
             return fact
         return await self._begin(about)
@@ -118,6 +127,19 @@ class Brain:
             return await self._smalltalk.unknown(errand.text, errand.found.score)
         return self._form(await self._clerk.start(errand.found.intent, errand.text), errand)
 
+    async def _serve(self, service: str, text: str) -> Answer:
+        """What every desk can do for somebody who was here before or will come again."""
+        assert self._clerk
+        match service:
+            case "undo":
+                step = self._clerk.undo()
+            case "recall":
+                step = await self._clerk.recall(text)
+            case _:
+                step = Step(say=await self._clerk.pause() or (self._lines.declined,))
+        decision = Decision(service, "asked for", "desk.toml lines")
+        return replace(self._form(step), decision=decision)
+
     async def _in_form(self, text: str, said: Act) -> Answer:
         """A form is open: its answer, or for once another subject, after which it goes on."""
         assert self._clerk
@@ -126,8 +148,11 @@ class Brain:
         if self._clerk.confirming and said == "yes" and not (played and self._clerk.agreeable(played.text)):
             return self._form(await self._clerk.again())
         if said == "goodbye":
-            return self._talk(said)
+            return await self._leave(self._talk(said))
         if form and not self._clerk.asks_for_text:
+            if (service := await self._knowing.service(text)) and service != UNDO:
+                served = await self._serve(service, text)
+                return await self._and_back(served) if self._clerk.busy else served
             errand = await self._knowing.errand(text)
             if errand and errand.found.intent != form.flow:
                 return await self._begin(errand)
@@ -138,10 +163,17 @@ class Brain:
             if form and self._knowing.is_flow(aside.found) and aside.found.intent != form.flow:
                 return await self._begin(aside)
             aside = self._knowing.fact(aside)
+        if isinstance(aside, Unknown):
+            aside = await self._smalltalk.unknown(text, aside.score, aside.foreign)
         if aside:
-            back = await self._clerk.again()
-            return replace(aside, lines=chained(aside.lines, lines(back.say)), expect=back.expect)
+            return await self._and_back(aside)
         return self._form(await self._clerk.hear(text, ""))
+
+    async def _and_back(self, aside: Answer) -> Answer:
+        """Another subject, and then the open question once more."""
+        assert self._clerk
+        back = await self._clerk.again()
+        return replace(aside, lines=chained(aside.lines, lines(back.say)), expect=back.expect)
 
     def _form(self, step: Step, errand: Meant | None = None) -> Answer:
         """What a form says; or where it hands over to."""
@@ -156,6 +188,8 @@ class Brain:
             return replace(asking, lines=lines([*step.say, self._lines.message]))
         if step.leave:
             return Answer(decision, lines([*step.say, self._lines.person]), Expect("yes_no"), then="offered")
+        if not form and (offer := self._clerk.offer):
+            return Answer(decision, lines([*step.say, offer.line]), Expect("yes_no"), then="agreeing")
         if form and form.stage == "ask":
             return Answer(decision, self._knowing.asked(name, step.say), step.expect)
         return Answer(decision, lines(step.say), step.expect)
@@ -178,7 +212,12 @@ class Brain:
         if self._said is None:
             return self._smalltalk.greet("nobody speaks")
         answer = self._smalltalk.break_silence()
-        return answer if answer.hang_up else replace(answer, then=self._place)
+        return await self._leave(answer) if answer.hang_up else replace(answer, then=self._place)
+
+    async def _leave(self, goodbye: Answer) -> Answer:
+        """Before the end: how to go on with what is unfinished."""
+        paused = await self._clerk.pause() if self._clerk else ()
+        return replace(goodbye, lines=chained(lines(paused), goodbye.lines))
 
     def _talk(self, said: Act) -> Answer:
         if said == "repeat":

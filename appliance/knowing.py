@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from appliance.answers import Answer, chained, lines
 from appliance.knowledge import Knowledge
+from appliance.language import foreign
 from appliance.messages import Decision, Line
 from appliance.slots.acts import Act
+from appliance.standing import SERVICES
 from appliance.understanding import Candidate
 from appliance.wording import Wording, sentences
 
@@ -32,6 +34,8 @@ class Meant:
 class Unknown:
     score: float = 0.0
     """Of what is nearest."""
+    foreign: bool = False
+    """Whether it was said in another language."""
 
 
 class Knowing:
@@ -49,6 +53,8 @@ class Knowing:
         understood = await self._knowledge.understand(text)
         if understood.verdict == "accept":
             return Meant(understood.candidates[0], understood.how, text)
+        if foreign(text):
+            return Unknown(foreign=True)
         if passage := await self._look_up(text):
             return passage
         if understood.verdict == "ask":
@@ -77,18 +83,20 @@ class Knowing:
             chosen = options[-1]
         elif heard & FIRST or said == "yes":
             chosen = options[0]
-        elif understood.verdict == "ask" and not heard & NEITHER:
+        elif understood.verdict == "ask" and not heard & NEITHER and not foreign(text):
             chosen = await self._knowledge.best(text, options)
         else:
-            return Unknown()
+            return Unknown(foreign=foreign(text))
         return Meant(chosen, "chosen", self._question)
 
-    async def aside(self, text: str, flow: str) -> Meant | Answer | None:
+    async def aside(self, text: str, flow: str) -> Meant | Answer | Unknown | None:
         """What somebody surely asks for in the middle of a flow."""
         understood = await self._knowledge.understand(text)
         by_rules = self._knowledge.mode(flow) == "rules"
         if understood.verdict == "accept" and not (by_rules and understood.how != "phrase"):
             return Meant(understood.candidates[0], understood.how, text)
+        if foreign(text):
+            return Unknown(foreign=True)
         return None if by_rules else await self._look_up(text)
 
     async def errand(self, text: str) -> Meant | None:
@@ -96,6 +104,14 @@ class Knowing:
         understood = await self._knowledge.understand(text)
         found = understood.candidates[0] if understood.how == "phrase" else None
         return Meant(found, understood.how, text) if found and self.is_flow(found) else None
+
+    async def service(self, text: str) -> str:
+        """What every desk can do, one of whose very phrases this is; empty where it is none."""
+        understood = await self._knowledge.understand(text)
+        return self.service_of(understood.candidates[0]) if understood.how == "phrase" else ""
+
+    def service_of(self, found: Candidate) -> str:
+        return found.intent if found.intent in SERVICES and not self.is_flow(found) else ""
 
     def is_flow(self, found: Candidate) -> bool:
         return self._knowledge.flow(found.intent) is not None

@@ -60,12 +60,15 @@ class SmallTalk:
             return fixed("silence", "nobody speaks", self._say.still_there)
         return fixed("silence", "nobody is there", self._say.goodbye, hang_up=True)
 
-    async def unknown(self, text: str, score: float = 0.0) -> Answer:
-        """Nothing answers it: that is said and noted, and a message is offered."""
+    async def unknown(self, text: str, score: float = 0.0, foreign: bool = False) -> Answer:
+        """Nothing answers it: that is noted, and a message is offered; who speaks another language is told
+        which one the desk speaks."""
         try:
             await self._notebook.unanswered(self._call, text)
         except StorageError:
             log.exception("an unanswered question could not be kept")
+        if foreign:
+            return fixed("language", "said in another language", self._say.language)
         decision = Decision("unknown", "nothing the desk knows is near", "desk.toml", score)
         return Answer(decision, lines([self._say.unknown]), Expect("yes_no"), then="offered")
 

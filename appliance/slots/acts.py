@@ -133,7 +133,8 @@ ALONE: dict[Act, tuple[str, ...]] = {
     "cancel": (
         "(cancel|stop|scrap) (that|it|this|everything|the whole thing)", "drop it",
         "(leave|keep) (it|that|them|everything|the appointment|my appointment|the booking|my booking"
-        "|the table|my table) [as it is|as they are|the way it is]", "(dont|do not) cancel [it|that|anything]",
+        "|the table|my table) [as it is|as they are|the way it is]",
+        "(dont|do not) cancel [it|that|anything]",
         "start (over|again)", "(cancel|stop|abort|halt|quit|forget|end|exit|enough)",
     ),
     "person": (
