@@ -250,7 +250,9 @@ def _forget(turn: Turn) -> None:
 def fixed_lines(desk: config.DeskFile) -> list[str]:
     """Every line that is said as it stands in the desk file."""
     lines = [getattr(desk.lines, field.name) for field in fields(desk.lines)]
-    lines += [sentence for fact in desk.fact.values() for sentence in sentences(fact.say)]
+    answers = [line for fact in desk.fact.values() for line in (fact.say, fact.say_closed)]
+    lines += [sentence for answer in answers for sentence in sentences(answer)]
     for flow in desk.flow.values():
-        lines += [flow.say, *(line for ask in flow.ask for line in (ask.prompt, *ask.reprompt))]
+        lines += [flow.say, flow.done, flow.closed.say if flow.closed else ""]
+        lines += [line for ask in flow.ask for line in (ask.prompt, *ask.reprompt)]
     return [line for line in lines if line and "{" not in line]
