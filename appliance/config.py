@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance.hours import WEEKDAYS, Hours, stretch
-from appliance.lines import Lines
+from appliance.lines import Lines as Lines
 from appliance.sense import senseless
 from appliance.strict import TomlFile
 

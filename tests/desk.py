@@ -24,6 +24,7 @@ from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import RATE, Notice, Turn, samples
 from appliance.observe.recorder import Recorder
+from appliance.picking import Picker
 from appliance.speech import Speech
 from appliance.voice import Voice
 from appliance.wording import Wording
@@ -96,9 +97,11 @@ async def call(
     clerk = Clerk(
         desk, EventLog(store), Runner(store, desk.actions), thread, Hands(thread), caller.id, local_now
     )
-    brain = Brain(knowledge, notebook, Wording(llm, thread), caller.id, clerk)
+    brain = Brain(knowledge, notebook, Wording(llm, thread), caller.id, clerk, Picker(llm, thread))
+    await clerk.began()
     async with asyncio.timeout(60):
         await converse(Voice(caller, hearing, speech, recorder, desk.silence), brain, turns.append)
+    await clerk.ended()
     if recorder:
         recorder.close()
     return Result(turns, events, caller, notebook, llm)

@@ -16,7 +16,7 @@ LAYERS = [
     {"config", "lines", "standing", "sense", "models", "fetch", "versions", "merging"},
     {"engines", "channels", "memory", "observe", "guard", "slots"},
     {"actions", "flows", "understanding", "documents"},
-    {"turntaking", "ears", "speech", "mouth", "wording", "knowledge", "language", "answers", "acquaintance", "clerk"},
+    {"turntaking", "ears", "speech", "mouth", "wording", "picking", "knowledge", "language", "answers", "acquaintance", "clerk"},
     {"voice", "knowing", "smalltalk", "brain", "served"},
     {"conversation"},
     {"app"},

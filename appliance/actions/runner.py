@@ -191,6 +191,7 @@ class Runner:
         record = {
             "key": key, "action": name, "arguments": told, "flow": flow, "confirmation": confirmation,
             "caller": _counted_as(caller, conversation), "confirmed": action.confirm,
+            "looked": not action.confirm and action.reverse is None,
         }  # fmt: skip
         return Job(
             key, conversation, action, lambda context: action.function(context, **values), caller, record

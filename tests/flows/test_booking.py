@@ -232,7 +232,7 @@ async def test_the_state_is_what_the_events_say(desk: Desk) -> None:
     await desk.hears(*BOOK, "yes")
     kinds = [event.kind for event in EventLog(desk.store).read("call-1")]
     assert kinds[0] == "flow.started"
-    assert kinds[kinds.index("confirmed") :] == ["confirmed", "outcome", "flow.ended"]
+    assert kinds[kinds.index("confirmed") :] == ["confirmed", "outcome", "flow.ended", "told"]
 
 
 MENU = """\
