@@ -27,6 +27,7 @@ from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import Turn
 from appliance.observe.recorder import Recorder
+from appliance.picking import Picker
 from appliance.served import Place, Served
 from appliance.speech import Speech
 from appliance.voice import Voice
@@ -58,6 +59,7 @@ class App:
         self._hearing: Hearing | None = None
         self._speech: Speech | None = None
         self._wording: Wording | None = None
+        self._picker: Picker | None = None
 
     async def __aenter__(self) -> App:
         try:
@@ -94,6 +96,7 @@ class App:
             self._speech = Speech(*self._engines["tts"])
         if "llm" in self._engines:
             self._wording = Wording(*self._engines["llm"])
+            self._picker = Picker(*self._engines["llm"])
         self._stack.callback(lambda: self._preparing.cancel())
         self._preparing = asyncio.create_task(self._prepare())
 
@@ -214,7 +217,7 @@ class App:
         self._idle.clear()
         events = EventLog(place.store)
         clerk = Clerk(served.desk, events, served.runner, place.memory, place.hands, call.id, local_now)
-        brain = Brain(served.knowledge, place.notebook, self._wording, call.id, clerk)
+        brain = Brain(served.knowledge, place.notebook, self._wording, call.id, clerk, self._picker)
         await self._note(clerk.began())
         try:
             await converse(call, brain, _forget if place.trial else self._keep)

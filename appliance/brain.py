@@ -12,6 +12,7 @@ from appliance.knowing import Knowing, Meant, Unknown
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
 from appliance.messages import Decision, Expect, Heard, Noise, Silence, Turn
+from appliance.picking import Picker
 from appliance.slots.acts import Act, act
 from appliance.smalltalk import SmallTalk
 from appliance.standing import UNDO
@@ -34,9 +35,10 @@ class Brain:
         wording: Wording | None,
         call: str,
         clerk: Clerk | None = None,
+        picker: Picker | None = None,
     ) -> None:
         self._lines = knowledge.desk.lines
-        self._knowing = Knowing(knowledge, wording)
+        self._knowing = Knowing(knowledge, wording, picker)
         self._smalltalk = SmallTalk(self._lines, notebook, call)
         self._clerk = clerk
         self._place: Place = "open"

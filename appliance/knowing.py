@@ -9,6 +9,7 @@ from appliance.answers import Answer, chained, lines
 from appliance.knowledge import Knowledge
 from appliance.language import foreign
 from appliance.messages import Decision, Line
+from appliance.picking import Picker
 from appliance.slots.acts import Act
 from appliance.standing import SERVICES
 from appliance.understanding import Candidate
@@ -41,9 +42,10 @@ class Unknown:
 class Knowing:
     """Of one conversation."""
 
-    def __init__(self, knowledge: Knowledge, wording: Wording | None) -> None:
+    def __init__(self, knowledge: Knowledge, wording: Wording | None, picker: Picker | None = None) -> None:
         self._knowledge = knowledge
         self._wording = wording
+        self._picker = picker
         self._options: tuple[Candidate, ...] = ()
         self._question = ""
         """What was said that may mean any of the options."""
@@ -58,8 +60,16 @@ class Knowing:
         if passage := await self._look_up(text):
             return passage
         if understood.verdict == "ask":
-            return self._which(understood.candidates[:2], text)
+            picked = await self._pick(text, understood.candidates)
+            return picked or self._which(understood.candidates[:2], text)
         return Unknown(understood.candidates[0].score if understood.candidates else 0.0)
+
+    async def _pick(self, text: str, options: tuple[Candidate, ...]) -> Meant | None:
+        """What the LLM is sure is meant, where the desk file lets it choose among all of these."""
+        if not self._picker or not all(self._knowledge.pickable(each.intent) for each in options):
+            return None
+        number = await self._picker.pick(text, [self._knowledge.label(each.intent) for each in options])
+        return None if number is None else Meant(options[number], "picked", text)
 
     def _which(self, options: tuple[Candidate, ...], text: str) -> Answer:
         self._options, self._question = options, text

@@ -29,8 +29,8 @@ class SmallTalk:
         self._message: int | None = None
         """The message being taken, once a part of it is kept."""
 
-    def greet(self, why: str) -> Answer:
-        return fixed("greeting", why, self._say.greeting)
+    def greet(self, why: str, closed: bool) -> Answer:
+        return fixed("greeting", why, (closed and self._say.greeting_closed) or self._say.greeting)
 
     def reply(self, said: Act, first: bool) -> Answer:
         """By what the caller does. `first`: only the greeting was said before."""

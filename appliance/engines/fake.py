@@ -150,6 +150,14 @@ class FakeLlm:
         self.asked.append((system, user))
         yield from re.findall(r"\S+\s*", next(self._lines, user))[:max_tokens]
 
+    def weigh(self, system: str, user: str, answers: Sequence[str]) -> list[float]:
+        """All on the answer that the script says next, or alike on each."""
+        self.asked.append((system, user))
+        said = next(self._lines, "")
+        if said in answers:
+            return [float(answer == said) for answer in answers]
+        return [1 / len(answers)] * len(answers)
+
 
 class FakeEmbed:
     """Texts are as alike as they share words, whatever their order."""
