@@ -46,6 +46,11 @@ class Brain:
         self._said: Turn | None = None
 
     @property
+    def _closed(self) -> bool:
+        """Whether nobody is at the desk at this hour."""
+        return self._clerk is not None and self._clerk.closed
+
+    @property
     def filler(self) -> str:
         """Said while an answer takes long."""
         return self._lines.moment
@@ -75,7 +80,7 @@ class Brain:
         news = await self._clerk.settled() if self._clerk else ()
         match cause:
             case None:
-                return self._smalltalk.greet("the call began")
+                return self._smalltalk.greet("the call began", self._closed)
             case Heard():
                 self._smalltalk.heard()
                 answer = await self._respond(" ".join(cause.text.split())[:LONGEST])
@@ -120,14 +125,15 @@ class Brain:
             return self._smalltalk.ask_for_message()
         if self._clerk and (service := self._knowing.service_of(about.found)):
             return await self._serve(service, text)
-        if fact := self._knowing.fact(about):
+        if fact := self._knowing.fact(about, self._closed):
             return fact
         return await self._begin(about)
 
     async def _begin(self, errand: Meant) -> Answer:
         if not self._clerk:
             return await self._smalltalk.unknown(errand.text, errand.found.score)
-        return self._form(await self._clerk.start(errand.found.intent, errand.text), errand)
+        step = await self._clerk.start(errand.found.intent, errand.text, errand.slots)
+        return self._form(step, errand)
 
     async def _serve(self, service: str, text: str) -> Answer:
         """What every desk can do for somebody who was here before or will come again."""
@@ -164,7 +170,7 @@ class Brain:
         if isinstance(aside, Meant):
             if form and self._knowing.is_flow(aside.found) and aside.found.intent != form.flow:
                 return await self._begin(aside)
-            aside = self._knowing.fact(aside)
+            aside = self._knowing.fact(aside, self._closed)
         if isinstance(aside, Unknown):
             aside = await self._smalltalk.unknown(text, aside.score, aside.foreign)
         if aside:
@@ -212,7 +218,7 @@ class Brain:
         if self._clerk and self._clerk.busy:
             return self._form(await self._clerk.quiet())
         if self._said is None:
-            return self._smalltalk.greet("nobody speaks")
+            return self._smalltalk.greet("nobody speaks", self._closed)
         answer = self._smalltalk.break_silence()
         return await self._leave(answer) if answer.hang_up else replace(answer, then=self._place)
 
@@ -229,6 +235,6 @@ class Brain:
     def _repeat(self) -> Answer:
         """The last answer again, and what it led to."""
         if self._answer is None or self._said is None:
-            return self._smalltalk.greet("asked to repeat nothing")
+            return self._smalltalk.greet("asked to repeat nothing", self._closed)
         decision = Decision("repeat", "small talk", self._answer.decision.source)
         return replace(self._answer, decision=decision, lines=lines([self._said.meant]))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from appliance.answers import Answer, chained, lines
 from appliance.knowledge import Knowledge
@@ -29,6 +29,8 @@ class Meant:
     how: str
     text: str
     """The words in which it was said."""
+    slots: Mapping[str, str] = field(default_factory=dict)
+    """What the slots of a phrase caught of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Knowing:
         """A fact or flow, a question back, or a sentence of the papers."""
         understood = await self._knowledge.understand(text)
         if understood.verdict == "accept":
-            return Meant(understood.candidates[0], understood.how, text)
+            return Meant(understood.candidates[0], understood.how, text, understood.slots)
         if foreign(text):
             return Unknown(foreign=True)
         if passage := await self._look_up(text):
@@ -87,7 +89,7 @@ class Knowing:
             return await self.about(text)
         understood = await self._knowledge.understand(text)
         if understood.verdict == "accept":
-            return Meant(understood.candidates[0], understood.how, text)
+            return Meant(understood.candidates[0], understood.how, text, understood.slots)
         heard = set(text.lower().split())
         if heard & LAST:
             chosen = options[-1]
@@ -104,7 +106,7 @@ class Knowing:
         understood = await self._knowledge.understand(text)
         by_rules = self._knowledge.mode(flow) == "rules"
         if understood.verdict == "accept" and not (by_rules and understood.how != "phrase"):
-            return Meant(understood.candidates[0], understood.how, text)
+            return Meant(understood.candidates[0], understood.how, text, understood.slots)
         if foreign(text):
             return Unknown(foreign=True)
         return None if by_rules else await self._look_up(text)
@@ -113,7 +115,7 @@ class Knowing:
         """A flow one of whose very phrases this is."""
         understood = await self._knowledge.understand(text)
         found = understood.candidates[0] if understood.how == "phrase" else None
-        return Meant(found, understood.how, text) if found and self.is_flow(found) else None
+        return Meant(found, understood.how, text, understood.slots) if found and self.is_flow(found) else None
 
     async def service(self, text: str) -> str:
         """What every desk can do, one of whose very phrases this is; empty where it is none."""
@@ -126,13 +128,17 @@ class Knowing:
     def is_flow(self, found: Candidate) -> bool:
         return self._knowledge.flow(found.intent) is not None
 
-    def fact(self, meant: Meant) -> Answer | None:
-        """What the desk file says; None where it is no fact."""
+    def fact(self, meant: Meant, closed: bool) -> Answer | None:
+        """What the desk file says, which may be something else while the desk is closed; None where it is no
+        fact."""
         found = meant.found
         if not (fact := self._knowledge.fact(found.intent)):
             return None
         decision = Decision(found.intent, meant.how, f"desk.toml fact.{found.intent}", found.score)
-        return Answer(decision, self._said(fact.say, self._knowledge.rephrased(found.intent)))
+        return Answer(
+            decision,
+            self._said((closed and fact.say_closed) or fact.say, self._knowledge.rephrased(found.intent)),
+        )
 
     def asked(self, flow: str, say: Sequence[str]) -> AsyncIterator[Line]:
         """The lines of a flow that is asking. Only what stands there as it is may be said differently, and

@@ -25,7 +25,6 @@ from appliance.memory.store import Store
 from appliance.messages import RATE, Notice, Turn, samples
 from appliance.observe.recorder import Recorder
 from appliance.picking import Picker
-from appliance.picking import Picker
 from appliance.speech import Speech
 from appliance.voice import Voice
 from appliance.wording import Wording
