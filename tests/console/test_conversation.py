@@ -15,8 +15,8 @@ from appliance.channels.recorded import read_recording
 from appliance.config import SHIPPED, read_box, read_desk
 from appliance.messages import RATE, Heard, Turn
 from tests.channels.browser import opened
-from tests.console.test_page import missing as missing_programs
-from tests.console.test_page import visit
+from tests.console.visiting import missing as missing_programs
+from tests.console.visiting import visit
 
 QUESTION = Path("/usr/share/asterisk/sounds/en_US_f_Allison/vm-leavemsg.wav")
 ANSWER = "What is the message? Please say your name too."
