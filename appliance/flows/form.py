@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
 from appliance.config import Ask, DeskFile, Do
 from appliance.flows import told
 from appliance.flows.lines import ask_about, expect, expect_about, fill
-from appliance.flows.questions import Questions, Request
+from appliance.flows.questions import Questions
 from appliance.flows.state import SAID, Doubt, Event, Form, State, filled, fold, of, started
+from appliance.flows.steps import Request, Step, after
 from appliance.flows.told import SURE
 from appliance.messages import Expect
 from appliance.slots import Value, chosen
@@ -21,22 +22,6 @@ NOTHING: Mapping[str, Any] = {}
 
 LIKELY = 0.45
 """A change of a form that is about to be confirmed counts from here: the confirm line tells it anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What follows from what happened."""
-
-    events: tuple[Event, ...] = ()
-    say: tuple[str, ...] = ()
-    expect: Expect = field(default_factory=Expect)
-    request: Request | None = None
-    leave: str = ""
-    """`human`, `message` or a flow where the flow hands over to one; `cancel` where it was given up."""
-    understood: bool = True
-    """False where the caller said something that is no answer; it may be another subject."""
-    news: tuple[str, ...] = ()
-    """Of `say`, what came of an action."""
 
 
 class Forms:
@@ -66,7 +51,7 @@ class Forms:
             return replace(begun, say=(closed.say, *begun.say))
         if closed.goto:
             return Step(say=(closed.say,), leave=closed.goto)
-        return _after((), self._below(state, now), say=(closed.say,))
+        return after((), self._below(state, now), say=(closed.say,))
 
     def hear(self, state: State, text: str, now: datetime) -> Step:
         """What the caller said while a form is open."""
@@ -82,7 +67,8 @@ class Forms:
         if said == "repeat":
             return self.resume(state, now)
         if said == "back":
-            return self._back(state, form, now)
+            wish = told.wish(self._questions.asks(form.flow), form, text, bare=False)
+            return self._ask_anew(state, form, *wish, now) if wish else self._back(state, form, now)
         match form.stage:
             case "doubt":
                 return self._settle(state, form, said, rest, text, now)
@@ -122,7 +108,7 @@ class Forms:
         offered = form.sources.get(slot, SAID) != SAID
         event = of(form, "slot.declined" if offered else "slot.cleared", slot)
         refused = self._desk.lines.refused.format(value=form.slots[slot].spoken, why=why)
-        return _after([event], self._again(fold([event], state), form, "missed", now), say=(refused,))
+        return after([event], self._again(fold([event], state), form, "missed", now), say=(refused,))
 
     def done(self, state: State, ok: bool, why: str, result: Mapping[str, Any], now: datetime) -> Step:
         """The action has come back."""
@@ -136,7 +122,7 @@ class Forms:
         ended = _ended(state, form, why)
         if why in do.refused:
             line = (fill(do.refused[why], form, result),)
-            return replace(_after(ended, self._below(fold(ended, state), now), say=line), news=line)
+            return replace(after(ended, self._below(fold(ended, state), now), say=line), news=line)
         line = (self._desk.lines.failed,)
         return Step(tuple(ended), line, leave=do.fail, news=line)
 
@@ -150,18 +136,19 @@ class Forms:
         if wish := told.wish(self._questions.asks(form.flow), form, rest if marked else text, bare=False):
             return self._ask_anew(state, form, *wish, now)
         words = rest if said == "correct" else text
-        unfilled = [ask for ask in self._questions.asks(form.flow) if ask.slot not in form.slots]
-        found = self._questions.tell(form, unfilled, words, now, asked)
-        changed = self._questions.corrections(form, asked, words, marked, now)
-        if changed and (told.sureness(found.get(asked.slot)) < SURE or (marked and asked.type == "text")):
-            found = {slot: values for slot, values in found.items() if slot != asked.slot}
-        elif asked.slot in found:
-            changed = {}
+        changed, found = self._questions.corrections(form, asked, words, marked, now)
+        if not (changed and marked):
+            unfilled = [ask for ask in self._questions.asks(form.flow) if ask.slot not in form.slots]
+            found = self._questions.tell(form, unfilled, words, now, asked)
+            if told.sureness(found.get(asked.slot)) >= SURE:
+                changed = {}
+            elif changed:
+                found = {slot: values for slot, values in found.items() if slot != asked.slot}
         if not found and not changed:
             return replace(self._again(state, form, "missed", now), understood=False)
         own = found.get(asked.slot, ())
         if len(own) == 1 and (target := asked.goto.get(str(own[0].value))):
-            return self._go_to(state, form, target, now)
+            return self._go_to(state, form, filled(form, asked.slot, own[0]), target, now)
         events = self._questions.filling(form, changed, now, doubt=not marked)
         return self._then(state, events + self._questions.filling(form, found, now, last=asked.slot), now)
 
@@ -190,23 +177,21 @@ class Forms:
             return self._then(state, self._questions.filling(form, {slot: other}, now, doubt=again), now)
         if wish := told.wish(self._questions.asks(form.flow), form, words, bare=False):
             return self._ask_anew(state, form, *wish, now)
-        if (
-            said in ("no", "correct")
-            and rest
-            and (changed := self._questions.corrections(form, ask, rest, True, now))
-        ):
+        marked = said in ("no", "correct") and bool(rest)
+        if marked and (changed := self._questions.corrections(form, ask, rest, True, now)[0]):
             return self._then(state, self._questions.filling(form, changed, now), now)
         if said == "no" and doubt.source != SAID:
             return self._then(state, [of(form, "slot.declined", slot)], now)
         if said == "no":
             event = of(form, "slot.cleared", slot)
-            return _after([event], self._again(fold([event], state), form, "missed", now))
+            return after([event], self._again(fold([event], state), form, "missed", now))
         return replace(self._again(state, form, "missed", now), understood=False)
 
     def _settled(self, state: State, form: Form, ask: Ask, value: Value, now: datetime) -> Step:
+        event = filled(form, ask.slot, replace(value, score=1.0))
         if target := ask.goto.get(str(value.value)):
-            return self._go_to(state, form, target, now)
-        return self._then(state, [filled(form, ask.slot, replace(value, score=1.0))], now)
+            return self._go_to(state, form, event, target, now)
+        return self._then(state, [event], now)
 
     def _confirm(self, state: State, form: Form, said: Act, rest: str, now: datetime) -> Step:
         """Yes does it; no, or another value, changes it."""
@@ -249,11 +234,12 @@ class Forms:
             events.append(of(form, "slot.cleared", slot))
             if doubt.source == SAID:
                 return self._then(state, events, now)
-        if form.slots:
-            events.append(of(form, "slot.cleared", list(form.slots)[-1], wanted=True))
+        if last := self._questions.last(form):
+            events.append(of(form, "slot.cleared", last, wanted=True))
         elif caller := next((each for each in state.forms if each.id == form.within), None):
-            last = [of(caller, "slot.cleared", list(caller.slots)[-1], wanted=True)] if caller.slots else []
-            events += [of(form, "flow.ended", how="back"), *last]
+            events.append(of(form, "flow.ended", how="back"))
+            if last := self._questions.last(caller):
+                events.append(of(caller, "slot.cleared", last, wanted=True))
         return self._then(state, events, now)
 
     # What the desk says next.
@@ -266,23 +252,27 @@ class Forms:
         now: datetime,
         known: Mapping[str, Value],
         captured: Mapping[str, str] = NOTHING,
-        within: int = 0,
-        call: str = "",
+        instead: Form | None = None,
     ) -> Step:
+        """`instead` of a called form that has ended: it comes back with what was told there too."""
         flow, asks = self._desk.flow[name], self._questions.asks(name)
         needed = {key: value for key, value in known.items() if key in self._questions.needs(name, set())}
-        event = started(state.count + 1, name, needed, within, call)
-        state = fold([event], state)
+        within, call = (instead.within, instead.call) if instead else (0, "")
+        form = Form(state.count + 1, name)
+        events = [started(form.id, name, needed, within, call)]
+        if instead:
+            events += [filled(form, *each, instead.sources[each[0]]) for each in instead.slots.items()]
+        state = fold(events, state)
         assert state.form
         contexts = self._questions.contexts(state.form, asks, now)
         found = told.trusted(asks, told.tell(asks, text, contexts, now), contexts)
         found = told.captured(asks, captured, found, contexts)
         step = self._then(state, self._questions.filling(state.form, found, now), now)
-        return _after([event], step, say=(flow.say,) if flow.say else ())
+        return after(events, step, say=(flow.say,) if flow.say else ())
 
     def _then(self, state: State, events: Sequence[Event], now: datetime) -> Step:
         """What follows once this has happened."""
-        return _after(events, self._go_on(fold(events, state), now))
+        return after(events, self._go_on(fold(events, state), now))
 
     def _go_on(self, state: State, now: datetime) -> Step:
         """The next look-up, question, confirm line, the action, or the end."""
@@ -329,7 +319,7 @@ class Forms:
                 events.append(of(child, "slot.checked", ask.slot))
         say = self._desk.flow[name].say
         step = self._go_on(fold(events[1:], state), now)
-        return _after(events, step, say=(fill(say, form),) if say else ())
+        return after(events, step, say=(fill(say, form),) if say else ())
 
     def _end(self, state: State, form: Form, say: tuple[str, ...], now: datetime) -> Step:
         """The form is complete; the one that called it goes on with its slots, or whatever was left open."""
@@ -339,7 +329,7 @@ class Forms:
             events += [filled(caller, slot, form.slots[slot], form.sources[slot]) for slot in new]
             events += [of(caller, "slot.checked", slot) for slot in sorted(form.checked)]
             events.append(of(caller, "flow.returned", call=form.call))
-        return _after(events, self._below(fold(events, state), now), say=say)
+        return after(events, self._below(fold(events, state), now), say=say)
 
     def _below(self, state: State, now: datetime) -> Step:
         """What was left open goes on."""
@@ -364,20 +354,19 @@ class Forms:
             step = self._go_on(state, now)
             if kind == "missed":
                 step = replace(step, say=(self._desk.lines.again, *step.say))
-        return _after([event], step)
+        return after([event], step)
 
     def _leave(self, state: State, form: Form, where: str) -> Step:
         return Step(tuple(_ended(state, form, where)), leave=where)
 
-    def _go_to(self, state: State, form: Form, target: str, now: datetime) -> Step:
+    def _go_to(self, state: State, form: Form, chosen: Event, target: str, now: datetime) -> Step:
         """Another flow takes this one's place."""
+        form = next(each for each in fold([chosen], state).forms if each.id == form.id)
         ended = of(form, "flow.ended", how=f"goto {target}")
         state = fold([ended], state)
-        if form.within:
-            step = self._begin(state, target, "", now, form.known, within=form.within, call=form.call)
-        else:
-            step = self.start(state, target, "", now, form.known)
-        return _after([ended], step)
+        if not form.within:
+            return after([ended], self.start(state, target, "", now, form.known))
+        return after([ended], self._begin(state, target, "", now, form.known, instead=form))
 
     def _last_words(self, form: Form) -> tuple[str, ...]:
         """What is said at the end of a flow that does nothing."""
@@ -396,8 +385,3 @@ def _ended(state: State, form: Form, how: str) -> list[Event]:
     while caller := next((each for each in state.forms if each.id == chain[-1].within), None):
         chain.append(caller)
     return [of(each, "flow.ended", how=how) for each in chain]
-
-
-def _after(events: Sequence[Event], step: Step, say: tuple[str, ...] = ()) -> Step:
-    """A step with what happened, and what was said, before it."""
-    return replace(step, events=(*events, *step.events), say=(*say, *step.say))

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from appliance.config import Ask, DeskFile
 from appliance.flows import told
 from appliance.flows.state import Event, Form, doubted, filled
+from appliance.flows.steps import Request
 from appliance.flows.told import SURE, Told
 from appliance.slots import Context, find
 from appliance.slots.acts import act
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Something that must be done in the world before the flow goes on."""
-
-    form: int
-    action: str
-    arguments: Mapping[str, Any]
-    check: str = ""
-    """The slot that this is only a look-up for; empty for the action at the end."""
 
 
 class Questions:
@@ -84,17 +72,21 @@ class Questions:
         same = all(form.slots.get(slot) and form.slots[slot].value == v.value for slot, v in found.items())
         return same and act(rest)[0] in ("yes", "none", "thanks") and act(rest)[1] == ""
 
-    def corrections(self, form: Form, asked: Ask, text: str, marked: bool, now: datetime) -> Told:
-        """Values given before that the caller now says otherwise: "no, Friday", when asked for the time. One
-        without a "no" must be of a kind that is hardly misheard, and is read back."""
+    def corrections(
+        self, form: Form, asked: Ask, text: str, marked: bool, now: datetime
+    ) -> tuple[Told, Told]:
+        """Values given before that the caller now says otherwise ("no, Friday", when asked for the time), and
+        what was told besides. One without a "no" must be of a kind that is hardly misheard."""
         if asked.type == "text" and not (marked and len(text.split()) <= told.SHORT):
-            return {}
-        asks = [ask for ask in self.asks(form.flow) if ask.slot in form.slots]
+            return {}, {}
+        asks = self.asks(form.flow)
         if not marked:
             asks = [ask for ask in asks if ask.type in told.PLAIN and ask.type != asked.type]
         contexts = self.contexts(form, asks, now)
         found = told.trusted(asks, told.tell(asks, text, contexts, now), contexts)
-        return {slot: values for slot, values in found.items() if told.differs(form, slot, values)}
+        changed = {slot: values for slot, values in found.items() if slot in form.slots}
+        changed = {slot: values for slot, values in changed.items() if told.differs(form, slot, values)}
+        return changed, {slot: values for slot, values in found.items() if slot not in form.slots}
 
     def contexts(self, form: Form, asks: Sequence[Ask], now: datetime) -> dict[str, Context]:
         return {ask.slot: self.context(form, ask, now) for ask in asks}
@@ -118,6 +110,11 @@ class Questions:
             elif ask.call in form.called:
                 asks += self.asks(ask.call)
         return asks
+
+    def last(self, form: Form) -> str:
+        """The slot that was filled last, of those that are asked for; empty where none is."""
+        asked = {ask.slot for ask in self.asks(form.flow)}
+        return next((slot for slot in reversed(tuple(form.slots)) if slot in asked), "")
 
     def ask(self, form: Form, slot: str) -> Ask:
         return next(ask for ask in self.asks(form.flow) if ask.slot == slot)

@@ -133,6 +133,8 @@ def _change(form: Form, event: Event) -> Form:
             return replace(form, stage="change", misses=0, quiets=0)
         case "confirmed" | "flow.doing":
             return replace(form, stage="doing")
+        case "flow.interrupted":  # The box went down before it was done: it is confirmed anew.
+            return _settled(form)
         case "missed":
             return replace(form, misses=form.misses + 1)
         case "quiet":

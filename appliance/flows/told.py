@@ -185,7 +185,9 @@ def _wishes(named: str, bare: bool) -> Iterator[str]:
     yield rf"{_BEFORE}(?:(?:the|a|an){_GAP})?(?:wrong|different|another|other){_GAP}{slot}{_AFTER}"
     if bare:
         is_ = rf"(?:{_GAP}(?:(?:is|to|should{_GAP}be|into|at|on|for){_GAP})?(?P<to>.+?))?"
-        yield rf"{_BEFORE}(?:(?:the|my|your){_GAP})?{slot}{is_}{_AFTER}"
+        alone = rf"{_BEFORE}(?:(?:the|my|your){_GAP})?{slot}"
+        yield rf"{alone}{_AFTER}"
+        yield rf"{alone}{is_}{_AFTER}"
 
 
 def _week(desk: DeskFile, ask: Ask) -> dict[int, tuple[Stretch, ...]]:
