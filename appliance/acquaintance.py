@@ -110,7 +110,7 @@ class Acquaintance:
         if action in ("people.enrol", "people.verify"):
             self._keep_agreed()
         if action == "people.verify" and who.person and (case := self._cases.of(who.person)):
-            unfinished = worth(fold(_open(self._log.case(case))))
+            unfinished = worth(fold(paused(self._log.case(case))))
             return self._offer("resume", unfinished[-1], case=case) if unfinished else None
         flow = self._desk.flow[form.flow]
         if who.person:
@@ -153,7 +153,7 @@ class Acquaintance:
         before = self._log.case(case)
         who = self.identity()
         same = who.person and any(each.data.get("person") == who.person for each in before)
-        state = fold(_open(self._cases.go_on(self._conversation, case)))
+        state = fold(paused(self._cases.go_on(self._conversation, case)))
         return (state, {}) if same or who.level == "staff" else self._withhold(state)
 
     def _withhold(self, state: State) -> tuple[State, Withheld]:
@@ -230,7 +230,7 @@ def leave_note(store: Store, conversation: str, text: str) -> None:
         add_message(db, conversation, store.stamp(), text, "the desk")
 
 
-def _open(story: Sequence[events.Event]) -> list[Event]:
+def paused(story: Sequence[events.Event]) -> list[Event]:
     """What happened in a case, but for the end of what ended because nobody spoke."""
     return [
         Event(each.kind, each.data)

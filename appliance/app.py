@@ -13,6 +13,7 @@ from typing import Any
 
 from appliance import config, served, slots
 from appliance.actions import Hands, Runner
+from appliance.aftermath import settle
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
 from appliance.clerk import Clerk, local_now
@@ -22,8 +23,10 @@ from appliance.engines import registry
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
+from appliance.memory import ics
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
+from appliance.memory.recall import Recall
 from appliance.memory.store import Store
 from appliance.messages import Turn
 from appliance.observe.recorder import Recorder
@@ -79,12 +82,12 @@ class App:
         self._memory = memory = self._thread("memory")
         self._study = self._thread("study")
         hands = Hands(self._thread("actions"), [self._thread(f"outside {n}") for n in range(OUTSIDE)])
-        self.place = Place(store, Notebook(store, memory), memory, hands)
-        if doubts := await memory.run(Runner(store, self._desk.actions).recover):
-            log.warning(
-                "%d actions were under way when the box went down: look whether they were done", len(doubts)
-            )
+        await memory.run(Runner(store, self._desk.actions).recover)
+        if broken := await memory.run(settle, self._desk, EventLog(store)):
+            log.warning("%d conversations were under way when the box went down: see the messages", broken)
         await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
+        recall = Recall(store, self.box.data / "recall.db", *self._embedding())
+        self.place = Place(store, Notebook(store, memory), memory, hands, recall)
         served.tidy(self.box.data, self._desk)
         self.served = await self.load(self._desk)
         await self.served.open()
@@ -216,7 +219,10 @@ class App:
         self._calls += 1
         self._idle.clear()
         events = EventLog(place.store)
-        clerk = Clerk(served.desk, events, served.runner, place.memory, place.hands, call.id, local_now)
+        clerk = Clerk(
+            served.desk, events, served.runner, place.memory, place.hands, call.id, local_now,
+            recall=place.recall, channel=call.channel, caller=call.caller,
+        )  # fmt: skip
         brain = Brain(served.knowledge, place.notebook, self._wording, call.id, clerk, self._picker)
         await self._note(clerk.began())
         try:
@@ -226,6 +232,9 @@ class App:
             if not self._calls:
                 self._idle.set()
             await self._note(clerk.ended())
+            if clerk.did_something and not place.trial:
+                publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")
+                await self._note(publishing)
             log.info("call %s ended", call.id)
 
     async def _note(self, writing: Awaitable[None]) -> None:

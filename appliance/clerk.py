@@ -13,9 +13,9 @@ from appliance.acquaintance import SILENCE, Acquaintance, Offer, Withheld, alike
 from appliance.actions import REGISTRY, Hands, Outcome, Runner
 from appliance.config import DeskFile
 from appliance.engines.thread import EngineThread
-from appliance.flows.form import NOTHING, Forms, Step
-from appliance.flows.questions import Request
+from appliance.flows.form import NOTHING, Forms
 from appliance.flows.state import Event, Form, State, apply, filled, fold
+from appliance.flows.steps import Request, Step
 from appliance.memory.events import EventLog
 from appliance.memory.recall import Recall
 from appliance.sense import ELSEWHERE
@@ -55,6 +55,7 @@ class Clerk:
         self._desk = desk = standing.whole(desk)
         self._forms = Forms(desk)
         self._acquaintance = Acquaintance(desk, log, conversation, recall)
+        self._recall = recall
         self._from = channel, caller
         self._log = log
         self._runner = runner
@@ -90,6 +91,11 @@ class Clerk:
             await asyncio.wait([self._telling])
         deeds = [deed.text for deed in self._deeds]
         await self._memory.run(self._acquaintance.ended, self._silent or self.state, deeds, news)
+
+    @property
+    def did_something(self) -> bool:
+        """Whether anything was done for the caller."""
+        return bool(self._deeds)
 
     @property
     def busy(self) -> bool:
@@ -167,7 +173,8 @@ class Clerk:
         """What came of an earlier conversation."""
         lines = self._desk.lines
         try:
-            found = await self._memory.run(self._acquaintance.recollect, question)
+            thread = self._recall.thread if self._recall else self._memory
+            found = await thread.run(self._acquaintance.recollect, question)
         except PermissionError:
             return Step(say=(lines.stranger,))
         if found is None:

@@ -112,7 +112,7 @@ class Desk:
         self.thread = InlineThread()
         self.knowledge = LEARNT.get(self.desk.digest) or Knowledge(self.desk, FakeEmbed(), self.thread)
         self.runner = Runner(self.store, self.desk.actions)
-        self.recall = Recall(self.store, folder / "recall.db", FakeEmbed())
+        self.recall = Recall(self.store, folder / "recall.db", FakeEmbed(), self.thread)
         self.calls = 0
 
     async def hears(

@@ -16,12 +16,12 @@ LAYERS = [
     {"config", "lines", "standing", "sense", "models", "fetch", "versions", "merging"},
     {"engines", "channels", "memory", "observe", "guard", "slots"},
     {"actions", "flows", "understanding", "documents"},
-    {"turntaking", "ears", "speech", "mouth", "wording", "picking", "knowledge", "language", "answers", "acquaintance", "clerk"},
+    {"turntaking", "ears", "speech", "mouth", "wording", "picking", "knowledge", "language", "answers", "acquaintance", "clerk", "aftermath"},
     {"voice", "knowing", "smalltalk", "brain", "served"},
     {"conversation"},
     {"app"},
     {"lint", "tomledit", "workshop", "console"},
-    {"run", "talk", "scenario", "replay", "doctor", "models_command", "messages_command", "bench"},
+    {"run", "talk", "scenario", "replay", "doctor", "models_command", "messages_command", "calendar_command", "bench"},
     {"__main__"},
 ]
 """A room may import from its own layer and those above it in this list."""
