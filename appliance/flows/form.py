@@ -339,16 +339,16 @@ class Forms:
         """The same question in other words, until it has been asked often enough."""
         event = of(form, kind)
         state = fold([event], state)
-        after = next(each for each in state.forms if each.id == form.id)
-        ask = self._questions.ask(form, after.doubt[0]) if after.doubt else self._questions.open(after)
+        form = next(each for each in state.forms if each.id == form.id)
+        ask = self._questions.ask(form, form.doubt[0]) if form.doubt else self._questions.open(form)
         most = (ask.no_match if kind == "missed" else ask.no_input) if ask else 2
-        times = after.misses if kind == "missed" else after.quiets
+        times = form.misses if kind == "missed" else form.quiets
         if times > most:
             step = self._leave(state, form, ask.otherwise if ask else "human")
-        elif ask and after.stage == "ask" and ask.reprompt:
+        elif ask and form.stage == "ask" and ask.reprompt:
             line = ask.reprompt[min(times, len(ask.reprompt)) - 1]
             step = Step(
-                say=(fill(line, after),), expect=expect(ask, self._questions.context(after, ask, now).options)
+                say=(fill(line, form),), expect=expect(ask, self._questions.context(form, ask, now).options)
             )
         else:
             step = self._go_on(state, now)
