@@ -149,8 +149,8 @@ class Forms:
         own = found.get(asked.slot, ())
         if len(own) == 1 and (target := asked.goto.get(str(own[0].value))):
             return self._go_to(state, form, filled(form, asked.slot, own[0]), target, now)
-        events = self._questions.filling(form, changed, now, doubt=not marked)
-        return self._then(state, events + self._questions.filling(form, found, now, last=asked.slot), now)
+        events = self._questions.filling(form, changed, doubt=not marked)
+        return self._then(state, events + self._questions.filling(form, found, {asked.slot}), now)
 
     def _settle(self, state: State, form: Form, said: Act, rest: str, text: str, now: datetime) -> Step:
         """An answer to what is in doubt: whether a value is meant, may be used, or which of a few."""
@@ -171,15 +171,15 @@ class Forms:
                 else self._questions.tell(form, self._questions.asks(form.flow), rest, now)
             )
             new = {each: values for each, values in more.items() if each not in (slot, *form.slots)}
-            return self._then(state, [agreed, *self._questions.filling(form, new, now)], now)
-        if other and (len(other) > 1 or other[0].value != first.value):
-            again = doubt.source == SAID and len(doubt.values) == 1
-            return self._then(state, self._questions.filling(form, {slot: other}, now, doubt=again), now)
+            return self._then(state, [agreed, *self._questions.filling(form, new)], now)
+        if other and {each.value for each in other} - {each.value for each in doubt.values}:
+            again = len(doubt.values) == 1 and (doubt.source == SAID or said not in ("no", "correct"))
+            return self._then(state, self._questions.filling(form, {slot: other}, {slot}, again), now)
         if wish := told.wish(self._questions.asks(form.flow), form, words, bare=False):
             return self._ask_anew(state, form, *wish, now)
         marked = said in ("no", "correct") and bool(rest)
         if marked and (changed := self._questions.corrections(form, ask, rest, True, now)[0]):
-            return self._then(state, self._questions.filling(form, changed, now), now)
+            return self._then(state, self._questions.filling(form, changed), now)
         if said == "no" and doubt.source != SAID:
             return self._then(state, [of(form, "slot.declined", slot)], now)
         if said == "no":
@@ -217,13 +217,13 @@ class Forms:
         if not found:
             return replace(self._again(state, form, "missed", now), understood=False)
         changed = {slot: values for slot, values in found.items() if told.differs(form, slot, values)}
-        return self._then(state, self._questions.filling(form, changed, now), now)
+        return self._then(state, self._questions.filling(form, changed), now)
 
     def _ask_anew(self, state: State, form: Form, ask: Ask, to: str, now: datetime) -> Step:
         """What the caller wants changed is asked for again, unless the new value was said."""
         values = told.answer(ask, to, self._questions.context(form, ask, now)) if to else ()
         if values:
-            return self._then(state, self._questions.filling(form, {ask.slot: values}, now), now)
+            return self._then(state, self._questions.filling(form, {ask.slot: values}, {ask.slot}), now)
         return self._then(state, [of(form, "slot.cleared", ask.slot, wanted=True)], now)
 
     def _back(self, state: State, form: Form, now: datetime) -> Step:
@@ -267,7 +267,7 @@ class Forms:
         contexts = self._questions.contexts(state.form, asks, now)
         found = told.trusted(asks, told.tell(asks, text, contexts, now), contexts)
         found = told.captured(asks, captured, found, contexts)
-        step = self._then(state, self._questions.filling(state.form, found, now), now)
+        step = self._then(state, self._questions.filling(state.form, found, captured), now)
         return after(events, step, say=(flow.say,) if flow.say else ())
 
     def _then(self, state: State, events: Sequence[Event], now: datetime) -> Step:

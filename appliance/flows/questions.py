@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from appliance.config import Ask, DeskFile
 from appliance.flows import told
 from appliance.flows.state import Event, Form, doubted, filled
 from appliance.flows.steps import Request
-from appliance.flows.told import SURE, Told
+from appliance.flows.told import SURE, UNASKED, Told
 from appliance.slots import Context, find
 from appliance.slots.acts import act
 
@@ -38,16 +38,17 @@ class Questions:
         return {asked.slot: alone} if told.sureness(alone) >= SURE or (alone and not rest) else rest
 
     def filling(
-        self, form: Form, found: Told, now: datetime, doubt: bool = False, last: str = ""
+        self, form: Form, found: Told, asked: Collection[str] = (), doubt: bool = False
     ) -> list[Event]:
-        """The events that enter what was told: as it is, or first to be asked about."""
+        """The events that enter what was told, what was asked for last: as it is, or first to be asked about
+        where it is not sure or the desk file wants it read back."""
         do = self._desk.flow[form.flow].do
         events = []
-        for slot in sorted(found, key=lambda each: each == last):
+        for slot in sorted(found, key=lambda each: each in asked):
             values = found[slot]
             told_anew = form.stage in ("confirm", "change") and do and f"{{{slot}}}" in do.confirm
-            unsure = doubt or self.ask(form, slot).readback or values[0].score < SURE
-            if len(values) > 1 or (unsure and not told_anew):
+            unsure = values[0].score < (SURE if slot in asked else UNASKED)
+            if len(values) > 1 or ((unsure or doubt or self.ask(form, slot).readback) and not told_anew):
                 events.append(doubted(form, slot, values))
             else:
                 events.append(filled(form, slot, values[0]))

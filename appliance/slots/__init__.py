@@ -128,7 +128,8 @@ def chosen(kind: str, text: str, context: Context, values: Sequence[Value]) -> V
     if kind in ("name", "choice"):
         context = replace(context, options=tuple(str(value.value) for value in values))
     again = parse(kind, text, context)
-    if match := next((value for value in values if again and value.value == again.value), None):
+    sure = again and (kind not in ("name", "choice") or again.score > UNDECIDED)
+    if match := next((value for value in values if sure and again and value.value == again.value), None):
         return match
     if place := _best(find_choices, heard, replace(context, options=tuple(map(str, range(len(values)))))):
         return values[int(place.value)]

@@ -47,7 +47,7 @@ FIRST_NAME, LAST_NAME = 0.9, 0.93
 """How sure one is of somebody by one name alone."""
 UNDECIDED = 0.45
 """How sure one is at most of an option that another rivals."""
-TIE, NEARLY = 0.04, 0.15
+TIE, NEARLY = 0.04, 0.1
 """How much nearer an option must be than another, and than one that sounds the same."""
 MOST_OPTIONS = 2_000
 """Options that are looked through."""
@@ -149,7 +149,7 @@ def _fits(heard: Sequence[Token], options: tuple[str, ...], people: bool) -> lis
             continue
         if people and weight == FIRST_NAME and not _expected(heard, start):
             weight *= 0.6
-        score *= weight * (0.8 if _titled(heard, start, option) is False else 1)
+        score *= weight * _titled(heard, start, option)
         if score >= 0.6 and (option not in best or score > best[option].score):
             best[option] = Fit(option, score, start, end, wanted, spelled)
     return list(best.values())
@@ -180,11 +180,13 @@ def _expected(heard: Sequence[Token], start: int) -> bool:
     )
 
 
-def _titled(heard: Sequence[Token], start: int, option: str) -> bool | None:
-    """Whether the title that was said is the option's; None where one has none."""
+def _titled(heard: Sequence[Token], start: int, option: str) -> float:
+    """How well the title that was said goes with the option: it may have been left out of the list."""
     said = TITLES.get(word(heard, start - 1)) or TITLES.get(word(heard, start))
     first = TITLES.get(re.sub(r"\W", "", option.split()[0].lower()))
-    return None if not said or not first else said == first
+    if not said or said == first:
+        return 1.0
+    return 0.8 if first else 0.9
 
 
 @lru_cache(maxsize=64)
