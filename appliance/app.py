@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from appliance import config, served, slots
+from appliance import config, served, slots, standing
 from appliance.actions import Hands, Runner
 from appliance.aftermath import settle
 from appliance.brain import Brain
@@ -121,8 +121,7 @@ class App:
         then nothing has changed."""
         await ready.open()
         self.served = ready
-        self._preparing.cancel()
-        self._preparing = asyncio.create_task(self._prepare())
+        self._preparing = asyncio.create_task(self._prepare(self._preparing))
 
     async def _load(self, kind: str) -> None:
         """Load one engine in its own thread; where it cannot be, the desk does without and says why."""
@@ -157,15 +156,22 @@ class App:
             self._engines["embed"] = FakeEmbed(), self._thread("embed")
         return self._engines["embed"]
 
-    async def _prepare(self) -> None:
-        """Make the sound of the fixed lines ahead, and let the LLM read its instructions."""
+    async def _prepare(self, before: asyncio.Task[None] | None = None) -> None:
+        """Make the sound of the fixed lines ahead, and let the LLM read its instructions, unless that was
+        done `before`."""
         try:
-            await self._memory.run(slots.warm, local_now())
-            if self._wording:
-                await self._wording.warm()
+            if before:
+                await before
+            else:
+                await self._memory.run(slots.warm, local_now())
+                if self._wording:
+                    await self._wording.warm()
             if self._speech:
-                for line in fixed_lines(self.desk):
+                desk = self.desk
+                for line in fixed_lines(standing.whole(desk)):
                     await self._idle.wait()
+                    if desk is not self.desk:
+                        return
                     await self._speech.prepare(line)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")

@@ -88,7 +88,7 @@ class Clerk:
         """What is unfinished can be gone on with, and what the caller has not heard is left for people."""
         news = await self.settled()
         if self._telling:
-            await asyncio.wait([self._telling])
+            await asyncio.gather(self._telling, return_exceptions=True)
         deeds = [deed.text for deed in self._deeds]
         await self._memory.run(self._acquaintance.ended, self._silent or self.state, deeds, news)
 

@@ -33,7 +33,7 @@ SERVICES: dict[str, tuple[str, ...]] = {
         " (later|another time|tomorrow)",
         "I (will|have to|need to|must) (call|come) back [later]",
         "I (have|need) to go now, can we finish later",
-        "(not now|later please|let's stop here)",
+        "(later please|let's stop here)",
     ),
 }  # fmt: skip
 """What callers may want at any time, by phrases; a flow of the desk file goes before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines.fake import FakeAsr, FakeEmbed, FakeLlm, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
+from appliance.errors import StorageError
 from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
@@ -101,7 +103,8 @@ async def call(
     await clerk.began()
     async with asyncio.timeout(60):
         await converse(Voice(caller, hearing, speech, recorder, desk.silence), brain, turns.append)
-    await clerk.ended()
+    with suppress(StorageError):  # As where it is composed: a full disk is no reason to fall.
+        await clerk.ended()
     if recorder:
         recorder.close()
     return Result(turns, events, caller, notebook, llm)
