@@ -203,12 +203,10 @@ async def test_a_worded_flow_rewords_its_questions_and_neither_confirms_nor_repo
 ) -> None:
     lines = ("book a visit", "Thursday", "Ann Smith", "yes")
     desk = Desk(tmp_path, flow='mode = "worded"')
-    turns, llm = await desk.hears(
-        *lines, llm=["Which day, please, suits you?", "And what, please, is your name?"]
-    )
+    reworded = ["Which day, please, suits you?", "And what, please, is your name?"]
+    turns, llm = await desk.hears(*lines, llm=reworded)
     assert said(turns) == [
-        "Which day, please, suits you?",
-        "And what, please, is your name?",
+        *reworded,
         "Book a visit on Thursday the twenty sixth of November?",
         "It is booked.",
     ]
