@@ -123,7 +123,8 @@ class Knowing:
         return self.service_of(understood.candidates[0]) if understood.how == "phrase" else ""
 
     def service_of(self, found: Candidate) -> str:
-        return found.intent if found.intent in SERVICES and not self.is_flow(found) else ""
+        own = self.is_flow(found) or self._knowledge.fact(found.intent)
+        return found.intent if found.intent in SERVICES and not own else ""
 
     def is_flow(self, found: Candidate) -> bool:
         return self._knowledge.flow(found.intent) is not None

@@ -104,6 +104,17 @@ def _do(name: str, flow: Flow, known: set[str]) -> Iterator[Finding]:
     ]
     if missing:
         yield place, f"lacks {', '.join(missing)}", "ask for it in a slot of that name, or give it in `with`"
+    back = REGISTRY.get(do.undo)
+    if do.undo and back is None:
+        yield place, f"is undone by {do.undo}", _known()
+    if back is action and action.reverse is None:
+        yield place, f"is undone by {do.undo} itself", "that has no way back of its own: name another action"
+    if flow.remember and do.done.rstrip().endswith("?"):
+        yield (
+            place,
+            "ends with a question, and then asks whether to remember",
+            'leave the question out: "is there anything else?" comes after the answer',
+        )
     yield from _long(place, "asks for a yes", do.confirm)
     yield from _long(place, "ends", do.done)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 from pathlib import Path
 
 from appliance.app import App
@@ -75,6 +75,6 @@ async def test_the_number_that_a_call_comes_from_is_kept_and_offered_but_proves_
     store.close()
 
 
-async def test_nothing_is_left_beside_the_file_when_the_box_is_stopped(tmp_path: Path) -> None:
-    await talked(tmp_path, Caller("when are you open", call="one"))
-    assert not [name for name in os.listdir(tmp_path) if name.startswith("desk.db-")]
+def test_nothing_is_left_beside_the_file_when_the_box_is_stopped(tmp_path: Path) -> None:
+    asyncio.run(talked(tmp_path, Caller("when are you open", call="one")))
+    assert not list(tmp_path.glob("desk.db-*"))
