@@ -28,6 +28,7 @@ class SmallTalk:
         self._silences = 0
         self._message: int | None = None
         """The message being taken, once a part of it is kept."""
+        self._pen = asyncio.Lock()
 
     def greet(self, why: str, closed: bool) -> Answer:
         return fixed("greeting", why, (closed and self._say.greeting_closed) or self._say.greeting)
@@ -84,6 +85,10 @@ class SmallTalk:
         return await asyncio.shield(asyncio.create_task(self._keep(text)))
 
     async def _keep(self, text: str) -> Answer:
+        async with self._pen:
+            return await self._write_down(text)
+
+    async def _write_down(self, text: str) -> Answer:
         try:
             if self._message is None:
                 self._message = await self._notebook.message(self._call, text)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,11 @@ import soundfile
 
 from appliance.channels.recorded import Saying
 from appliance.engines.fake import GAP, PACE, FakeAsr, FakeEmbed, FakeLlm, FakeTts, FakeVad
+from appliance.engines.inline import InlineThread
+from appliance.memory.notebook import Notebook
+from appliance.memory.store import Store
 from appliance.messages import FRAME, Heard, Noise, Silence, SpeechStarted, Turn, samples
+from appliance.smalltalk import SmallTalk
 from tests.desk import DESK, LINES, call, voice
 
 
@@ -283,3 +289,21 @@ async def test_no_task_is_left_when_the_call_is_over(tmp_path: Path) -> None:
     await call(tmp_path, ["when are you open"], [Saying(voice(1.0)), Saying(voice(1.0), into=0.5)])
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_message_is_kept_though_its_caller_cuts_in_while_it_is_written_down(tmp_path: Path) -> None:
+    class SlowPen(InlineThread):
+        async def run(self, do: Callable[..., Any], *args: Any) -> Any:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return do(*args)
+
+    store = Store(tmp_path / "desk.db")
+    notebook = Notebook(store, SlowPen())
+    smalltalk = SmallTalk(LINES, notebook, "call")
+    taking = asyncio.create_task(smalltalk.take_message("it is Ann"))
+    await asyncio.sleep(0)
+    taking.cancel()
+    assert (await smalltalk.take_message("and I would like one")).decision.intent == "taken"
+    assert [text for _, _, text in notebook.messages()] == ["it is Ann and I would like one"]
+    store.close()
