@@ -3,10 +3,13 @@ to give up, to want a person, to change the subject; and callers who swear, insi
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from appliance.engines.fake import FakeEmbed
+from appliance.knowledge import Knowledge
 from tests.flows.test_booking import DESK as BASE
 from tests.flows.test_booking import Desk
 
@@ -69,9 +72,26 @@ LAST = {
 FORMS = ("first question", "second question", "readback", "confirm")
 
 
+class Loaded(Knowledge):
+    """What a desk knows, learned once for all these tests."""
+
+    async def load(self) -> list[str]:
+        return []
+
+
+@pytest.fixture(scope="module")
+def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
+    desk = Desk(tmp_path_factory.mktemp("desk"), DESK)
+    knowledge = Loaded(desk.desk, FakeEmbed(), desk.thread)
+    asyncio.run(Knowledge.load(knowledge))
+    return knowledge
+
+
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, DESK)
+def desk(tmp_path: Path, knowledge: Knowledge) -> Desk:
+    desk = Desk(tmp_path, DESK)
+    desk.knowledge = knowledge
+    return desk
 
 
 async def after(desk: Desk, place: str, *lines: str) -> list[str]:
