@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from appliance import standing
 from appliance.config import DeskFile
+from appliance.flows.questions import Questions
 from appliance.flows.state import Event, Form, State, fold
 from appliance.memory import events, people
 from appliance.memory.cases import HOURS, Cases
@@ -17,6 +18,8 @@ from appliance.memory.people import LEVELS, Identity, Level, People
 from appliance.memory.recall import EVERYBODY, Recall, Recollection
 from appliance.memory.store import Store
 from appliance.slots import Value
+from appliance.slots.lexer import COUNTRY
+from appliance.slots.phones import say_phone
 
 DAYS = 365
 """For which confirmed slots are remembered."""
@@ -51,6 +54,7 @@ class Acquaintance:
         self, desk: DeskFile, log: EventLog, conversation: str, recall: Recall | None = None
     ) -> None:
         self._desk = desk
+        self._questions = Questions(desk)
         self._log = log
         self._conversation = conversation
         self._recall = recall
@@ -95,13 +99,13 @@ class Acquaintance:
     def secret(self, state: State, event: Event) -> bool:
         """Whether it tells something that is written down nowhere."""
         form = next((each for each in state.forms if each.id == event.data.get("form")), None)
-        asks = self._desk.flow[form.flow].ask if form else ()
+        asks = self._questions.asks(form.flow) if form else ()
         return any(ask.secret for ask in asks if ask.slot == event.data.get("slot"))
 
     def tell(self, form: Form) -> str:
         """What a form was about: "making an appointment: Thursday, half past ten"."""
-        flow = self._desk.flow[form.flow]
-        spoken = [form.slots[ask.slot].spoken for ask in flow.ask if ask.slot in form.slots]
+        asks = self._questions.asks(form.flow)
+        spoken = [form.slots[ask.slot].spoken for ask in asks if ask.slot in form.slots]
         return f"{self._called(form)}: {', '.join(spoken)}" if spoken else self._called(form)
 
     def after(self, form: Form, action: str) -> Offer | None:
@@ -160,12 +164,16 @@ class Acquaintance:
         forms = []
         withheld: dict[tuple[int, str], Value] = {}
         for form in state.forms:
-            secret = {ask.slot for ask in self._desk.flow[form.flow].ask if ask.type not in IMPERSONAL}
+            asks = self._questions.asks(form.flow)
+            secret = {ask.slot for ask in asks if ask.type not in IMPERSONAL}
             withheld |= {(form.id, slot): value for slot, value in form.slots.items() if slot in secret}
             slots = {slot: value for slot, value in form.slots.items() if slot not in secret}
             doubts = {slot: doubt for slot, doubt in form.doubts.items() if slot not in secret}
             stage: Any = "doubt" if doubts else "ask"
-            forms.append(replace(form, slots=slots, doubts=doubts, known={}, stage=stage))
+            called = form.called if slots.keys() == form.slots.keys() else frozenset[str]()
+            forms.append(
+                replace(form, slots=slots, doubts=doubts, known={}, stage=stage, called=called)
+            )  # fmt: skip
         return replace(state, forms=tuple(forms)), withheld
 
     # The end.
@@ -201,7 +209,7 @@ class Acquaintance:
     def _learn(self, person: int, form: Form) -> None:
         """Keep the slots that are there to be remembered."""
         days = int(self._desk.actions.get("people", {}).get("days", DAYS))
-        for ask in self._desk.flow[form.flow].ask:
+        for ask in self._questions.asks(form.flow):
             if ask.source == "remembered" and (value := form.slots.get(ask.slot)):
                 self._people.keep_slot(
                     person, ask.slot, value.value, value.spoken, self._conversation, days
@@ -240,7 +248,7 @@ def paused(story: Sequence[events.Event]) -> list[Event]:
 
 
 def _number(digits: str) -> Value:
-    return Value(digits, " ".join(digits), 1.0)
+    return Value(digits, say_phone(digits, COUNTRY), 1.0)
 
 
 def _differs(known: Value | None, value: Value) -> bool:

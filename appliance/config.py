@@ -153,6 +153,8 @@ class Ask:
     prompt: str = ""
     reprompt: tuple[str, ...] = ()
     """Said instead of the prompt after the first, second ... answer that was none."""
+    label: str = ""
+    """What callers call it ("change the problem"), besides the slot's name and type."""
     options: tuple[str, ...] = ()
     """For `choice` and `name`: what there is to choose from."""
     directory: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import takewhile
 
 from appliance.config import Ask, DeskFile
 from appliance.flows import told
@@ -56,8 +57,9 @@ class Questions:
 
     def look_up(self, form: Form) -> Request | None:
         """The first slot that still has to be looked up, with what stands apart from the slots that are to be
-        looked up after it: a Sunday is refused before its hour is."""
-        due = [ask for ask in self.own(form) if ask.check and ask.slot in form.slots]
+        looked up after it: a Sunday is refused before its hour is. An hour waits for its day."""
+        standing = takewhile(lambda ask: ask.optional or ask.slot in form.slots, self.own(form))
+        due = [ask for ask in standing if ask.check and ask.slot in form.slots]
         for number, ask in enumerate(due):
             if ask.slot not in form.checked:
                 later = {each.slot for each in due[number + 1 :]}

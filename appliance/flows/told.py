@@ -163,9 +163,11 @@ def _floor(ask: Ask, context: Context) -> float:
 
 
 def _names(asks: Sequence[Ask]) -> Iterator[tuple[Ask, str]]:
-    """What each slot is called: by its own name, or by its type where it is the only one of it."""
+    """What each slot is called: by its name or label, or by its type where it is the only one of it."""
     for ask in asks:
         yield ask, ask.slot.replace("_", " ")
+        if ask.label:
+            yield ask, ask.label
     own = {ask.slot.replace("_", " ") for ask in asks}
     for ask in asks:
         for name in CALLED.get(ask.type, ()):
