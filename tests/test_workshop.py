@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,18 @@ async def test_a_call_in_progress_ends_on_the_desk_it_began_with_and_the_next_he
     assert {event.kind for event in began.values()} == {"began"}
     assert began["old"].data["desk"] == digest(TEXT)
     assert began["new"].data["desk"] == digest(NEWER)
+
+
+async def test_the_lines_of_the_new_desk_are_made_ahead(tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text(TEXT)
+    desk, path = read_desk(tmp_path / "desk.toml")
+    engines = replace(ENGINES, tts=Engine("fake"))
+    async with App(Box(tmp_path / "var", engines=engines), desk) as app:
+        workshop = Workshop(app, path, tmp_path, Versions(tmp_path / "desks"))
+        await publish(workshop, NEWER)
+        await app.prepared()
+        assert app._speech
+        assert "We are open from ten." in app._speech._kept
 
 
 async def test_a_form_that_is_open_is_finished_on_the_desk_it_began_with(tmp_path: Path) -> None:
