@@ -9,7 +9,7 @@ from typing import Any, Literal
 from appliance import standing
 from appliance.config import DeskFile
 from appliance.flows.questions import Questions
-from appliance.flows.state import Event, Form, State, fold
+from appliance.flows.state import Event, Form, State, filled, fold
 from appliance.memory import events, people
 from appliance.memory.cases import HOURS, Cases
 from appliance.memory.events import EventLog
@@ -175,6 +175,16 @@ class Acquaintance:
                 replace(form, slots=slots, doubts=doubts, known={}, stage=stage, called=called)
             )  # fmt: skip
         return replace(state, forms=tuple(forms)), withheld
+
+    def given_back(self, state: State, withheld: Withheld) -> list[Event]:
+        """What fills the open forms, and those that they have called, with what was withheld."""
+        return [
+            filled(form, slot, value)
+            for form in state.forms
+            for (owner, slot), value in withheld.items()
+            if owner in (form.id, form.within) and slot not in form.slots
+            if slot in {ask.slot for ask in self._questions.asks(form.flow)}
+        ]
 
     # The end.
 

@@ -300,19 +300,18 @@ class Clerk:
         """Whether the caller told something personal just as it was told when the case was begun: then the
         rest is given back. Who tells it otherwise is another, to whom the rest is nothing."""
         for event in step.events:
-            key = int(event.data.get("form", 0)), str(event.data.get("slot"))
-            if event.kind != "slot.filled" or key not in self._withheld:
+            slot = event.data.get("slot")
+            kept = [value for (_, name), value in self._withheld.items() if name == slot]
+            if event.kind != "slot.filled" or not kept:
                 continue
-            mine = {each: value for each, value in self._withheld.items() if each[0] == key[0]}
-            self._withheld = {each: value for each, value in self._withheld.items() if each not in mine}
-            kept, form = mine.pop(key), next(each for each in self.state.forms if each.id == key[0])
-            others = [(slot, value) for (_, slot), value in mine.items() if slot not in form.slots]
-            if alike(kept, event.data["value"]):
-                self.state = fold([filled(form, slot, value) for slot, value in others], self.state)
-                return bool(others)
-            cleared = [Event("slot.cleared", {"form": form.id, "slot": slot}) for slot, _ in others]
-            await self._keep(Step(tuple(cleared)))
-            return False
+            withheld, self._withheld = self._withheld, {}
+            if not any(alike(value, event.data["value"]) for value in kept):
+                gone = [Event("slot.cleared", {"form": form, "slot": name}) for form, name in withheld]
+                await self._keep(Step(tuple(each for each in gone if each.data["slot"] != slot)))
+                return False
+            back = self._acquaintance.given_back(self.state, withheld)
+            self.state = fold(back, self.state)
+            return bool(back)
         return False
 
     async def _do(self, request: Request) -> tuple[Outcome, Step]:

@@ -370,6 +370,53 @@ async def test_who_tells_the_same_again_gets_the_rest_back(desk: Desk) -> None:
     assert desk.booked() == [THURSDAY]
 
 
+CALLING = (
+    DESK.replace(
+        """[[flow.book.ask]]
+slot = "name"
+type = "name"
+prompt = "Your name?"
+from = "remembered"
+
+[[flow.book.ask]]
+slot = "phone"
+type = "phone"
+prompt = "Your number?"
+from = "remembered"
+""",
+        """[[flow.book.ask]]
+call = "who"
+""",
+    )
+    + """
+[flow.who]
+
+[[flow.who.ask]]
+slot = "name"
+type = "name"
+prompt = "Your name?"
+
+[[flow.who.ask]]
+slot = "phone"
+type = "phone"
+prompt = "Your number?"
+"""
+)
+
+
+@pytest.mark.parametrize("told", [4, 5])
+async def test_what_another_flow_asked_is_withheld_and_given_back_too(tmp_path: Path, told: int) -> None:
+    desk = Desk(tmp_path, CALLING)
+    number = number_in((await desk.hears(*BOOK[:told], "goodbye"))[-1])
+    said = await desk.hears(f"case {number}", "Eve Black", "212 555 0199", "goodbye")
+    assert said[0] == "Good, we go on. Your name?"
+    assert "for Eve Black" in said[2]
+    assert not any("Ann" in line for line in said)
+    number = number_in((await desk.hears(*BOOK[:told], "goodbye"))[-1])
+    said = await desk.hears(f"case {number}", "Ann Smith", *BOOK[told:], "yes")
+    assert desk.booked() == [THURSDAY]
+
+
 async def test_a_number_works_once_and_for_a_day(desk: Desk) -> None:
     number = number_in((await desk.hears(*OPEN, "goodbye"))[-1])
     await desk.hears(f"case {number}")
