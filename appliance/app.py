@@ -186,6 +186,11 @@ class App:
         return self.served.desk
 
     @property
+    def papers_off(self) -> str:
+        """Why nothing is looked up in papers; empty where it is."""
+        return self.served.knowledge.papers_off
+
+    @property
     def hearing(self) -> Hearing | None:
         return self._hearing
 

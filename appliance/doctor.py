@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -16,7 +17,9 @@ from rich.markup import escape
 from appliance import config, models
 from appliance.channels import soundcard
 from appliance.console import server
+from appliance.documents import Documents
 from appliance.engines import registry
+from appliance.engines.fake import FakeEmbed
 from appliance.errors import ApplianceError, StorageError
 from appliance.memory.store import Store
 from appliance.messages import RATE, Expect
@@ -62,6 +65,8 @@ def examine(box_path: Path | None, desk_path: Path | None) -> Iterator[Finding]:
         yield _engine(kind, box)
     yield _tried("microphone", lambda: soundcard.attempt("input", box.kiosk.microphone), needed=False)
     yield _tried("speaker", lambda: soundcard.attempt("output", box.kiosk.speaker), needed=False)
+    if desk.documents:
+        yield _tried("papers", lambda: _papers(Path(desk.documents)), needed=False)
     yield _tried("page", lambda: _page(box.web.listen))
 
 
@@ -80,6 +85,16 @@ def _data(box: config.Box) -> str:
     if free < SPACE:
         raise StorageError(f"only {free} MB are free for {box.data}", "make room on the disk")
     return f"{box.data}, {free} MB free"
+
+
+def _papers(folder: Path) -> str:
+    if not folder.is_dir():
+        raise StorageError(f"{folder} is no folder", "make it, or mend `documents` in desk.toml")
+    with tempfile.TemporaryDirectory() as place:
+        problems = Documents(folder, Path(place) / "papers.db", FakeEmbed()).load()
+    if problems:
+        raise StorageError("; ".join(problems), "what is wrong with one keeps no other from being read")
+    return f"{folder}, all of it can be read"
 
 
 def _engine(kind: str, box: config.Box) -> Finding:

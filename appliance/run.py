@@ -102,7 +102,8 @@ class Running:
         else:
             page = Status("page", False, "switched off in box.toml")
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
-        return [page, kiosk, *engines]
+        papers = [Status("papers", not app.papers_off, app.papers_off)]
+        return [page, kiosk, *engines, *(papers if app.served.desk.documents else [])]
 
     async def announce(self) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes."""
