@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from appliance.actions import REGISTRY
 from appliance.config import DeskFile, Flow
 from appliance.errors import ConfigError
-from appliance.sense import ELSEWHERE, slots
+from appliance.sense import ELSEWHERE, fields_of, slots
 from appliance.strict import Place, TomlFile
 from appliance.understanding.phrases import Phrases
 
@@ -117,6 +118,11 @@ def _do(name: str, flow: Flow, known: set[str]) -> Iterator[Finding]:
         )
     yield from _long(place, "asks for a yes", do.confirm)
     yield from _long(place, "ends", do.done)
+    for line in (do.done, *do.refused.values()):
+        for field in fields_of(line):
+            near = difflib.get_close_matches(field, known, 1, 0.6)
+            if field not in known and near:
+                yield place, f"says {{{field}}}", f"did you mean {{{near[0]}}}?"
 
 
 def broken_phrases(desk: DeskFile) -> Iterator[Finding]:

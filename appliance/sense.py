@@ -89,6 +89,10 @@ def _flow(desk: DeskFile, name: str, flow: Flow) -> Iterator[Wrong]:
         every += [((*place, "do", "with"), line) for line in flow.do.arguments.values()]
         if flow.done:
             yield (*place, "done"), "stands beside do", "write it as done = ... in do"
+        # What an action comes back with is its own affair.
+        for key, line in (("done", flow.do.done), *(("refused", line) for line in flow.do.refused.values())):
+            for wrong, mend in unfit(line, set(fields_of(line))):
+                yield (*place, "do", key), wrong, mend
     for where, line in every:
         for wrong, mend in unfit(line, known):
             yield where, wrong, mend

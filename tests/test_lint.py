@@ -47,6 +47,11 @@ def test_a_good_desk_is_clean(tmp_path: Path) -> None:
         ),
         ("[flow.book]", "[flow.cancel]", "flow.cancel is called cancel, which leads out of flows"),
         ("[flow.book]", "[flow.hours]", "flow.hours is called like a fact"),
+        (
+            'confirm="Book {day}?"',
+            'confirm="Book {day}?", done="{dey}, {reference}"',
+            "flow.book.do says {dey}; did you mean {day}?",
+        ),
         ("calendar.book", "calendar.bok", "line 8: flow.book.do does calendar.bok; the actions are"),
         ('confirm="Book {day}?"', 'done="Done."', "does calendar.book without asking"),
         (', {slot="name", type="name", prompt="Who?"}', "", "lacks name; ask for it"),
