@@ -12,6 +12,7 @@ import pytest
 
 from appliance.actions import Hands, Runner
 from appliance.brain import Brain
+from appliance.channels.recorded import Saying
 from appliance.channels.scripted import SILENCE, ScriptedCaller
 from appliance.clerk import Clerk
 from appliance.config import read_desk
@@ -25,6 +26,8 @@ from appliance.memory.people import People
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
 from appliance.messages import Turn
+from tests.desk import call as by_sound
+from tests.desk import voice
 
 DESK = """\
 name = "Alder House"
@@ -518,3 +521,36 @@ def test_the_desk_remembers_nobody_where_it_shall_not(tmp_path: Path) -> None:
     flows: dict[str, Any] = desk.knowledge.desk.flow
     assert "enrol" not in flows
     assert "case" in flows
+
+
+async def test_by_sound_a_caller_who_falls_silent_in_a_form_hears_the_number(tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text(DESK)
+    desk, _ = read_desk(tmp_path / "desk.toml")
+    result = await by_sound(tmp_path, ["book an appointment", "next Thursday"], desk=desk, linger=120.0)
+    last = result.turns[-1].spoken
+    assert last.whole
+    number_in(last.text)
+    assert last.text.endswith(desk.lines.goodbye)
+
+
+async def test_by_sound_a_yes_that_cuts_into_the_offer_is_no_yes_to_it(tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text(DESK)
+    desk, _ = read_desk(tmp_path / "desk.toml")
+    says = [
+        "book an appointment",
+        "next Thursday",
+        "half past ten",
+        "Ann Smith",
+        "212 555 0142",
+        "yes",
+        "yes",
+    ]
+    sayings = [Saying(voice(1.0)) for _ in says[:-1]] + [Saying(voice(1.0), into=0.4)]
+    await by_sound(tmp_path, says, sayings, desk=desk)
+    store = Store(tmp_path / "desk.db")
+    assert len(store.read("select * from appointment")) == 1
+    assert (
+        store.read("select * from event where kind in ('agreed', 'identified') and data like '%code%'") == []
+    )
+    assert store.read("select * from person") == []
+    store.close()
