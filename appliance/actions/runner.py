@@ -374,6 +374,8 @@ class Runner:
 
 def _counted_as(caller: Identity, conversation: str) -> str:
     """Whose rate limit it falls under. A number that was only said is nobody's."""
+    if caller.person:
+        return f"person {caller.person}"
     known = caller.number and caller.level != "anyone"
     return caller.number if known else conversation
 
