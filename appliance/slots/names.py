@@ -82,9 +82,9 @@ def find_choices(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     one")."""
     yield from _listed(heard, context.options, people=False)
     for i in range(len(heard)):
-        if place := _place(heard, i, len(context.options)):
-            option = context.options[place[0]]
-            yield Found(Value(option, option, place[2]), i, place[1])
+        if at := place(heard, i, len(context.options)):
+            option = context.options[at[0]]
+            yield Found(Value(option, option, at[2]), i, at[1])
 
 
 def _listed(heard: Sequence[Token], options: Sequence[str], people: bool) -> Iterator[Found]:
@@ -225,7 +225,8 @@ def _aloud(option: str) -> str:
     return f"{title} {rest}" if title else option
 
 
-def _place(heard: Sequence[Token], i: int, count: int) -> tuple[int, int, float] | None:
+def place(heard: Sequence[Token], i: int, count: int) -> tuple[int, int, float] | None:
+    """Which of so many stands at i by its place ("the second one"): from 0, the token after it, how sure."""
     the = has(heard, i, "the")
     if the and (used := has(heard, i + 1, "last one", "last", "latter")):
         return (count - 1, i + 1 + used, 0.8) if count else None
@@ -274,6 +275,8 @@ def _name(heard: Sequence[Token], i: int, score: float) -> Iterator[Found]:
         else:
             parts.append(_cased(token))
         at += 1
+    if len(parts) > 2 and parts[0] == parts[-1]:  # "Smith, John Smith"
+        parts = parts[1:]
     if parts and parts[-1] not in TITLES.values() and any(c.isalpha() for c in parts[-1]):
         name = " ".join([*parts[:-1], parts[-1][:1].upper() + parts[-1][1:]])
         yield Found(Value(name, _aloud(name), score if at - i <= 3 or score > 0.65 else score * 0.6), i, at)
