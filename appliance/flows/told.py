@@ -28,6 +28,9 @@ LISTED = frozenset({"name", "choice"})
 SHORT = 4
 """Words of a "no, Friday" that corrects an answer given before, though anything would answer the question."""
 
+LONGEST_WISH = 200
+"""Characters of a wish to change something."""
+
 Told = Mapping[str, tuple[Value, ...]]
 """By slot: the value, or those between which it stays open which is meant."""
 
@@ -135,6 +138,8 @@ def trusted(asks: Iterable[Ask], told: Told, contexts: Mapping[str, Context]) ->
 def wish(asks: Sequence[Ask], form: Form, text: str, bare: bool) -> tuple[Ask, str] | None:
     """The slot that the caller wants changed, and to what if that was said: "change the day", "the time is
     wrong", "change the reason to a cold". `bare`: the slot's name alone says so."""
+    if len(text) > LONGEST_WISH:
+        return None
     filled = [ask for ask in asks if ask.slot in form.slots or ask.slot in form.doubts]
     for ask, named in _names(filled):
         for pattern in _wishes(named, bare):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.flows.forms import Paper
@@ -159,3 +161,14 @@ def test_yes_and_another_answer_are_both_taken() -> None:
     paper.says("yes, and my number is 212 555 0142")
     assert paper.slots()["name"] == "Ann Smith"
     assert paper.slots()["phone"] == "+12125550142"
+
+
+@pytest.mark.parametrize(
+    "filler", ["!" * 400, " change the day" * 120, "the " * 400, "a" * 2000, " no, no" * 250]
+)
+def test_a_long_utterance_takes_no_time(filler: str) -> None:
+    paper = at(6)
+    began = time.process_time()
+    for said in (filler, f"change the day to {filler} x", f"the day {filler}"):
+        paper.forms.hear(paper.state, said, paper.now)
+    assert time.process_time() - began < 1.0
