@@ -150,6 +150,8 @@ def _tagged(train: Marked, texts: Sequence[str], features: Features, rarity: boo
     rows = [features(text, words) for (text, _), words in zip(train, split_up, strict=True)]
     tags = [_tags(words, spans) for (_, spans), words in zip(train, split_up, strict=True)]
 
+    if not any(spans for _, spans in train):
+        return [frozenset()] * len(texts)
     vectors = make_pipeline(DictVectorizer(), TfidfTransformer(sublinear_tf=True, use_idf=rarity))
     model = OneVsRestClassifier(LogisticRegression(C=STRENGTH, solver="liblinear"))
     learned = _narrow(vectors.fit_transform([row for each in rows for row in each]))
