@@ -154,9 +154,8 @@ class Acquaintance:
     def resume(self, case: str) -> tuple[State, Withheld]:
         """Go on with a case where it was; nothing where another was quicker. Who has but its number has to
         tell anew what is personal, and what is told alike brings back the rest."""
-        before = self._log.case(case)
-        who = self.identity()
-        same = who.person and any(each.data.get("person") == who.person for each in before)
+        who, began = self.identity(), people.identity(self._log.read(case))
+        same = who.person is not None and who.person == began.person
         state = fold(paused(self._cases.go_on(self._conversation, case)))
         return (state, {}) if same or who.level == "staff" else self._withhold(state)
 

@@ -365,6 +365,19 @@ async def test_who_has_but_the_number_is_told_nothing_personal(desk: Desk) -> No
     assert "for Eve Black" in said[2]
 
 
+async def test_nobody_makes_the_case_of_another_his_own(desk: Desk) -> None:
+    number = number_in((await desk.hears(*BOOK, "goodbye"))[-1])
+    eve = code_in((await desk.hears("remember me", "Eve Black", "yes", "212 555 0199", "yes"))[-1])
+    who = ("I have a code", "212 555 0199", " ".join(eve))
+    said = await desk.hears(*who, f"case {number}", "goodbye")
+    assert said[3] == "Good, we go on. Your name?"
+    number = number_in(said[-1])
+    said += await desk.hears(*who, "yes")
+    assert "Shall we go on with it?" in said[-2]
+    assert said[-1] in ("Your name?", "Shall I use Eve Black?")
+    assert not any("Ann" in line or "0142" in line or "one four two" in line for line in said)
+
+
 async def test_who_tells_the_same_again_gets_the_rest_back(desk: Desk) -> None:
     number = number_in((await desk.hears(*BOOK, "goodbye"))[-1])
     said = await desk.hears("I have a case number", number, "ann smith", "yes")
