@@ -1,6 +1,7 @@
 """Where the numbers of appliance/documents/judging.py come from: a logistic regression over what the judge
-measures of each sentence that a search finds, on the folders and questions of tests/documents. Prints weights,
-bias, and what each bound of certainty would say. From the root: python tools/calibrate_papers.py [FOLDER ...]"""
+measures of each sentence that a search finds, on the folders and questions of tests/documents. Prints
+weights, bias, and what each bound of certainty would say. From the root of the tree:
+python tools/calibrate_papers.py [FOLDER ...]"""
 
 from __future__ import annotations
 
