@@ -157,15 +157,16 @@ def _tagged(train: Marked, texts: Sequence[str], features: Features, rarity: boo
     learned = _narrow(vectors.fit_transform([row for each in rows for row in each]))
     model.fit(learned, [tag for each in tags for tag in each])
     names = list(model.classes_)
-
-    def find(text: str) -> frozenset[Span]:
-        words = split(text)
-        if not words:
-            return frozenset()
-        chances = np.log(model.predict_proba(vectors.transform(features(text, words))) + 1e-12)
-        return frozenset(_spans(words, _likeliest(chances, names)))
-
-    return [find(text) for text in texts]
+    said = [split(text) for text in texts]
+    asked = [row for text, words in zip(texts, said, strict=True) for row in features(text, words)]
+    if not asked:
+        return [frozenset()] * len(texts)
+    chances = np.log(model.predict_proba(vectors.transform(asked)) + 1e-12)
+    ends = np.cumsum([len(words) for words in said])
+    return [
+        frozenset(_spans(words, _likeliest(chances[end - len(words) : end], names))) if words else frozenset()
+        for words, end in zip(said, ends.tolist(), strict=True)
+    ]
 
 
 def _narrow(rows: Any) -> Any:
