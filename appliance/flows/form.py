@@ -13,7 +13,7 @@ from appliance.flows.lines import ask_about, expect, expect_about, fill
 from appliance.flows.questions import Questions
 from appliance.flows.state import SAID, Doubt, Event, Form, State, filled, fold, of, started
 from appliance.flows.steps import Request, Step, after
-from appliance.flows.told import SURE
+from appliance.flows.told import SURE, Told
 from appliance.messages import Expect
 from appliance.slots import Value, chosen
 from appliance.slots.acts import Act, act
@@ -147,8 +147,8 @@ class Forms:
         if not found and not changed:
             return replace(self._again(state, form, "missed", now), understood=False)
         own = found.get(asked.slot, ())
-        if len(own) == 1 and (target := asked.goto.get(str(own[0].value))):
-            return self._go_to(state, form, filled(form, asked.slot, own[0]), target, now)
+        if asked.goto and len(own) == 1 and told.sureness(own) >= SURE and not asked.readback:
+            return self._settled(state, form, asked, own[0], now)
         events = self._questions.filling(form, changed, doubt=not marked)
         return self._then(state, events + self._questions.filling(form, found, {asked.slot}), now)
 
@@ -164,14 +164,8 @@ class Forms:
         other = told.answer(ask, words, context) if ask.type != "text" and (rest or said != "yes") else ()
         part = said == "yes" and bool(other) and str(other[0].value).lower() in str(first.value).lower()
         if len(doubt.values) == 1 and said == "yes" and (not other or part):
-            agreed = filled(form, slot, replace(first, score=1.0), doubt.source)
-            more = (
-                {}
-                if part or not rest
-                else self._questions.tell(form, self._questions.asks(form.flow), rest, now)
-            )
-            new = {each: values for each, values in more.items() if each not in (slot, *form.slots)}
-            return self._then(state, [agreed, *self._questions.filling(form, new)], now)
+            told_too = {} if part else self._questions.beside(form, slot, rest, now)
+            return self._settled(state, form, ask, first, now, doubt.source, told_too)
         if other and {each.value for each in other} - {each.value for each in doubt.values}:
             again = len(doubt.values) == 1 and (doubt.source == SAID or said not in ("no", "correct"))
             return self._then(state, self._questions.filling(form, {slot: other}, {slot}, again), now)
@@ -180,18 +174,30 @@ class Forms:
         marked = said in ("no", "correct") and bool(rest)
         if marked and (changed := self._questions.corrections(form, ask, rest, True, now)[0]):
             return self._then(state, self._questions.filling(form, changed), now)
-        if said == "no" and doubt.source != SAID:
-            return self._then(state, [of(form, "slot.declined", slot)], now)
-        if said == "no":
+        # A "no" with something after it may be another subject; where it is none, it is a no.
+        if said in ("no", "correct") and doubt.source != SAID:
+            return replace(self._then(state, [of(form, "slot.declined", slot)], now), understood=said == "no")
+        if said in ("no", "correct"):
             event = of(form, "slot.cleared", slot)
-            return after([event], self._again(fold([event], state), form, "missed", now))
+            step = after([event], self._again(fold([event], state), form, "missed", now))
+            return replace(step, understood=said == "no")
         return replace(self._again(state, form, "missed", now), understood=False)
 
-    def _settled(self, state: State, form: Form, ask: Ask, value: Value, now: datetime) -> Step:
-        event = filled(form, ask.slot, replace(value, score=1.0))
+    def _settled(
+        self,
+        state: State,
+        form: Form,
+        ask: Ask,
+        value: Value,
+        now: datetime,
+        source: str = SAID,
+        beside: Told = NOTHING,
+    ) -> Step:
+        """A value is certain, and others were told beside it."""
+        event = filled(form, ask.slot, replace(value, score=1.0), source)
         if target := ask.goto.get(str(value.value)):
             return self._go_to(state, form, event, target, now)
-        return self._then(state, [event], now)
+        return self._then(state, [event, *self._questions.filling(form, beside)], now)
 
     def _confirm(self, state: State, form: Form, said: Act, rest: str, now: datetime) -> Step:
         """Yes does it; no, or another value, changes it."""
@@ -203,8 +209,9 @@ class Forms:
             return Step((event,), request=request)
         if rest and (changed := self._change(state, form, rest, now, bare=False)).understood:
             return changed
-        if said == "no":
-            return Step((of(form, "flow.changing"),), (self._desk.lines.change,))
+        if said in ("no", "correct"):
+            change = Step((of(form, "flow.changing"),), (self._desk.lines.change,))
+            return replace(change, understood=said == "no")
         return replace(self._again(state, form, "missed", now), understood=False)
 
     def _change(self, state: State, form: Form, text: str, now: datetime, bare: bool) -> Step:

@@ -179,6 +179,37 @@ def test_a_readback_at_the_confirm_line_is_the_confirm_line() -> None:
     assert paper.says("no, Bob Jones").startswith("Bob Jones, two one two")
 
 
+def test_a_no_with_a_reason_at_the_confirm_line_asks_what_to_change() -> None:
+    paper = Paper(BACK)
+    paper.begin("callback")
+    for answer in ("212 555 0142", "yes", "Friday", "Ann Smith", "yes"):
+        paper.says(answer)
+    assert paper.says("no, something is not as I want it") == "What should I change?"
+
+
+MENU = """
+[flow.menu]
+phrases = ["hello"]
+done = "Bye."
+[[flow.menu.ask]]
+slot = "what"
+type = "choice"
+options = ["a visit", "a delivery"]
+goto = {"a delivery" = "parcel"}
+prompt = "A visit or a delivery?"
+readback = true
+[flow.parcel]
+done = "Put it on the shelf."
+"""
+
+
+def test_a_menu_leads_on_once_its_choice_is_agreed_to() -> None:
+    paper = Paper(MENU)
+    paper.begin("menu")
+    assert paper.says("the delivery") == "a delivery, is that right?"
+    assert paper.says("yes") == "Put it on the shelf."
+
+
 DINNER = """
 [flow.table]
 phrases = ["a table"]

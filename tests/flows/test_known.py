@@ -41,6 +41,13 @@ def test_a_no_asks_and_offers_no_more() -> None:
     assert paper.form.sources["phone"] == "said"
 
 
+def test_a_no_with_a_reason_is_a_no() -> None:
+    paper = Paper(CALLBACK)
+    paper.begin("callback", known=KNOWN)
+    assert paper.says("no, use another one") == "At which number?"
+    assert not paper.last.understood, "it might have been another subject"
+
+
 def test_another_value_said_instead_is_taken() -> None:
     paper = Paper(CALLBACK)
     paper.begin("callback", known=KNOWN)
