@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from appliance.answers import Answer, Place, chained, fixed, lines
 from appliance.clerk import Clerk
-from appliance.flows.form import Step
+from appliance.flows.steps import Step
 from appliance.knowing import Knowing, Meant, Unknown
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
