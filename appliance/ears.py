@@ -94,9 +94,10 @@ class Utterance:
 class Ears:
     """The hearing of one call.
 
-    `desk_speaks` tells whether the desk's voice is in the air. With `half_duplex` the microphone hears it
-    too, and nothing is listened to meanwhile. `silence` is the quiet, in seconds, after which a `Silence`
-    event comes.
+    `desk_speaks` tells whether the desk's voice is in the air; while `deaf` the microphone hears that voice
+    too, and nothing is listened to. `watch` is told of every window as it comes: the probability of speech in
+    it, its clock and its length in samples. `silence` is the quiet, in seconds, after which a `Silence` event
+    comes.
     """
 
     def __init__(
@@ -104,13 +105,15 @@ class Ears:
         hearing: Hearing,
         desk_speaks: Callable[[], bool],
         now: Callable[[], int],
-        half_duplex: bool = False,
+        deaf: Callable[[], bool] = lambda: False,
         silence: float = 8.0,
+        watch: Callable[[float, int, int], None] = lambda probability, at, window: None,
     ) -> None:
         self._hearing = hearing
         self._desk_speaks = desk_speaks
         self._now = now
-        self._half_duplex = half_duplex
+        self._deaf = deaf
+        self._watch = watch
         self._silence = samples(silence)
         self._turn = TurnTaking()
         self._expect = Expect()
@@ -166,9 +169,10 @@ class Ears:
         window, at = self._hearing.vad.window, self._window_end
         self._window_end += window
         speaks = self._desk_speaks()
-        if speaks and self._half_duplex and not self._turn.in_turn:
+        if not self._turn.in_turn and self._deaf():
             probability = 0.0
-        match self._turn.step(probability, at, window, speaks):
+        self._watch(probability, at, window)
+        match self._turn.step(probability, at, window):
             case Change.STARTED:
                 oldest = max(self._transcribed_until, end - len(recent) // 2)
                 start = max(self._turn.span.start - BEFORE, oldest)
@@ -178,6 +182,7 @@ class Ears:
                 self._events.put_nowait(SpeechStarted(self._turn.span.start))
             case Change.PAUSED if self._utterance:
                 self._final = asyncio.create_task(self._transcribe(self._utterance))
+                self._start(self._tell_words_so_far(self._final, self._utterance))
             case Change.RESUMED if self._final:
                 self._final.cancel()
                 self._final = None
@@ -223,6 +228,18 @@ class Ears:
         if text != utterance.so_far and utterance is self._utterance:
             utterance.so_far = text
             self._events.put_nowait(Partial(text, self._now()))
+
+    async def _tell_words_so_far(
+        self, final: asyncio.Task[tuple[Transcript, int]], utterance: Utterance
+    ) -> None:
+        """In a pause they are known as well as at the end of the turn, and sooner. Told also when there are
+        none: whoever paused for this utterance may go on."""
+        await asyncio.wait([final])
+        if final.cancelled() or final.exception() or utterance is not self._utterance:
+            return
+        transcript, at = final.result()
+        utterance.so_far = transcript.text
+        self._events.put_nowait(Partial(transcript.text, at))
 
     async def _transcribe(self, utterance: Utterance) -> tuple[Transcript, int]:
         transcript = await utterance.finish()

@@ -16,9 +16,6 @@ QUIET = 0.35
 ONSET = samples(0.09)
 """Speech needed to believe that somebody speaks."""
 
-INTERRUPTION = samples(0.25)
-"""The same while the desk itself speaks: a cough is shorter."""
-
 PAUSE = samples(0.12)
 """Quiet after which the words so far are worth transcribing, in case that was all."""
 
@@ -77,20 +74,20 @@ class TurnTaking:
         """Whether the last turn is over and nobody has spoken since for as long as ends one."""
         return not self._speaking and at - self.span.end >= self.patience
 
-    def step(self, probability: float, at: int, window: int, desk_speaks: bool = False) -> Change | None:
+    def step(self, probability: float, at: int, window: int) -> Change | None:
         """`probability` of speech in the `window` samples from clock `at` on."""
         speech = probability >= (QUIET if self._was_speech else SPEECH)
         self._was_speech = speech
         self._loud = self._loud + window if speech else 0
         end = at + window
         if not self._speaking:
-            return self._wait(end, INTERRUPTION if desk_speaks else ONSET)
+            return self._wait(end)
         if self._paused:
             return self._pause(end)
         return self._speak(speech, end)
 
-    def _wait(self, end: int, needed: int) -> Change | None:
-        if self._loud < needed:
+    def _wait(self, end: int) -> Change | None:
+        if self._loud < ONSET:
             return None
         self._speaking = True
         self.span = Span(end - self._loud, end)

@@ -32,7 +32,7 @@ class Voice:
         self._audio = channel
         self._recorder = recorder
         self._mouth = Mouth(speech, channel.playout, channel.now)
-        self._ears = Ears(hearing, self._desk_speaks, channel.now, channel.half_duplex, silence)
+        self._ears = Ears(hearing, self._desk_speaks, channel.now, self._deaf, silence)
         channel.playout.on_played = self._on_played
 
     async def hear(self) -> AsyncIterator[Event]:
@@ -73,3 +73,6 @@ class Voice:
             return True
         end = self._mouth.spoken_until
         return self._audio.half_duplex and end is not None and self._audio.now() - end < TAIL
+
+    def _deaf(self) -> bool:
+        return self._audio.half_duplex and self._desk_speaks()

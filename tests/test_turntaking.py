@@ -11,14 +11,12 @@ from appliance.turntaking import LONGEST, ONSET, PATIENCE, Change, TurnTaking
 WINDOW = 512
 
 
-def follow(
-    turn: TurnTaking, *stretches: tuple[float, float], desk_speaks: bool = False
-) -> list[tuple[Change, int]]:
+def follow(turn: TurnTaking, *stretches: tuple[float, float]) -> list[tuple[Change, int]]:
     """Feed stretches of (probability, seconds); what changed, and at which clock it was known."""
     changes, at = [], 0
     for probability, lasting in stretches:
         for _ in range(round(samples(lasting) / WINDOW)):
-            change = turn.step(probability, at, WINDOW, desk_speaks)
+            change = turn.step(probability, at, WINDOW)
             at += WINDOW
             if change:
                 changes.append((change, at))
@@ -43,11 +41,6 @@ def test_the_span_holds_the_speech_and_not_the_quiet_around_it() -> None:
 
 def test_a_click_is_not_a_turn() -> None:
     assert follow(TurnTaking(), (0.0, 1.0), (1.0, 0.064), (0.0, 1.0)) == []
-
-
-def test_a_cough_does_not_interrupt_the_desk_but_speech_does() -> None:
-    assert follow(TurnTaking(), (0.9, 0.2), (0.0, 1.0), desk_speaks=True) == []
-    assert kinds(follow(TurnTaking(), (0.9, 0.4), desk_speaks=True)) == [Change.STARTED]
 
 
 def test_a_pause_for_thought_does_not_end_the_turn() -> None:
@@ -76,8 +69,8 @@ def test_speech_without_a_pause_is_cut_into_turns() -> None:
     assert all(abs(b - a - LONGEST) < samples(0.5) for a, b in zip([0, *ends], ends, strict=False))
 
 
-@given(st.lists(st.floats(0, 1), max_size=400), st.booleans())
-def test_whatever_the_vad_says_changes_come_in_order(probabilities: list[float], desk_speaks: bool) -> None:
+@given(st.lists(st.floats(0, 1), max_size=400))
+def test_whatever_the_vad_says_changes_come_in_order(probabilities: list[float]) -> None:
     turn, before, at = TurnTaking(), Change.ENDED, 0
     follows = {
         Change.ENDED: {Change.STARTED},
@@ -86,7 +79,7 @@ def test_whatever_the_vad_says_changes_come_in_order(probabilities: list[float],
         Change.RESUMED: {Change.PAUSED, Change.ENDED},
     }
     for probability in probabilities:
-        change = turn.step(probability, at, WINDOW, desk_speaks)
+        change = turn.step(probability, at, WINDOW)
         at += WINDOW
         if change:
             assert change in follows[before]
