@@ -41,6 +41,8 @@ class Engine:
 @dataclass(frozen=True, slots=True)
 class Engines:
     vad: Engine = Engine("silero", "silero-vad", 1)
+    eot: Engine = Engine("smart-turn", "smart-turn-v3.2", 1)
+    """End of turn: without one, quiet alone ends a turn, and it has to last longer."""
     asr: Engine = Engine("whisper", "whisper-tiny.en")
     tts: Engine = Engine("piper", "piper-en_US-joe-medium", 1)
     embed: Engine = Engine("minilm", "minilm-l6-v2", 1)

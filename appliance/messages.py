@@ -49,6 +49,10 @@ class Expect:
     kind: Literal["any", "yes_no", "digits", "spelled", "name", "message"] = "any"
     words: tuple[str, ...] = ()
     """Words and names worth listening for, most likely first."""
+    patience: float | None = None
+    """Seconds of quiet that end the caller's turn here; None where the usual ones do."""
+    digits: int | None = None
+    """How many digits or letters make the answer whole, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ FIRST_LOOK = 1.0
 
 NAMES = {
     "vad": "speech detection",
+    "eot": "end of turn",
     "asr": "speech recognition",
     "tts": "voice",
     "embed": "understanding",

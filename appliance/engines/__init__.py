@@ -40,6 +40,13 @@ class Vad(Protocol):
     def stream(self) -> VadStream: ...
 
 
+class EndOfTurn(Protocol):
+    def finished(self, pcm: bytes) -> float:
+        """How likely it is, 0 to 1, that who speaks in this sound has said all. The sound ends about 0.2 s
+        into a pause; of a long one the last seconds count."""
+        ...
+
+
 class AsrStream(Protocol):
     """One utterance."""
 

@@ -85,6 +85,16 @@ class FakeVadStream:
         return 1.0 if _level(pcm) > self._threshold else 0.0
 
 
+class FakeEndOfTurn:
+    """Takes the pauses of the `script` for what it says, in order, and every other for an end."""
+
+    def __init__(self, script: Sequence[float] = ()) -> None:
+        self._script = iter(script)
+
+    def finished(self, pcm: bytes) -> float:
+        return next(self._script, 1.0)
+
+
 class FakeAsr:
     """Hears the lines of `script`, one per stream that had sound in it, and nothing after them. A partial
     holds a word per 0.3 s of loud sound, never more than the line has."""

@@ -13,7 +13,7 @@ from appliance.errors import EngineError, ModelError
 
 
 def make(kind: str, spec: Engine, box: Box) -> Any:
-    """An engine of a kind (`vad`, `asr`, `tts`, `embed`, `llm`, `wake`), its model loaded.
+    """An engine of a kind (`vad`, `eot`, `asr`, `tts`, `embed`, `llm`, `wake`), its model loaded.
 
     EngineError where there is no such engine, ModelError where its model is missing or broken.
     """
@@ -53,6 +53,12 @@ def _silero(spec: Engine, box: Box) -> Any:
     from appliance.engines.silero import Silero
 
     return Silero(_folder(spec, box))
+
+
+def _smart_turn(spec: Engine, box: Box) -> Any:
+    from appliance.engines.smartturn import SmartTurn
+
+    return SmartTurn(_folder(spec, box), threads=spec.threads)
 
 
 def _whisper(spec: Engine, box: Box) -> Any:
@@ -108,6 +114,7 @@ def _openwakeword(spec: Engine, box: Box) -> Any:
 
 ENGINES: dict[str, dict[str, Callable[[Engine, Box], Any]]] = {
     "vad": {"silero": _silero, "fake": lambda spec, box: fake.FakeVad()},
+    "eot": {"smart-turn": _smart_turn, "fake": lambda spec, box: fake.FakeEndOfTurn()},
     "asr": {
         "whisper": _whisper,
         "moonshine": _moonshine,
