@@ -18,7 +18,7 @@ from appliance.channels import AudioChannel, Call
 from appliance.clerk import Clerk, local_now
 from appliance.conversation import converse
 from appliance.ears import Hearing
-from appliance.engines import registry
+from appliance.engines import EchoStream, registry
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
@@ -29,6 +29,7 @@ from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import Turn
 from appliance.observe.recorder import Recorder
+from appliance.patience import MANNERS
 from appliance.speech import Speech
 from appliance.voice import Voice
 from appliance.wording import Wording, sentences
@@ -86,7 +87,8 @@ class App:
         for problem in await self._knowledge.load():
             log.warning("papers: %s", problem)
         if "vad" in self._engines and "asr" in self._engines:
-            self._hearing = Hearing(*self._engines["vad"], *self._engines["asr"])
+            vad, asr, (eot, thread) = self._engines["vad"], self._engines["asr"], self.engine("eot")
+            self._hearing = Hearing(*vad, *asr, eot, thread, MANNERS[self.desk.turns])
         if "tts" in self._engines:
             self._speech = Speech(*self._engines["tts"])
         if "llm" in self._engines:
@@ -102,6 +104,9 @@ class App:
             return
         if kind == "wake" and self.box.kiosk.wake != "word":
             self.off[kind] = f"not needed: the kiosk wakes by {self.box.kiosk.wake}"
+            return
+        if kind == "echo" and self.box.kiosk.echo != "cancel":
+            self.off[kind] = f"not needed: the kiosk's echo is {self.box.kiosk.echo}"
             return
         thread = self._thread(kind)
         try:
@@ -147,6 +152,16 @@ class App:
     @property
     def hearing(self) -> Hearing | None:
         return self._hearing
+
+    @property
+    def speech(self) -> Speech | None:
+        return self._speech
+
+    def echo_stream(self) -> EchoStream | None:
+        """What removes the desk's voice from a kiosk's microphone; None where that is not the desk's to do."""
+        echo, _ = self.engine("echo")
+        stream: EchoStream | None = echo.stream() if echo else None
+        return stream
 
     def engine(self, kind: str) -> tuple[Any, EngineThread | None]:
         """The engine of a kind and its thread; None where it is off."""

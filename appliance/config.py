@@ -43,6 +43,8 @@ class Engines:
     vad: Engine = Engine("silero", "silero-vad", 1)
     eot: Engine = Engine("smart-turn", "smart-turn-v3.2", 1)
     """End of turn: without one, quiet alone ends a turn, and it has to last longer."""
+    echo: Engine = Engine("webrtc")
+    """Echo cancellation: without it a visitor at a kiosk cannot interrupt."""
     asr: Engine = Engine("whisper", "whisper-tiny.en")
     tts: Engine = Engine("piper", "piper-en_US-joe-medium", 1)
     embed: Engine = Engine("minilm", "minilm-l6-v2", 1)
@@ -62,9 +64,11 @@ class Kiosk:
     """What begins a conversation: being spoken to, the wake word, the button on the page, or nothing."""
     words: tuple[str, ...] = ("alexa",)
     """Wake words, as the wake engine's models are called."""
-    echo: Literal["none", "cancelled"] = "none"
-    """Whether the hardware removes the desk's own voice from the microphone. With `none` a visitor cannot
-    interrupt."""
+    echo: Literal["cancel", "hardware", "half-duplex"] = "cancel"
+    """Who removes the desk's own voice from the microphone: the desk, or the device. With `half-duplex`
+    nobody does; nothing is listened to while the desk speaks, and a visitor cannot interrupt."""
+    noise: Literal["keep", "suppress"] = "keep"
+    """Whether steady noise is removed as well; it takes words with it, so listen before and after."""
     chime: bool = True
     """A short sound that says: I am listening."""
 
@@ -141,6 +145,11 @@ class Ask:
     readback: bool = False
     """Whether the caller must agree to what was understood."""
     spelled: bool = False
+    patience: float | None = None
+    """Seconds of quiet that end the answer; without it, as long as the voice, the words and the kind of slot
+    call for."""
+    digits: int | None = None
+    """How many digits, or letters and digits, the answer has: the desk waits for them all and no longer."""
     optional: bool = False
     """Asked only when the caller mentions it."""
     no_input: int = 2
@@ -148,6 +157,12 @@ class Ask:
     """How often silence, or an answer that is none, is met with another question before `else`."""
     otherwise: str = field(default="human", metadata={"key": "else"})
     """`human`, `message`, `cancel`, or the name of a flow."""
+
+    def __post_init__(self) -> None:
+        if self.patience is not None and not 0.2 <= self.patience <= 10:
+            raise ValueError(f"has patience = {self.patience}", "0.2 to 10 seconds")
+        if self.digits is not None and not 1 <= self.digits <= 40:
+            raise ValueError(f"has digits = {self.digits}", "1 to 40")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +241,8 @@ class DeskFile:
     """Settings of actions, by name or family: [actions.calendar] ..."""
     documents: str = ""
     """A folder of papers that questions are looked up in; beside desk.toml unless it is a full path."""
+    turns: Literal["patient", "normal", "brisk"] = "normal"
+    """How soon the desk takes a pause for the end: `brisk` answers sooner and cuts in more often."""
     silence: float = 8.0
     """Seconds of quiet before the desk asks whether anybody is there."""
     digest: str = field(default="", metadata={"hidden": True})

@@ -6,11 +6,11 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from appliance.engines import Asr, AsrStream, Vad
+from appliance.engines import Asr, AsrStream, EndOfTurn, Vad
 from appliance.engines.thread import EngineThread
 from appliance.messages import (
     RATE,
@@ -25,6 +25,7 @@ from appliance.messages import (
     Transcript,
     samples,
 )
+from appliance.patience import MANNERS, Patience, Pause
 from appliance.turntaking import Change, Span, TurnTaking
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ PARTIAL_SHARE = 3
 PARTIAL_LONGEST = samples(12)
 """Nor in an utterance longer than this."""
 
+SOUNDED = samples(8)
+"""Sound that an engine is given to tell whether the caller has finished."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
@@ -53,6 +57,9 @@ class Hearing:
     vad_thread: EngineThread
     asr: Asr
     asr_thread: EngineThread
+    eot: EndOfTurn | None = None
+    eot_thread: EngineThread | None = None
+    patience: Patience = MANNERS["normal"]
 
 
 class Utterance:
@@ -63,6 +70,7 @@ class Utterance:
     """
 
     def __init__(self, hearing: Hearing, expect: Expect) -> None:
+        self.expect = expect
         self._thread = hearing.asr_thread
         self._make = partial(hearing.asr.stream, expect)
         self._stream: AsrStream | None = None
@@ -121,6 +129,9 @@ class Ears:
         self._tasks: set[asyncio.Task[None]] = set()
         self._utterance: Utterance | None = None
         self._final: asyncio.Task[tuple[Transcript, int]] | None = None
+        """The words up to the pause that the caller is in."""
+        self._pause: Pause | None = None
+        """What is known of that pause, once the words are."""
         self._quiet_since = 0
         self._window_end: int | None = None
         self._earlier: Heard | None = None
@@ -131,7 +142,11 @@ class Ears:
     def expect(self, what: Expect) -> None:
         """What the next utterance probably is."""
         self._expect = what
-        self._turn.expect(what)
+
+    def enough(self, text: str) -> None:
+        """These words, if they are what the caller said before a pause, are all that is needed."""
+        if self._pause and self._pause.text == text and self._final:
+            self._judge(replace(self._pause, enough=True))
 
     async def listen(self, microphone: AsyncIterator[Audio]) -> AsyncIterator[Event]:
         """What the caller does, until the microphone ends."""
@@ -151,7 +166,7 @@ class Ears:
         try:
             async for frame in microphone:
                 recent += frame.pcm
-                del recent[: -2 * (BEFORE + RATE)]
+                del recent[: -2 * SOUNDED]
                 if self._utterance:
                     self._utterance.add(frame.pcm)
                 if self._window_end is None:
@@ -182,10 +197,11 @@ class Ears:
                 self._events.put_nowait(SpeechStarted(self._turn.span.start))
             case Change.PAUSED if self._utterance:
                 self._final = asyncio.create_task(self._transcribe(self._utterance))
-                self._start(self._tell_words_so_far(self._final, self._utterance))
+                since = self._turn.span.start - BEFORE - end
+                self._start(self._consider(self._final, self._utterance, bytes(recent[2 * since :])))
             case Change.RESUMED if self._final:
                 self._final.cancel()
-                self._final = None
+                self._final = self._pause = None
             case Change.ENDED if self._utterance:
                 self._end_of_turn(self._utterance, self._turn.span, goes_on=self._turn.span.end > at)
                 self._transcribed_until = end
@@ -203,13 +219,15 @@ class Ears:
         utterance = self._utterance
         if utterance is None or self._final or any(not task.done() for task in self._tasks):
             return
+        if not self._turn.speech:
+            return  # A pause may begin, and then the final words must not wait for these.
         too_long = utterance.length > PARTIAL_LONGEST and not self._hearing.asr.streams
         if end >= utterance.partial_due and not too_long:
             self._start(self._partial(utterance, end))
 
     def _end_of_turn(self, utterance: Utterance, span: Span, goes_on: bool = False) -> None:
         final = self._final or asyncio.create_task(self._transcribe(utterance))
-        self._utterance = self._final = None
+        self._utterance = self._final = self._pause = None
         self._quiet_since = span.end
         self._start(self._deliver(final, span, self._now(), goes_on))
 
@@ -229,17 +247,34 @@ class Ears:
             utterance.so_far = text
             self._events.put_nowait(Partial(text, self._now()))
 
-    async def _tell_words_so_far(
-        self, final: asyncio.Task[tuple[Transcript, int]], utterance: Utterance
+    async def _consider(
+        self, final: asyncio.Task[tuple[Transcript, int]], utterance: Utterance, sound: bytes
     ) -> None:
-        """In a pause they are known as well as at the end of the turn, and sooner. Told also when there are
-        none: whoever paused for this utterance may go on."""
-        await asyncio.wait([final])
-        if final.cancelled() or final.exception() or utterance is not self._utterance:
+        """Judge a pause by its words, and by the `sound` of the voice before it. The words are told also when
+        there are none: whoever paused for this utterance may go on."""
+        sounding = asyncio.create_task(self._finished(sound))
+        await asyncio.wait([final, sounding])
+        if final.cancelled() or final.exception() or self._final is not final:
             return
         transcript, at = final.result()
+        self._judge(Pause(transcript.text, utterance.expect, sounding.result()))
         utterance.so_far = transcript.text
         self._events.put_nowait(Partial(transcript.text, at))
+
+    def _judge(self, pause: Pause) -> None:
+        self._pause = pause
+        self._turn.judge(samples(self._hearing.patience(pause)))
+
+    async def _finished(self, sound: bytes) -> float | None:
+        """How likely the caller sounds finished; None where nobody can tell."""
+        eot, thread = self._hearing.eot, self._hearing.eot_thread
+        if eot is None or thread is None:
+            return None
+        try:
+            return await thread.run(eot.finished, sound)
+        except Exception:
+            log.exception("the end of a turn could not be told by the voice")
+            return None
 
     async def _transcribe(self, utterance: Utterance) -> tuple[Transcript, int]:
         transcript = await utterance.finish()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from appliance.messages import Expect, samples
+from appliance.messages import samples
 
 SPEECH = 0.5
 """A window at or above this is speech."""
@@ -25,15 +25,8 @@ RESUME = samples(0.06)
 LONGEST = samples(60)
 """A turn is taken to be over after this long even without a pause."""
 
-PATIENCE = {
-    "any": samples(0.7),
-    "yes_no": samples(0.5),
-    "digits": samples(1.2),
-    "spelled": samples(1.2),
-    "name": samples(0.8),
-    "message": samples(1.5),
-}
-"""Quiet that ends a turn, by what is expected: people pause between groups of digits, and to find words."""
+UNJUDGED = samples(3.0)
+"""Quiet that ends a turn as long as nothing is known of the pause."""
 
 
 class Change(Enum):
@@ -55,20 +48,27 @@ class TurnTaking:
     """Step it with every VAD window; it tells what changed. `span` holds the speech of the turn so far."""
 
     def __init__(self) -> None:
-        self.patience = PATIENCE["any"]
+        self.patience = UNJUDGED
+        """Samples of quiet that end the turn."""
         self.span = Span(0, 0)
         self._speaking = False
         self._paused = False
         self._loud = 0
         self._was_speech = False
 
-    def expect(self, what: Expect) -> None:
-        self.patience = PATIENCE[what.kind]
+    def judge(self, patience: int) -> None:
+        """How much quiet ends the turn, unless the caller goes on first."""
+        self.patience = patience
 
     @property
     def in_turn(self) -> bool:
         """True from the caller's first word to the end of the turn, pauses included."""
         return self._speaking
+
+    @property
+    def speech(self) -> bool:
+        """Whether the last window was speech."""
+        return self._was_speech
 
     def quiet(self, at: int) -> bool:
         """Whether the last turn is over and nobody has spoken since for as long as ends one."""
@@ -100,6 +100,7 @@ class TurnTaking:
                 return self._over()
         elif end - self.span.end >= PAUSE:
             self._paused = True
+            self.patience = UNJUDGED
             return Change.PAUSED
         return None
 

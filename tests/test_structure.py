@@ -16,7 +16,7 @@ LAYERS = [
     {"config", "models", "fetch"},
     {"engines", "channels", "memory", "observe", "guard", "slots"},
     {"actions", "flows", "understanding", "documents"},
-    {"turntaking", "ears", "speech", "mouth", "wording", "knowledge", "clerk", "console"},
+    {"turntaking", "patience", "ears", "speech", "mouth", "wording", "knowledge", "clerk", "console"},
     {"voice", "brain"},
     {"conversation"},
     {"app"},

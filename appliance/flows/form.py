@@ -315,7 +315,10 @@ class Forms:
         return line
 
     def _expect(self, ask: Ask) -> Expect:
-        return Expect("spelled" if ask.spelled else EXPECT.get(ask.type, "any"), ask.options)
+        kind = "spelled" if ask.spelled else EXPECT.get(ask.type, "any")
+        # A number is whole with any digit; a telephone number is not.
+        digits = ask.digits or (1 if ask.type == "number" else None)
+        return Expect(kind, ask.options, ask.patience, digits)
 
     def _context(self, ask: Ask, now: datetime) -> Context:
         return Context(now, ask.options)
