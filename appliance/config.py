@@ -96,6 +96,26 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceManner:
+    """How the desk speaks."""
+
+    pace: float = 1.0
+    """1.2 is a fifth faster. What people note down is always said more slowly."""
+    pause: float = 0.25
+    """Seconds of silence after a sentence. Three dots in a line are a longer one."""
+
+    def __post_init__(self) -> None:
+        check_pace(self.pace)
+        if not 0 <= self.pause <= 2:
+            raise ValueError(f"has pause = {self.pause}", "0 to 2 seconds")
+
+
+def check_pace(pace: float) -> None:
+    if not 0.5 <= pace <= 2:
+        raise ValueError(f"has pace = {pace}", "0.5 (half as fast) to 2 (twice as fast)")
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """Something the desk knows."""
 
@@ -108,7 +128,11 @@ class Fact:
     wording: Wording | None = None
     """`rephrase` lets the LLM put the line differently, without changing what it says."""
 
+    pace: float = 1.0
+    """How fast it is said, beside the desk's usual pace."""
+
     def __post_init__(self) -> None:
+        check_pace(self.pace)
         if not self.ask:
             raise ValueError("has no questions", 'add ask = ["...", "..."]')
         if not self.say.strip():
@@ -195,6 +219,11 @@ class Flow:
     """Said when it starts."""
     ask: tuple[Ask, ...] = ()
     do: Do | None = None
+    pace: float = 1.0
+    """How fast its lines are said, beside the desk's usual pace."""
+
+    def __post_init__(self) -> None:
+        check_pace(self.pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +266,9 @@ class DeskFile:
     fact: dict[str, Fact] = field(default_factory=dict)
     flow: dict[str, Flow] = field(default_factory=dict)
     wording: WordingRules = field(default_factory=WordingRules)
+    voice: VoiceManner = field(default_factory=VoiceManner)
+    pronounce: dict[str, str] = field(default_factory=dict)
+    """How names sound: by another spelling, "win", or by IPA phonemes between slashes, "/wɪn/"."""
     actions: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of actions, by name or family: [actions.calendar] ..."""
     documents: str = ""

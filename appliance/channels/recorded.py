@@ -96,6 +96,9 @@ class RecordedCaller:
         if self._watch:
             self._watch(what)
 
+    def heard_itself(self) -> None:
+        self.half_duplex = True
+
     async def hang_up(self) -> None:
         self._gone = True
 

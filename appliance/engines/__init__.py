@@ -47,6 +47,17 @@ class EndOfTurn(Protocol):
         ...
 
 
+class EchoStream(Protocol):
+    def remove(self, played: bytes, heard: bytes) -> bytes:
+        """What was heard without the echo of what was played. Both cover the same moments, in whole blocks
+        of 10 ms; the echo may be up to 0.2 s late. Learns the room as it goes, in a second or two."""
+        ...
+
+
+class Echo(Protocol):
+    def stream(self) -> EchoStream: ...
+
+
 class AsrStream(Protocol):
     """One utterance."""
 
@@ -72,8 +83,12 @@ class Asr(Protocol):
 
 
 class Tts(Protocol):
-    def speak(self, text: str) -> Iterator[bytes]:
-        """Sound of the text, piece by piece as it is made; any piece length."""
+    voice: str
+    """Tells this voice from any other: what was made by one is not taken for another's."""
+
+    def speak(self, text: str, pace: float = 1.0) -> Iterator[bytes]:
+        """Sound of the text, piece by piece as it is made; any piece length. [[...]] holds phonemes of the
+        International Phonetic Alphabet. `pace` 1.2 speaks a fifth faster."""
         ...
 
 

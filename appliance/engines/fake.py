@@ -95,6 +95,29 @@ class FakeEndOfTurn:
         return next(self._script, 1.0)
 
 
+class FakeEcho:
+    """Removes an echo that comes back as it was played, `delay` samples later and `gain` as loud."""
+
+    def __init__(self, delay: int = 0, gain: float = 1.0) -> None:
+        self.delay = delay
+        self.gain = gain
+
+    def stream(self) -> FakeEchoStream:
+        return FakeEchoStream(self)
+
+
+class FakeEchoStream:
+    def __init__(self, engine: FakeEcho) -> None:
+        self._gain = engine.gain
+        self._before = np.zeros(engine.delay, dtype=np.float32)
+
+    def remove(self, played: bytes, heard: bytes) -> bytes:
+        known = np.concatenate((self._before, np.frombuffer(played, dtype="<i2").astype(np.float32)))
+        echo, self._before = known[: len(heard) // 2], known[len(heard) // 2 :]
+        left = np.frombuffer(heard, dtype="<i2") - self._gain * echo
+        return bytes(np.clip(np.rint(left), -32768, 32767).astype("<i2").tobytes())
+
+
 class FakeAsr:
     """Hears the lines of `script`, one per stream that had sound in it, and nothing after them. A partial
     holds a word per 0.3 s of loud sound, never more than the line has."""
@@ -137,12 +160,14 @@ class FakeTts:
     """A tone of `PACE` samples per word, the last `GAP` of them silent, one piece per word: which word was
     cut can be counted."""
 
+    voice = "fake"
+
     def __init__(self, hertz: float = 440.0) -> None:
         time = np.arange(PACE - GAP) / RATE
         tone = (0.2 * 32767 * np.sin(2 * np.pi * hertz * time)).astype("<i2")
         self._word = tone.tobytes() + bytes(2 * GAP)
 
-    def speak(self, text: str) -> Iterator[bytes]:
+    def speak(self, text: str, pace: float = 1.0) -> Iterator[bytes]:
         for _ in text.split():
             yield self._word
 

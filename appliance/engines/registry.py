@@ -61,6 +61,12 @@ def _smart_turn(spec: Engine, box: Box) -> Any:
     return SmartTurn(_folder(spec, box), threads=spec.threads)
 
 
+def _webrtc(spec: Engine, box: Box) -> Any:
+    from appliance.engines.webrtc import WebrtcEcho
+
+    return WebrtcEcho(noise=box.kiosk.noise == "suppress")
+
+
 def _whisper(spec: Engine, box: Box) -> Any:
     from appliance.engines.whisper import Whisper
 
@@ -115,6 +121,7 @@ def _openwakeword(spec: Engine, box: Box) -> Any:
 ENGINES: dict[str, dict[str, Callable[[Engine, Box], Any]]] = {
     "vad": {"silero": _silero, "fake": lambda spec, box: fake.FakeVad()},
     "eot": {"smart-turn": _smart_turn, "fake": lambda spec, box: fake.FakeEndOfTurn()},
+    "echo": {"webrtc": _webrtc, "fake": lambda spec, box: fake.FakeEcho()},
     "asr": {
         "whisper": _whisper,
         "moonshine": _moonshine,

@@ -125,7 +125,7 @@ async def test_one_call_after_another_from_one_open_device(audio_server: AudioSe
     audio_server.plug()
     told: list[bool] = []
     desk, said = Desk(listens=4), person(*PHRASE)
-    kiosk = Kiosk(SoundCard(), vad, echo="cancelled", on_state=lambda on, why: told.append(on))
+    kiosk = Kiosk(SoundCard(), vad, echo="hardware", on_state=lambda on, why: told.append(on))
     async with serving(kiosk, desk):
         for calls in (1, 2):
             await asyncio.sleep(1)

@@ -1,0 +1,102 @@
+"""The desk's own voice, taken out of what its microphone hears."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from statistics import median
+
+import numpy as np
+
+from appliance.engines import EchoStream
+from appliance.messages import RATE, samples
+
+AUDIBLE = -50.0
+"""dBFS above which the desk's voice, or what comes back of it, is worth judging by."""
+
+ABOVE_ROOM = 6.0
+"""dB by which an echo stands out of the room's own noise, or it is none."""
+
+ENOUGH = 6.0
+"""dB by which an echo must be lessened; below this nothing was removed but by chance."""
+
+JUDGED = 10
+"""Seconds of the desk's voice after which it is known how well its echo is removed."""
+
+REMEMBERED = 30
+"""Seconds of the desk's voice that are judged by."""
+
+
+class Canceller:
+    """Removes what is played from what is heard, by the one clock of both.
+
+    `playing` is told what will be played and when, from the speaker's thread; `clean` takes what was heard,
+    from the microphone's. An echo that is heard up to `lead` seconds before the clock says that it was
+    played is found all the same, where what is played is known that early.
+    """
+
+    def __init__(self, stream: EchoStream, lead: float = 0.0) -> None:
+        self._stream = stream
+        self._lead = samples(lead)
+        self._lock = threading.Lock()
+        self._played: deque[tuple[int, bytes]] = deque()
+        self._seconds: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
+        self._room = AUDIBLE
+        self._loud: list[tuple[float, float]] = []
+
+    def playing(self, pcm: bytes, at: int) -> None:
+        """`pcm` will be played, or just was, from clock `at` on."""
+        with self._lock:
+            self._played.append((at, pcm))
+
+    def clean(self, pcm: bytes, at: int) -> bytes:
+        """What was heard from clock `at` on, whole blocks of 10 ms, without the echo."""
+        reference = self._reference(at + self._lead, len(pcm) // 2)
+        cleaned = self._stream.remove(reference, pcm)
+        self._judge(_level(reference), _level(pcm), _level(cleaned))
+        return cleaned
+
+    @property
+    def removed(self) -> float | None:
+        """dB by which the echo was lessened (median over the last seconds); None where there was too little
+        echo to tell."""
+        told = [
+            heard - left for heard, left in self._seconds if heard > max(AUDIBLE, self._room + ABOVE_ROOM)
+        ]
+        return median(told) if len(told) >= JUDGED else None
+
+    @property
+    def fails(self) -> bool:
+        """Whether there is an echo and it stays."""
+        return self.removed is not None and self.removed < ENOUGH
+
+    def _reference(self, start: int, count: int) -> bytes:
+        """What is played in those samples; silence where nothing is."""
+        reference = np.zeros(count, dtype="<i2")
+        with self._lock:
+            while self._played and self._played[0][0] + len(self._played[0][1]) // 2 <= start:
+                self._played.popleft()
+            pieces = list(self._played)
+        for at, pcm in pieces:
+            sound = np.frombuffer(pcm, dtype="<i2")
+            first, last = max(at, start), min(at + len(sound), start + count)
+            if first < last:
+                reference[first - start : last - start] = sound[first - at : last - at]
+        return reference.tobytes()
+
+    def _judge(self, played: float, heard: float, left: float) -> None:
+        if played < AUDIBLE:
+            # Follows what is quiet at once, what is loud slowly: people speak too.
+            self._room += (heard - self._room) * (0.2 if heard < self._room else 0.005)
+            return
+        self._loud.append((heard, left))
+        if len(self._loud) * samples(0.02) >= RATE:
+            self._seconds.append((median(h for h, _ in self._loud), median(at for _, at in self._loud)))
+            self._loud.clear()
+
+
+def _level(pcm: bytes) -> float:
+    """dBFS."""
+    sound = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
+    return 10 * math.log10(float(np.mean(sound**2)) + 1e-10)
