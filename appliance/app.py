@@ -30,7 +30,7 @@ from appliance.memory.store import Store
 from appliance.messages import Turn
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
-from appliance.speech import Speech
+from appliance.speech import Delivery, SoundStore, Speech
 from appliance.voice import Voice
 from appliance.wording import Wording, sentences
 
@@ -90,7 +90,8 @@ class App:
             vad, asr, (eot, thread) = self._engines["vad"], self._engines["asr"], self.engine("eot")
             self._hearing = Hearing(*vad, *asr, eot, thread, MANNERS[self.desk.turns])
         if "tts" in self._engines:
-            self._speech = Speech(*self._engines["tts"])
+            sounds = SoundStore(self.box.data / "speech")
+            self._speech = Speech(*self._engines["tts"], Delivery(self.desk), sounds)
         if "llm" in self._engines:
             self._wording = Wording(*self._engines["llm"])
         self._preparing = asyncio.create_task(self._prepare())
@@ -141,7 +142,7 @@ class App:
             if self._speech:
                 for line in fixed_lines(self.desk):
                     await self._idle.wait()
-                    await self._speech.prepare(line)
+                    await self._speech.lay_in(line)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
 

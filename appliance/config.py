@@ -4,6 +4,7 @@ desk.toml how this desk behaves."""
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,9 @@ PROGRAM = Path(__file__).parent.parent
 """Folder in which the program and its models lie."""
 
 Wording = Literal["fixed", "rephrase"]
+
+PHONEMES = frozenset({"Ll", "Lm", "Lo", "Mn"})
+"""Unicode categories of phonemes and the marks on them; no capitals, figures or signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,6 @@ class Fact:
     """What the desk calls it when it asks which of two is meant; else its name."""
     wording: Wording | None = None
     """`rephrase` lets the LLM put the line differently, without changing what it says."""
-
     pace: float = 1.0
     """How fast it is said, beside the desk's usual pace."""
 
@@ -283,6 +286,26 @@ class DeskFile:
     def __post_init__(self) -> None:
         if not 2 <= self.silence <= 120:
             raise ValueError(f"has silence = {self.silence}", "2 to 120 seconds")
+        for name, sounds in self.pronounce.items():
+            _check_sounds(name, sounds)
+
+
+def _check_sounds(name: str, sounds: str) -> None:
+    place = "pronounce", name
+    if not any(c.isalnum() for c in name) or not any(c.isalnum() for c in sounds):
+        raise ValueError("has no sound", 'write it as Nguyen = "win"', *place)
+    if not sounds.startswith("/"):
+        return
+    phonemes = sounds[1:-1]
+    if len(sounds) < 3 or not sounds.endswith("/"):
+        raise ValueError("has one slash", 'put phonemes between two, as in "/wɪn/"', *place)
+    strange = [c for c in phonemes if c not in " .|" and unicodedata.category(c) not in PHONEMES]
+    if strange:
+        raise ValueError(
+            f"has {strange[0]!r} in its phonemes",
+            'use the International Phonetic Alphabet, as in "/wɪn/"',
+            *place,
+        )
 
 
 def read_box(path: Path | None = None) -> tuple[Box, Path]:

@@ -89,9 +89,9 @@ def _build(file: TomlFile, kind: type[T], values: dict[str, Any], place: Place) 
     try:
         return kind(**built)
     except ValueError as error:
-        # A dataclass may check itself; it raises ValueError(wrong, mend).
-        wrong, mend = (*map(str, error.args), "")[:2]
-        raise file.error(place, wrong, mend) from error
+        # A dataclass may check itself; it raises ValueError(wrong, mend), then the keys that lead to where.
+        wrong, mend, *inner = (*map(str, error.args), "")[: max(2, len(error.args))]
+        raise file.error((*place, *inner), wrong, mend) from error
 
 
 def _value(file: TomlFile, hint: Any, value: Any, place: Place) -> Any:
