@@ -45,8 +45,9 @@ class Kiosk:
     `mode` is what wakes: "speech" (the VAD hears 200 ms of it), "word" (`wake` hears its word), "button"
     (`wake_now` only), or "always" (nothing is waited for). `wake_now` works in each of them. `echo` says who
     removes the desk's own voice from the microphone: "cancel" the sound card that is given, "hardware" the
-    device; with "half-duplex", or where neither does it well, a visitor cannot interrupt. `on_state` is told when the kiosk comes or goes, and why. `thread` is that of the engine that
-    wakes (`wake` with "word", else `vad`), where others use the engine too.
+    device; with "half-duplex", or where neither does it well, a visitor cannot interrupt. `on_state` is told
+    when the kiosk comes or goes, and why. `thread` is that of the engine that wakes (`wake` with "word", else
+    `vad`), where others use the engine too.
     """
 
     name = "kiosk"
