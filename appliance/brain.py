@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from appliance.clerk import Clerk
 from appliance.documents import Passage
@@ -82,17 +82,31 @@ class Brain:
         self._silences = 0
         self._answer: Answer | None = None
         self._said: Turn | None = None
+        self._before: dict[str, Any] = {}
 
     @property
     def filler(self) -> str:
         """Said while an answer takes long."""
         return self._lines.moment
 
+    @property
+    def expects(self) -> Expect:
+        """What the caller was last asked for."""
+        return self._answer.expect if self._answer else Expect()
+
     async def decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
         """The answer to what happened; None where nothing is to be said. A call begins with None."""
         answer = await self._decide(cause)
         self._answer = answer or self._answer
         return answer
+
+    async def undo(self) -> bool:
+        """Take back the last decision, of which nothing was heard. False where it did something that stands:
+        an action that ran, a message that was kept."""
+        if self._place == "taking" or (self._clerk and not await self._clerk.undo()):
+            return False
+        vars(self).update(self._before)
+        return True
 
     def apologise(self) -> Answer:
         """The answer where deciding failed."""
@@ -111,6 +125,9 @@ class Brain:
 
     async def _decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
+        self._before = {**vars(self), "_before": {}}
+        if self._clerk:
+            self._clerk.mark()
         match cause:
             case None:
                 return self._fixed("greeting", "the call began", self._lines.greeting)

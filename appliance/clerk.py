@@ -12,7 +12,7 @@ from appliance.actions import REGISTRY, Runner
 from appliance.config import ELSEWHERE, DeskFile
 from appliance.engines.thread import EngineThread
 from appliance.flows.form import Forms, Request, Step
-from appliance.flows.state import Event, State, apply
+from appliance.flows.state import UNDONE, Event, State, apply
 from appliance.memory.events import EventLog
 from appliance.memory.people import Level
 
@@ -47,6 +47,25 @@ class Clerk:
         self.news: tuple[str, ...] = ()
         """What came of actions and has not been heard yet."""
         self._lock = asyncio.Lock()
+        self._before: tuple[State, str] | None = None
+        """What `undo` goes back to; None where something was done in the world since."""
+        self._kept = 0
+        """Events kept since."""
+
+    def mark(self) -> None:
+        """What happens to the forms from here on may be taken back."""
+        self._before, self._kept = (self.state, self._asked), 0
+
+    async def undo(self) -> bool:
+        """Take back what happened to the forms since `mark`; False where an action ran, and all stands."""
+        async with self._lock:
+            if self._before is None:
+                return False
+            (self.state, self._asked), count = self._before, self._kept
+            self._kept = 0
+            if count:
+                await self._memory.run(self._log.append, self._conversation, UNDONE, {"count": count})
+            return True
 
     async def began(self) -> None:
         await self._memory.run(self._log.append, self._conversation, "began")
@@ -116,6 +135,8 @@ class Clerk:
         said = step.say
         while step.request:
             done = not step.request.check
+            if done:
+                self._before = None
             step = await self._do(step.request)
             await self._keep(step)
             said += step.say
@@ -152,6 +173,7 @@ class Clerk:
         for event in step.events:
             self._last_event = await self._memory.run(self._append, event, line)
             self.state = apply(self.state, event)
+            self._kept += 1
         if self.confirming and step.say:
             self._asked = step.say[-1]
 

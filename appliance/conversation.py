@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from appliance.brain import Answer, Brain
 from appliance.channels import Call
-from appliance.messages import Heard, Line, Noise, Saying, Silence, SpeechStarted, Turn
+from appliance.messages import Heard, Line, Noise, Saying, Silence, SpeechStarted, Turn, samples
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +22,21 @@ LONG = 0.8
 FOLLOW = 0.25
 """Seconds between two looks of a screen at what is being said."""
 
+REACTION = 0.3
+"""Seconds into an answer in which nobody yet reacts to it: who speaks by then has not finished."""
+
 
 async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> None:
     """One call, from the greeting until either side hangs up. `keep` takes the record of each exchange."""
-    turn = Turn(call.id, 1)
+    turn = last = Turn(call.id, 1)
+
+    def kept(answered: Turn) -> None:
+        nonlocal last
+        last = answered
+        keep(answered)
+
     answering = asyncio.create_task(
-        respond(call, brain, turn, keep) if call.desk_begins else asyncio.sleep(0)
+        respond(call, brain, turn, kept) if call.desk_begins else asyncio.sleep(0)
     )
     try:
         async for event in call.hear():
@@ -39,18 +48,30 @@ async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> No
                     if isinstance(event, Silence) and not answering.done():
                         continue
                     await cut(answering)
+                    if isinstance(turn.cause, Heard) and went_on(turn, last, event) and await brain.undo():
+                        event = turn.cause.going_on(event) if isinstance(event, Heard) else turn.cause
                     turn = Turn(call.id, turn.number + 1, event)
-                    answering = asyncio.create_task(respond(call, brain, turn, keep))
+                    answering = asyncio.create_task(respond(call, brain, turn, kept))
         # The line is dead, but what was said last, a message perhaps, must still be taken care of.
         await asyncio.wait([answering], timeout=LAST_WORDS)
     finally:
         await cut(answering)
 
 
+def went_on(turn: Turn, last: Turn, event: Heard | Noise | Silence) -> bool:
+    """Whether what the desk began to answer in `turn` was not over: the caller spoke on, or a sound cut the
+    answer off, before anything of it was heard. `last` is the last turn that came to an answer."""
+    if isinstance(event, Silence) or (last.number == turn.number and last.spoken.whole):
+        return False
+    if last.number < turn.number or last.spoken.start is None:
+        return True
+    return isinstance(event, Heard) and event.start < last.spoken.start + samples(REACTION)
+
+
 async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], None]) -> None:
     """Decide, say, and record what was really played, also when it was cut short."""
     meant: list[str] = []
-    answer = None
+    answer, expected = None, brain.expects
     try:
         answer = await decide(call, brain, turn)
         if answer is None:
@@ -69,6 +90,8 @@ async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], N
     finally:
         if answer:
             turn = replace(turn, meant=" ".join(meant), spoken=call.spoken())
+            if turn.spoken.start is None:
+                call.expect(expected)
             brain.remember(turn)
             call.notice(turn)
             keep(turn)

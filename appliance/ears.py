@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from appliance.engines import Asr, AsrStream, EndOfTurn, Vad
@@ -71,8 +70,9 @@ class Utterance:
 
     def __init__(self, hearing: Hearing, expect: Expect) -> None:
         self.expect = expect
+        """Counts until the engine is first asked for words."""
         self._thread = hearing.asr_thread
-        self._make = partial(hearing.asr.stream, expect)
+        self._make = hearing.asr.stream
         self._stream: AsrStream | None = None
         self._unheard: deque[bytes] = deque()
         self.length = 0
@@ -93,7 +93,7 @@ class Utterance:
 
     def _push(self) -> AsrStream:
         """In the engine's thread: give it what it has not had yet."""
-        self._stream = self._stream or self._make()
+        self._stream = self._stream or self._make(self.expect)
         while self._unheard:
             self._stream.push(self._unheard.popleft())
         return self._stream
@@ -142,6 +142,8 @@ class Ears:
     def expect(self, what: Expect) -> None:
         """What the next utterance probably is."""
         self._expect = what
+        if self._utterance:
+            self._utterance.expect = what
 
     def enough(self, text: str) -> None:
         """These words, if they are what the caller said before a pause, are all that is needed."""
@@ -292,8 +294,8 @@ class Ears:
             transcript, at = Transcript("", 0.0), self._now()
         heard, self._earlier = self._earlier, None
         if transcript.text:
-            start, before = (heard.start, f"{heard.text} ") if heard else (span.start, "")
-            heard = Heard(before + transcript.text, start, span.end, decided, at, transcript.confidence)
+            more = Heard(transcript.text, span.start, span.end, decided, at, transcript.confidence)
+            heard = heard.going_on(more) if heard else more
         if heard and (goes_on or self._utterance):
             self._earlier = heard
         else:

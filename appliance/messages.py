@@ -6,7 +6,7 @@ Clocks: every `at`, `start`, `end` and the like is a position on the call's samp
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 RATE = 16_000
@@ -96,6 +96,15 @@ class Heard:
     transcribed: int
     """Clock when the final words were there (they may precede `decided`: they are prepared in the pause)."""
     confidence: float = 1.0
+    false_ends: int = 0
+    """Pauses in it that were taken for its end, and of which the caller heard nothing."""
+
+    def going_on(self, more: Heard) -> Heard:
+        """What was taken for two utterances, as the one that it was."""
+        ends = self.false_ends + 1 + more.false_ends
+        confidence = min(self.confidence, more.confidence)
+        text = f"{self.text} {more.text}"
+        return replace(more, text=text, start=self.start, confidence=confidence, false_ends=ends)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ class Manner:
     """Seconds more where nobody can tell how the voice sounded."""
 
     def __call__(self, pause: Pause) -> float:
+        if not any(c.isalnum() for c in pause.text):
+            return self.shortest  # A noise keeps nobody waiting.
         whole = pause.enough or complete(pause)
         if pause.expect.patience is not None and not whole:
             return pause.expect.patience

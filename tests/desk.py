@@ -11,12 +11,12 @@ import numpy as np
 
 from appliance.actions import Runner
 from appliance.brain import Brain
-from appliance.channels.recorded import RecordedCaller, Saying
+from appliance.channels.recorded import TICK, RecordedCaller, Saying
 from appliance.clerk import Clerk, local_now
 from appliance.config import DeskFile, Fact, Lines
 from appliance.conversation import converse
 from appliance.ears import Hearing
-from appliance.engines.fake import FakeAsr, FakeEmbed, FakeLlm, FakeTts, FakeVad
+from appliance.engines.fake import FakeAsr, FakeEmbed, FakeEndOfTurn, FakeLlm, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
 from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
@@ -52,6 +52,19 @@ def voice(seconds: float) -> bytes:
     return bytes((9000 * np.sin(2 * np.pi * 220 * moments)).astype("<i2").tobytes())
 
 
+class LateThread(InlineThread):
+    """Takes some seconds of scripted time for each piece of work."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    async def run(self, do, *args):  # type: ignore[no-untyped-def]
+        for _ in range(round(self._seconds / 0.02) * TICK):
+            await asyncio.sleep(0)
+        return do(*args)
+
+
 @dataclass
 class Result:
     turns: list[Turn]
@@ -72,16 +85,19 @@ async def call(
     tts: FakeTts | None = None,
     vad: FakeVad | None = None,
     embed: FakeEmbed | None = None,
+    eot: FakeEndOfTurn | None = None,
+    thinking: float = 0.0,
     linger: float = 4.0,
     record: Path | None = None,
 ) -> Result:
-    """One call. `says` are the words recognised, one a saying; a saying is a second of sound by default."""
+    """One call. `says` are the words recognised, one a saying; a saying is a second of sound by default.
+    `thinking` is what understanding takes, in seconds."""
     events: list[Notice] = []
     turns: list[Turn] = []
     thread = InlineThread()
-    hearing = Hearing(vad or FakeVad(), thread, asr or FakeAsr(says), thread)
+    hearing = Hearing(vad or FakeVad(), thread, asr or FakeAsr(says), thread, eot, thread)
     speech = Speech(tts or FakeTts(), thread)
-    knowledge = Knowledge(desk, embed or FakeEmbed(), thread)
+    knowledge = Knowledge(desk, embed or FakeEmbed(), LateThread(thinking))
     await knowledge.load()
     notebook = Notebook(folder / "desk.db", thread)
     llm = llm or FakeLlm()

@@ -26,6 +26,7 @@ def turn_record(turn: Turn) -> dict[str, Any]:
         "turn": turn.number,
         "cause": type(turn.cause).__name__.lower() if turn.cause else "call",
         "heard": heard and heard.text,
+        "false_ends": heard.false_ends if heard else 0,
         "confidence": heard and round(heard.confidence, 3),
         "decision": asdict(turn.decision) if turn.decision else None,
         "meant": turn.meant,
