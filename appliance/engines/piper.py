@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from appliance.engines.resample import Resampler
 from appliance.engines.vits import Vits
 from appliance.errors import ModelError
 from appliance.messages import RATE
+from appliance.spoken import SOUNDLESS
 
 EDGE = 0.010
 """Seconds of the silence around speech that are kept; Piper makes 40 to 200 ms."""
@@ -81,6 +83,8 @@ class Piper:
 
     def _phonemes(self, text: str) -> list[list[str]]:
         """Sentence by sentence. The library's own way with [[...]] loses the punctuation after it."""
+        # espeak-ng takes no control characters, and calls emoji by name.
+        text = "".join(" " if unicodedata.category(c) in SOUNDLESS else c for c in text)
         sentences: list[list[str]] = [[]]
         for words, phonemes, marks in GIVEN.findall(text):
             first, *others = self._reader.phonemize(words) or [[]]

@@ -12,16 +12,13 @@ from appliance.slots.dates import say_year
 from appliance.slots.emails import say_email
 from appliance.slots.numbers import say_money, say_number, say_ordinal
 from appliance.slots.spelling import say_code
-from appliance.spoken import say_digits
+from appliance.spoken import SOUNDLESS, say_digits
 
 ELLIPSIS = 0.6
 """Seconds of silence where a line has three dots."""
 
 SLOWER = 0.88
 """Pace of a sentence in which there is something to note down."""
-
-SOUNDLESS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk"})
-"""Unicode categories of control characters, emoji and the like."""
 
 KEPT = 0xE000
 """Where Unicode's private characters begin; each stands for something that is not to be touched again."""
