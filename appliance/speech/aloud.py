@@ -20,6 +20,9 @@ ELLIPSIS = 0.6
 SLOWER = 0.88
 """Pace of a sentence in which there is something to note down."""
 
+PORTION = re.compile(r".{1,300}(?:(?<=[.?!])\s+|$)|.{1,300}(?:\s+|$)|.{300}", re.DOTALL)
+"""What is looked at together: up to 300 characters, to the end of a sentence where there is one."""
+
 KEPT = 0xE000
 """Where Unicode's private characters begin; each stands for something that is not to be touched again."""
 
@@ -101,6 +104,9 @@ class Aloud:
 
     def sayings(self, text: str) -> list[Saying]:
         """A line, breath by breath. Nothing in it is taken for phonemes but what `pronounce` holds."""
+        return [saying for portion in PORTION.findall(text) for saying in self._portion(portion)]
+
+    def _portion(self, text: str) -> list[Saying]:
         kept: list[str] = []
 
         def keep(words: str) -> str:

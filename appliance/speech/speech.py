@@ -47,7 +47,7 @@ class Speech:
 
     async def speak(self, line: Line) -> AsyncGenerator[bytes]:
         """The sound of a line, piece by piece."""
-        if line.fixed and line.text in self._kept:
+        if line.text in self._kept:
             self._kept.move_to_end(line.text)
             yield self._kept[line.text]
             return
