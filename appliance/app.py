@@ -22,6 +22,7 @@ from appliance.engines import EchoStream, registry
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
+from appliance.foresight import Foresight
 from appliance.knowledge import Knowledge
 from appliance.memory import directory
 from appliance.memory.events import EventLog
@@ -181,13 +182,14 @@ class App:
             return
         recorder = self._recorder(channel.id, recording)
         try:
-            await self.chat(Voice(channel, self._hearing, self._speech, recorder, self.desk.silence))
+            voice = Voice(channel, self._hearing, self._speech, recorder, self.desk.silence)
+            await self.chat(voice, lambda brain: Foresight(brain, self._speech, voice.enough))
         finally:
             await channel.hang_up()
             if recorder:
                 recorder.close()
 
-    async def chat(self, call: Call) -> None:
+    async def chat(self, call: Call, foresee: Callable[[Brain], Foresight] = Foresight) -> None:
         """A whole conversation, by whatever a Call is made of."""
         log.info("call %s by %s began", call.id, call.channel)
         self._calls += 1
@@ -196,7 +198,7 @@ class App:
         brain = Brain(self._knowledge, self._notebook, self._wording, call.id, clerk)
         await self._note(clerk.began())
         try:
-            await converse(call, brain, self._keep)
+            await converse(call, brain, self._keep, foresee(brain))
         finally:
             self._calls -= 1
             if not self._calls:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from appliance.flows.form import Step
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
 from appliance.messages import Decision, Expect, Heard, Line, Noise, Silence, Turn
+from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
 from appliance.slots.acts import act
 from appliance.understanding import Candidate
 from appliance.wording import Wording, sentences
@@ -99,6 +101,21 @@ class Brain:
         answer = await self._decide(cause)
         self._answer = answer or self._answer
         return answer
+
+    async def enough(self, text: str) -> bool:
+        """Whether these words are all of an answer: of what was asked for, or of a phrase of the desk's."""
+        if self._place == "taking":
+            return False
+        if self._clerk and self._clerk.busy:
+            return not self._clerk.asks_for_text and self._clerk.consider(text).understood
+        return (await self._knowledge.understand(text)).how == "phrase"
+
+    def rehearsal(self) -> Brain:
+        """A mind that thinks as this one does and leaves no trace."""
+        other = copy(self)
+        other._clerk = RehearsingClerk(self._clerk) if self._clerk else None
+        other._notebook = ForgetfulNotebook()
+        return other
 
     async def undo(self) -> bool:
         """Take back the last decision, of which nothing was heard. False where it did something that stands:

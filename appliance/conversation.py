@@ -9,7 +9,19 @@ from dataclasses import replace
 
 from appliance.brain import Answer, Brain
 from appliance.channels import Call
-from appliance.messages import Heard, Line, Noise, Saying, Silence, SpeechStarted, Turn, samples
+from appliance.foresight import Foresight
+from appliance.messages import (
+    Heard,
+    Line,
+    Noise,
+    Partial,
+    Saying,
+    Silence,
+    SpeechStarted,
+    Spoken,
+    Turn,
+    samples,
+)
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +38,12 @@ REACTION = 0.3
 """Seconds into an answer in which nobody yet reacts to it: who speaks by then has not finished."""
 
 
-async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> None:
+async def converse(
+    call: Call, brain: Brain, keep: Callable[[Turn], None], foresight: Foresight | None = None
+) -> None:
     """One call, from the greeting until either side hangs up. `keep` takes the record of each exchange."""
     turn = last = Turn(call.id, 1)
+    foresight = foresight or Foresight(brain)
 
     def kept(answered: Turn) -> None:
         nonlocal last
@@ -36,7 +51,7 @@ async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> No
         keep(answered)
 
     answering = asyncio.create_task(
-        respond(call, brain, turn, kept) if call.desk_begins else asyncio.sleep(0)
+        respond(call, brain, turn, kept, foresight.answering) if call.desk_begins else asyncio.sleep(0)
     )
     try:
         async for event in call.hear():
@@ -44,17 +59,21 @@ async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> No
             match event:
                 case SpeechStarted():
                     await cut(answering)
+                case Partial(text, paused=True):
+                    foresight.paused(text)
                 case Heard() | Noise() | Silence():
                     if isinstance(event, Silence) and not answering.done():
                         continue
                     await cut(answering)
+                    foreseen = isinstance(event, Heard) and foresight.heard(event.text)
                     if isinstance(turn.cause, Heard) and went_on(turn, last, event) and await brain.undo():
                         event = turn.cause.going_on(event) if isinstance(event, Heard) else turn.cause
-                    turn = Turn(call.id, turn.number + 1, event)
-                    answering = asyncio.create_task(respond(call, brain, turn, kept))
+                    turn = Turn(call.id, turn.number + 1, event, foreseen=foreseen)
+                    answering = asyncio.create_task(respond(call, brain, turn, kept, foresight.answering))
         # The line is dead, but what was said last, a message perhaps, must still be taken care of.
         await asyncio.wait([answering], timeout=LAST_WORDS)
     finally:
+        foresight.close()
         await cut(answering)
 
 
@@ -68,8 +87,15 @@ def went_on(turn: Turn, last: Turn, event: Heard | Noise | Silence) -> bool:
     return isinstance(event, Heard) and event.start < last.spoken.start + samples(REACTION)
 
 
-async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], None]) -> None:
-    """Decide, say, and record what was really played, also when it was cut short."""
+async def respond(
+    call: Call,
+    brain: Brain,
+    turn: Turn,
+    keep: Callable[[Turn], None],
+    ending: Callable[[Turn], None] = lambda turn: None,
+) -> None:
+    """Decide, say, and record what was really played, also when it was cut short. `ending` is told when the
+    last words have been handed over to be spoken."""
     meant: list[str] = []
     answer, expected = None, brain.expects
     try:
@@ -80,7 +106,7 @@ async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], N
         call.expect(answer.expect)
         showing = asyncio.create_task(_show(call, turn))
         try:
-            await call.say(_noted(answer.lines, meant))
+            await call.say(_noted(answer.lines, meant, lambda: ending(whole(turn, meant))))
         finally:
             showing.cancel()
         if answer.hang_up:
@@ -127,10 +153,19 @@ async def _show(call: Call, turn: Turn) -> None:
             call.notice(Saying(replace(turn, spoken=spoken)))
 
 
-async def _noted(lines: AsyncIterator[Line], meant: list[str]) -> AsyncIterator[Line]:
+async def _noted(
+    lines: AsyncIterator[Line], meant: list[str], over: Callable[[], None]
+) -> AsyncIterator[Line]:
     async for line in lines:
         meant.append(line.text)
         yield line
+    over()
+
+
+def whole(turn: Turn, meant: list[str]) -> Turn:
+    """The turn, as if all that was meant had been heard."""
+    text = " ".join(meant)
+    return replace(turn, meant=text, spoken=Spoken(text, 0, 0, 0, whole=True))
 
 
 async def _filler(brain: Brain) -> AsyncIterator[Line]:

@@ -261,7 +261,7 @@ class Ears:
         transcript, at = final.result()
         self._judge(Pause(transcript.text, utterance.expect, sounding.result()))
         utterance.so_far = transcript.text
-        self._events.put_nowait(Partial(transcript.text, at))
+        self._events.put_nowait(Partial(transcript.text, at, paused=True))
 
     def _judge(self, pause: Pause) -> None:
         self._pause = pause

@@ -9,6 +9,7 @@ from appliance.documents import Documents, Passage
 from appliance.engines import Embed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ConfigError
+from appliance.memo import Memo
 from appliance.understanding import Candidate, Understanding, Understood
 
 MESSAGE = "leave_a_message"
@@ -32,6 +33,8 @@ class Knowledge:
         self._embed = embed
         self._thread = thread
         self._understanding: Understanding | None = None
+        self._understood: Memo[Understood] = Memo()
+        self._found: Memo[Passage | None] = Memo()
         self._documents = Documents(Path(desk.documents), index, embed) if desk.documents and index else None
 
     async def load(self) -> list[str]:
@@ -42,7 +45,8 @@ class Knowledge:
     async def understand(self, text: str) -> Understood:
         """Which fact or flow the text means, and how sure that is."""
         assert self._understanding
-        return await self._thread.run(self._understanding.understand, text)
+        understand = self._understanding.understand
+        return await self._understood.get(text, lambda: self._thread.run(understand, text))
 
     async def best(self, text: str, among: tuple[Candidate, ...]) -> Candidate:
         """Which of these the text is nearest to."""
@@ -53,7 +57,10 @@ class Knowledge:
 
     async def look_up(self, question: str) -> Passage | None:
         """The sentence of the papers that answers, if one surely does."""
-        return await self._thread.run(self._documents.answer, question) if self._documents else None
+        if not self._documents:
+            return None
+        answer = self._documents.answer
+        return await self._found.get(question, lambda: self._thread.run(answer, question))
 
     def fact(self, intent: str) -> Fact | None:
         return self.desk.fact.get(intent)

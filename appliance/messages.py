@@ -80,6 +80,8 @@ class Partial:
 
     text: str
     at: int
+    paused: bool = False
+    """True where the caller has paused after these words, and may have finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,8 @@ class Turn:
     """The words that were to be said, as far as they were ready."""
     spoken: Spoken = field(default_factory=Spoken)
     """What was played of them."""
+    foreseen: bool = False
+    """Whether the answer was prepared before the turn was over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,10 @@ class Voice:
         self._expect = what
         self._ears.expect(what)
 
+    def enough(self, text: str) -> None:
+        """These words, if they are what the caller said before a pause, are a whole answer."""
+        self._ears.enough(text)
+
     def notice(self, what: Notice) -> None:
         self._audio.notice(what)
 

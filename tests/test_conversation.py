@@ -167,7 +167,7 @@ async def test_a_full_disk_is_told_to_the_caller_as_a_line_and_not_as_an_error(t
 
 
 class Broken(FakeTts):
-    def speak(self, text: str):  # type: ignore[no-untyped-def]
+    def speak(self, text: str, pace: float = 1.0):  # type: ignore[no-untyped-def]
         yield next(iter(super().speak(text)))
         raise RuntimeError("the voice broke")
 

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"messages", "errors", "spoken", "strict"},
     {"config", "models", "fetch"},
-    {"engines", "channels", "memory", "observe", "guard", "slots"},
+    {"engines", "channels", "memory", "observe", "guard", "memo", "slots"},
     {"actions", "flows", "understanding", "documents"},
     {
         "turntaking",
@@ -27,10 +27,11 @@ LAYERS = [
         "wording",
         "knowledge",
         "clerk",
+        "rehearsal",
         "console",
     },
     {"voice", "brain"},
-    {"conversation"},
+    {"foresight", "conversation"},
     {"app"},
     {"run", "talk", "replay", "lint", "doctor", "models_command", "messages_command", "bench"},
     {"__main__"},

@@ -28,6 +28,7 @@ def turn_record(turn: Turn) -> dict[str, Any]:
         "heard": heard and heard.text,
         "false_ends": heard.false_ends if heard else 0,
         "confidence": heard and round(heard.confidence, 3),
+        "foreseen": turn.foreseen,
         "decision": asdict(turn.decision) if turn.decision else None,
         "meant": turn.meant,
         "played": spoken.text,
