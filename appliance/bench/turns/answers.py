@@ -1,0 +1,149 @@
+"""How soon the desk answers, in real time: fixed lines, the plain way beside them, and lines that the LLM
+words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from appliance.bench.loop import Stopwatch, watch_transcripts
+from appliance.bench.turns import figures, plain
+from appliance.bench.turns.bench import Bench, Part, cut_offs, hold, shown
+from appliance.bench.turns.desk import Called, Desk, desk_file
+from appliance.bench.turns.figures import Figure
+from appliance.bench.turns.instrument import Measured, measure
+from appliance.bench.turns.recordings import Clip
+from appliance.bench.turns.scenes import calls, in_places, turns
+from appliance.messages import Expect, Heard, Line, Turn, samples, seconds
+
+
+def fixed(bench: Bench) -> Part:
+    """Fixed lines, in real time: some callers pause, half of them speak where it is noisy. Then the first of
+    them once more, the plain way."""
+    said = turns(bench.library, bench.count(60, 10))
+    scenes = list(in_places(calls(said, 5, "fixed"), bench.library))
+    desk = desk_file(Clip(each.name, each.sound, each.text) for each in said)
+    part = Part("fixed")
+    overheads: list[float] = []
+
+    async def with_desk(app: Desk) -> None:
+        watch = Stopwatch()
+        watch.wrap(app.engine("embed")[0], "embed")
+        watch.wrap_first(app.engine("tts")[0], "speak")
+        watch_transcripts(app.engine("asr")[0], watch)
+        for scene in shown(scenes, "fixed lines"):
+            called = await app.call(scene, bench.folder)
+            part.calls.append((called, measured := measure(called.recording, called.said)))
+            overheads.extend(_overheads(called, measured, watch))
+
+    part.pace = hold(bench, desk, with_desk)
+    part.figures += figures.latency("fixed", part.measured, 500, 900)
+    part.figures.append(cut_offs(part, 5))
+    overhead = None if bench.scripted else figures.percentile(overheads, 95)
+    part.figures.append(Figure("fixed", "the loop's own overhead, p95", overhead, "ms", 30, len(overheads)))
+    late = max((called.late for called, _ in part.calls), default=0.0)
+    part.figures.append(Figure("fixed", "the sound card's thread was late by, at worst", 1000 * late))
+    return part
+
+
+def plain_way(bench: Bench) -> Part:
+    """The same callers as of the fixed lines, the plain way, in real time."""
+    said = turns(bench.library, bench.count(60, 10))
+    scenes = list(in_places(calls(said, 5, "plain"), bench.library))[: bench.count(5, 2)]
+    desk = desk_file(Clip(each.name, each.sound, each.text) for each in said)
+    part = Part("plain")
+
+    async def with_desk(app: Desk) -> None:
+        for scene in shown(scenes, "the plain way"):
+            called = await app.call(scene, bench.folder, partial(plain.talk, app))
+            part.calls.append((called, measure(called.recording, called.said)))
+
+    part.pace = hold(bench, desk, with_desk)
+    part.figures = figures.latency("plain", part.measured)
+    part.figures.append(cut_offs(part, None))
+    return part
+
+
+def worded(bench: Bench) -> Part:
+    """Lines that the LLM words, in real time."""
+    said = [each for each in turns(bench.library, 400) if len(each.text.split()) >= 4 and not each.pauses]
+    said = [replace(each, expect=Expect()) for each in said][: bench.count(24, 4)]
+    scenes = calls(said, 4, "worded")
+    clips = [Clip(each.name, each.sound, each.text) for each in said]
+    desk = desk_file(clips, "rephrase", every=1)
+    lines = {fact.say for fact in desk.fact.values()}
+    part = Part("worded")
+    ours: list[bool] = []
+
+    async def with_desk(app: Desk) -> None:
+        for scene in shown(scenes, "worded lines"):
+            called = await app.call(scene, bench.folder)
+            part.calls.append((called, _of_facts(called, measure(called.recording, called.said))))
+            ours.extend(turn.meant not in lines for turn in called.turns if _of_a_fact(turn))
+
+    part.pace = hold(bench, desk, with_desk, llm=True)
+    part.figures += figures.latency("worded", part.measured, 900, 1500)
+    part.figures.append(figures.share("worded", "said in the LLM's own words", ours, None))
+    return part
+
+
+def first_audio(bench: Bench) -> Part:
+    """A sentence of 25 words out of the voice, as the desk's mouth asks for it."""
+    sentence = (
+        "If you would like to leave a message for somebody in the house, please tell me your name and your "
+        "number after the tone, and then hang up."
+    )
+    part = Part("speech")
+    took: list[float] = []
+
+    async def with_desk(app: Desk) -> None:
+        assert app.speech
+        for number in range(bench.count(12, 4)):
+            line = Line(sentence.replace("house", f"house {number + 1}"), fixed=False)
+            began = time.monotonic()
+            async for pcm in app.speech.speak(line):
+                if pcm:
+                    took.append(time.monotonic() - began)
+                    break
+
+    part.pace = hold(bench, desk_file(), with_desk)
+    median, p95 = figures.percentile(took, 50), figures.percentile(took, 95)
+    part.figures = [
+        Figure("speech", "first audio of a 25-word sentence, median", median, "ms", 150, len(took)),
+        Figure("speech", "first audio of a 25-word sentence, p95", p95, "ms", None, len(took)),
+    ]
+    return part
+
+
+def _overheads(called: Called, measured: Sequence[Measured], watch: Stopwatch) -> Iterable[float]:
+    """Seconds between the decision that a turn is over and the first sound in which no engine worked."""
+    for said, result in zip(called.said, measured, strict=True):
+        cause = next(
+            (
+                turn.cause
+                for turn in called.turns
+                if isinstance(turn.cause, Heard) and abs(turn.cause.end - said.end) < samples(0.4)
+            ),
+            None,
+        )
+        if cause and result.latency is not None and result.latency < 10:
+            decided, first = seconds(cause.decided), seconds(said.end) + result.latency
+            busy = watch.between(called.began + decided, called.began + first)
+            yield max(0.0, first - decided - busy)
+
+
+def _of_a_fact(turn: Turn) -> bool:
+    return bool(turn.decision and turn.decision.intent.startswith("fact_"))
+
+
+def _of_facts(called: Called, measured: list[Measured]) -> list[Measured]:
+    """Only where the desk knew the answer was there anything to word."""
+    ends = [turn.cause.end for turn in called.turns if _of_a_fact(turn) and isinstance(turn.cause, Heard)]
+    return [
+        result
+        if any(abs(end - said.end) < samples(0.6) for end in ends)
+        else Measured("turn", None, result.cut_off)
+        for said, result in zip(called.said, measured, strict=True)
+    ]
