@@ -160,7 +160,7 @@ class App:
         return self._speech
 
     def echo_stream(self) -> EchoStream | None:
-        """What removes the desk's voice from a kiosk's microphone; None where that is not the desk's to do."""
+        """What takes the desk's voice out of a kiosk's microphone; None where it is not the desk's to do."""
         echo, _ = self.engine("echo")
         stream: EchoStream | None = echo.stream() if echo else None
         return stream
@@ -182,7 +182,8 @@ class App:
             return
         recorder = self._recorder(channel.id, recording)
         try:
-            voice = Voice(channel, self._hearing, self._speech, recorder, self.desk.silence)
+            silence, whole = self.desk.silence, unbroken(self.desk)
+            voice = Voice(channel, self._hearing, self._speech, recorder, silence, whole)
             await self.chat(voice, lambda brain: Foresight(brain, self._speech, voice.enough))
         finally:
             await channel.hang_up()
@@ -222,6 +223,12 @@ class App:
             except StorageError as error:
                 log.error("call %s is not recorded: %s", call, error)
         return Recorder(path) if path else None
+
+
+def unbroken(desk: config.DeskFile) -> frozenset[str]:
+    """What is said to its end: lines, and the sentences of them."""
+    lines = [desk.line(name) or "" for name in desk.uninterruptible]
+    return frozenset([*lines, *(sentence for line in lines for sentence in sentences(line))])
 
 
 def fixed_lines(desk: config.DeskFile) -> list[str]:

@@ -37,6 +37,10 @@ class Engine:
     """For `asr` only: a second engine, for the words so far, at a quarter of Whisper's cost. It needs the
     model moonshine-tiny-en."""
 
+    confirm: Literal["whisper", "none"] = "whisper"
+    """For `wake` with openwakeword only: what is asked, with the model whisper-tiny.en, whether the word that
+    seemed to be said was said. Without it, talk and music wake the desk a few times an hour."""
+
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= 64:
             raise ValueError(f"has threads = {self.threads}", "1 to 64, at most the number of cores")
@@ -67,7 +71,7 @@ class Kiosk:
     wake: Literal["speech", "word", "button", "always"] = "speech"
     """What begins a conversation: being spoken to, the wake word, the button on the page, or nothing."""
     words: tuple[str, ...] = ("alexa",)
-    """Wake words, as the wake engine's models are called."""
+    """Wake words: any phrases with the wake engine `spotter`, else as the engine's models are called."""
     echo: Literal["cancel", "hardware", "half-duplex"] = "cancel"
     """Who removes the desk's own voice from the microphone: the desk, or the device. With `half-duplex`
     nobody does; nothing is listened to while the desk speaks, and a visitor cannot interrupt."""
@@ -280,6 +284,9 @@ class DeskFile:
     """How soon the desk takes a pause for the end: `brisk` answers sooner and cuts in more often."""
     silence: float = 8.0
     """Seconds of quiet before the desk asks whether anybody is there."""
+    uninterruptible: tuple[str, ...] = ()
+    """What is said to its end whatever the caller does: "greeting", "fact.privacy", "flow.booking". Who
+    speaks meanwhile is answered afterwards."""
     digest: str = field(default="", metadata={"hidden": True})
     """Not a key: the first 12 hex digits of the file's sha256."""
 
@@ -288,6 +295,30 @@ class DeskFile:
             raise ValueError(f"has silence = {self.silence}", "2 to 120 seconds")
         for name, sounds in self.pronounce.items():
             _check_sounds(name, sounds)
+        for name in self.uninterruptible:
+            self._check_uninterruptible(name)
+
+    def line(self, name: str) -> str | None:
+        """The text that "greeting", "fact.privacy" or "flow.booking" stands for; None where there is none."""
+        table, _, rest = name.partition(".")
+        if table == "fact" and rest in self.fact:
+            return self.fact[rest].say
+        if table == "flow" and rest in self.flow:
+            return self.flow[rest].say
+        return getattr(self.lines, name, None)
+
+    def _check_uninterruptible(self, name: str) -> None:
+        place = ("uninterruptible",)
+        text = self.line(name)
+        if not text:
+            mend = (
+                'name a key of [lines], as "greeting", or "fact.NAME", or "flow.NAME" for what it says first'
+            )
+            raise ValueError(f'names "{name}", and there is no such line', mend, *place)
+        fact = self.fact.get(name.removeprefix("fact.")) if name.startswith("fact.") else None
+        if "{" in text or (fact and (fact.wording or self.wording.default) == "rephrase"):
+            mend = "only what is said word for word can be recognised: write it without {} and rephrasing"
+            raise ValueError(f'names "{name}", which is not always the same', mend, *place)
 
 
 def _check_sounds(name: str, sounds: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from rapidfuzz.fuzz import partial_ratio
@@ -28,14 +29,15 @@ FEW = 4
 """Words; who says more than that does not only agree."""
 
 ASIDES = frozenset(
-    """a ah aha alright cool er exactly fine good got great ha haha heh hm hmm huh i it mhm mm mmhm mmm
-    nice of oh okay course perfect really right see sure thank thanks that understand wonderful uh uhhuh um
-    wow ya yah yeah yep yes you yup""".split()
+    """0 ah aha alright cool er exactly fine good great ha haha heh hm hmm huh k mhm mm mmhm mmm nice o okay
+    oh perfect right sure thanks uh uhhuh um wonderful wow ya yah yeah yep yes yup""".split()
 )
 """Words by which a listener says: go on. So do laughs, and what an engine hears in a cough."""
 
-MEANT = frozenset("it i that you a of really see".split())
-"""Those of them that go on only beside another."""
+ASIDE = re.compile(
+    r"\b(i see|got it|of course|thank you|i understand|that is right|that's right|very good)\b"
+)
+"""Phrases that say the same."""
 
 
 class Act(Enum):
@@ -101,7 +103,7 @@ def judge(heard: str, played: str) -> Verdict:
 
 
 def is_aside(said: list[str]) -> bool:
-    return set(said) <= ASIDES and not set(said) <= MEANT
+    return set(ASIDE.sub("okay", " ".join(said)).split()) <= ASIDES
 
 
 def is_echo(said: list[str], played: list[str]) -> bool:

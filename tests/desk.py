@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from appliance.actions import Runner
+from appliance.app import unbroken
 from appliance.brain import Brain
 from appliance.channels.recorded import TICK, RecordedCaller, Saying
 from appliance.clerk import Clerk, local_now
@@ -112,7 +113,8 @@ async def call(
     clerk = Clerk(desk, EventLog(store), Runner(store, desk.actions), thread, thread, caller.id, local_now)
     brain = Brain(knowledge, notebook, Wording(llm, thread), caller.id, clerk)
     async with asyncio.timeout(60):
-        await converse(Voice(caller, hearing, speech, recorder, desk.silence), brain, turns.append)
+        spoken = Voice(caller, hearing, speech, recorder, desk.silence, unbroken(desk))
+        await converse(spoken, brain, turns.append)
     if recorder:
         recorder.close()
     return Result(turns, events, caller, notebook, llm)
