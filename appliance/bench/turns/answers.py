@@ -3,20 +3,23 @@ words."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from appliance.bench.loop import Stopwatch, watch_transcripts
 from appliance.bench.turns import figures, plain
 from appliance.bench.turns.bench import Bench, Part, cut_offs, hold, shown
-from appliance.bench.turns.desk import Called, Desk, desk_file
+from appliance.bench.turns.desk import Called, Desk, desk_file, is_worded
 from appliance.bench.turns.figures import Figure
 from appliance.bench.turns.instrument import Measured, measure
 from appliance.bench.turns.recordings import Clip
-from appliance.bench.turns.scenes import calls, in_places, turns
-from appliance.messages import Expect, Heard, Line, Turn, samples, seconds
+from appliance.bench.turns.room import Said
+from appliance.bench.turns.scenes import Saying, calls, in_places, turns
+from appliance.messages import Heard, Line, Turn, samples, seconds
 
 
 def fixed(bench: Bench) -> Part:
@@ -41,10 +44,12 @@ def fixed(bench: Bench) -> Part:
     part.pace = hold(bench, desk, with_desk)
     part.figures += figures.latency("fixed", part.measured, 500, 900)
     part.figures.append(cut_offs(part, 5))
-    overhead = None if bench.scripted else figures.percentile(overheads, 95)
-    part.figures.append(Figure("fixed", "the loop's own overhead, p95", overhead, "ms", 30, len(overheads)))
-    late = max((called.late for called, _ in part.calls), default=0.0)
-    part.figures.append(Figure("fixed", "the sound card's thread was late by, at worst", 1000 * late))
+    if not bench.scripted:
+        p95, late = figures.percentile(overheads, 95), max(called.late for called, _ in part.calls)
+        part.figures += [
+            Figure("fixed", "the loop's own overhead, p95", p95, "ms", 30, len(overheads)),
+            Figure("fixed", "the sound card's thread was late by, at worst", 1000 * late),
+        ]
     return part
 
 
@@ -68,10 +73,10 @@ def plain_way(bench: Bench) -> Part:
 
 def worded(bench: Bench) -> Part:
     """Lines that the LLM words, in real time."""
-    said = [each for each in turns(bench.library, 400) if len(each.text.split()) >= 4 and not each.pauses]
-    said = [replace(each, expect=Expect()) for each in said][: bench.count(24, 4)]
+    worded_ones = (clip for clip in bench.library.callers() if is_worded(clip.text))
+    clips = list(islice(worded_ones, bench.count(24, 6)))
+    said = [Saying(clip.sound, name=clip.name, text=clip.text) for clip in clips]
     scenes = calls(said, 4, "worded")
-    clips = [Clip(each.name, each.sound, each.text) for each in said]
     desk = desk_file(clips, "rephrase", every=1)
     lines = {fact.say for fact in desk.fact.values()}
     part = Part("worded")
@@ -120,30 +125,30 @@ def first_audio(bench: Bench) -> Part:
 def _overheads(called: Called, measured: Sequence[Measured], watch: Stopwatch) -> Iterable[float]:
     """Seconds between the decision that a turn is over and the first sound in which no engine worked."""
     for said, result in zip(called.said, measured, strict=True):
-        cause = next(
-            (
-                turn.cause
-                for turn in called.turns
-                if isinstance(turn.cause, Heard) and abs(turn.cause.end - said.end) < samples(0.4)
-            ),
-            None,
-        )
-        if cause and result.latency is not None and result.latency < 10:
-            decided, first = seconds(cause.decided), seconds(said.end) + result.latency
+        turn = _answer_to(called, said, result)
+        if turn and isinstance(turn.cause, Heard) and result.latency is not None:
+            decided, first = seconds(turn.cause.decided), seconds(said.end) + result.latency
             busy = watch.between(called.began + decided, called.began + first)
             yield max(0.0, first - decided - busy)
 
 
-def _of_a_fact(turn: Turn) -> bool:
-    return bool(turn.decision and turn.decision.intent.startswith("fact_"))
+def _answer_to(called: Called, said: Said, result: Measured) -> Turn | None:
+    """The program's own record of the answer whose first sound was measured."""
+    if result.latency is None or math.isinf(result.latency):
+        return None
+    first = said.end + samples(result.latency)
+    return next((t for t in called.turns if abs((t.spoken.start or 0) - first) < samples(0.3)), None)
+
+
+def _of_a_fact(turn: Turn | None) -> bool:
+    return bool(turn and turn.decision and turn.decision.intent.startswith("fact_"))
 
 
 def _of_facts(called: Called, measured: list[Measured]) -> list[Measured]:
-    """Only where the desk knew the answer was there anything to word."""
-    ends = [turn.cause.end for turn in called.turns if _of_a_fact(turn) and isinstance(turn.cause, Heard)]
+    """Only where the desk knew the answer was there anything to word; what never came stays."""
     return [
         result
-        if any(abs(end - said.end) < samples(0.6) for end in ends)
-        else Measured("turn", None, result.cut_off)
+        if result.latency == math.inf or _of_a_fact(_answer_to(called, said, result))
+        else replace(result, latency=None)
         for said, result in zip(called.said, measured, strict=True)
     ]

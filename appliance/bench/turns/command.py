@@ -96,6 +96,7 @@ def call_record(called: Called, measured: list[Measured]) -> dict[str, Any]:
     echo = called.scene.echo
     return {
         "name": called.scene.name,
+        "outcome": called.outcome,
         "length": _seconds(len(called.recording.desk)),
         "echo": echo and {"room": echo.room, "level_db": echo.level, "delay_s": echo.delay},
         "desk": [[_seconds(each.start), _seconds(each.end)] for each in called.recording.stretches],

@@ -50,6 +50,8 @@ class Called:
     began: float = 0.0
     """`time.monotonic` at the recording's first sample, in real time."""
     path: Path | None = None
+    outcome: str = ""
+    """What is remarkable about it, in a few words."""
 
 
 class Desk(App):
@@ -102,18 +104,19 @@ class _Asking:
 def desk_file(clips: Iterable[Clip] = (), wording: config.Wording = "fixed", every: int = 3) -> DeskFile:
     """A desk that knows what every third of the callers wants, in other words than theirs, and says so of
     the rest."""
-    known = [clip for clip in clips if len(clip.text.split()) >= 4]
+    known = [clip for clip in clips if is_worded(clip.text)]
     facts = {
-        f"fact_{number}": Fact((_reworded(clip.text),), ANSWERS[number % len(ANSWERS)], wording=wording)
+        f"fact_{number}": Fact(_reworded(clip.text), ANSWERS[number % len(ANSWERS)], wording=wording)
         for number, clip in enumerate(known[::every])
     }
     lines = Lines(greeting="Hello.", unknown="I don't know that, I am sorry.", again="Sorry, once more?")
     return DeskFile("The bench", replace(lines, still_there="Hello?"), facts, silence=60.0)
 
 
-def talkative() -> DeskFile:
+def talkative(greeting: str = LONG) -> DeskFile:
     """A desk that answers whatever is said at length, so that there is something to interrupt."""
-    return DeskFile("The bench", Lines(**{line.name: LONG for line in fields(Lines)}), silence=60.0)
+    lines = Lines(**{line.name: LONG for line in fields(Lines)})
+    return DeskFile("The bench", replace(lines, greeting=greeting), silence=60.0)
 
 
 def box(models_from: Path | None, data: Path) -> Box:
@@ -121,7 +124,14 @@ def box(models_from: Path | None, data: Path) -> Box:
     return replace(config.read_box(models_from)[0], data=data, recordings=False)
 
 
-def _reworded(text: str) -> str:
-    """Without its first word, so that no caller says the very phrase; letters and spaces only, as phrases
-    are."""
-    return " ".join(re.sub(r"[^a-z' ]", " ", text.lower()).split()[1:])
+def is_worded(text: str) -> bool:
+    """Whether it is a sentence that a desk could know an answer to; no number, no spelled name."""
+    words = re.findall(r"[A-Za-z']+", text)
+    return len(words) >= 5 and len("".join(words)) >= 3.3 * len(words)
+
+
+def _reworded(text: str) -> tuple[str, ...]:
+    """Without its first or its last word, so that no caller says the very phrase; letters and spaces only, as
+    phrases are."""
+    words = re.sub(r"[^a-z' ]", " ", text.lower()).split()
+    return " ".join(words[1:]), " ".join(words[:-1])

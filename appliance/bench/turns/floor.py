@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from appliance.bench.turns import figures
 from appliance.bench.turns.bench import Bench, Part, hold, hold_scripted, shown
 from appliance.bench.turns.desk import Desk, talkative
 from appliance.bench.turns.figures import Figure
-from appliance.bench.turns.instrument import Alone, alone, measure
+from appliance.bench.turns.instrument import Alone, alone, measure, steady
 from appliance.bench.turns.recordings import Sound
-from appliance.bench.turns.scenes import Scene, bystanders, calls, echoes, interruptions
-from appliance.config import DeskFile
+from appliance.bench.turns.scenes import Echo, Scene, bystanders, calls, echoes, interruptions
 
 
 def stops(bench: Bench) -> Part:
@@ -62,42 +62,55 @@ def echo(bench: Bench) -> Part:
     somebody speaks as well."""
     count = bench.count(500, 20)
     barge = interruptions(bench.library, max(1, count // 10))
+    ways = list(echoes(bench.library, count))
     part = Part("echo")
-    found: list[Alone] = []
+    found: list[tuple[Echo, Alone]] = []
 
-    async def with_desk(app: Desk) -> None:
+    async def with_desk(app: Desk, calls: range) -> None:
         reference = await undisturbed(app, bench)
-        for number, each in enumerate(shown(list(echoes(bench.library, count)), "echo")):
+        for number in shown(calls, "echo"):
             double = number % 10 == 9
             sayings = (replace(barge[number // 10 % len(barge)], into=1.5),) if double else ()
-            scene = Scene(f"echo {number + 1}", sayings, echo=each, linger=4.0, longest=16.0)
+            scene = Scene(f"echo {number + 1}", sayings, echo=ways[number], linger=4.0, longest=16.0)
             called = await app.call(scene, bench.folder)
             spoke = called.said[0].start if called.said else None
-            found.append(alone(called.recording, reference, spoke))
+            what = alone(called.recording, reference, spoke)
+            if double and called.said and not steady(called.recording, called.said[0].end):
+                what = replace(what, stopped=True)
+            found.append((ways[number], what))
+            called.outcome = "heard itself" if what.failed else f"held {what.held:.2f} s" if what.held else ""
             part.calls.append((called, measure(called.recording, called.said, reference)))
 
-    part.pace = hold_scripted(bench, short_spoken(), with_desk)
-    hurt = [each.stopped or not each.answered for each in found]
-    part.figures.append(
-        Figure("echo", "self-interruptions", float(sum(hurt)), f"of {len(hurt)}", 0, len(hurt))
-    )
-    held_back = [each.held > 0.1 and not each.stopped for each in found]
-    part.figures.append(
-        figures.share("echo", "answers held back for a moment by their echo", held_back, None)
-    )
+    each = -(-count // len(GREETINGS))
+    for number, greeting in enumerate(GREETINGS):
+        calls = range(number * each, min(count, (number + 1) * each))
+        part.pace = hold_scripted(bench, talkative(greeting), partial(with_desk, calls=calls))
+    hurt = [what.failed for _, what in found]
+    self_taken = Figure("echo", "self-interruptions", sum(hurt), f"of {len(hurt)}", 0, len(hurt))
+    held_back = [what.held > 0.1 and not what.failed for _, what in found]
     part.figures += [
-        replace(each, what=f"{each.what} (double talk)") for each in figures.stops("echo", part.measured)
+        self_taken,
+        figures.share("echo", "answers held back for a moment by their echo", held_back, None),
+        *(_at_levels(found, low) for low in (-5, -10, -15, -20)),
+        *(
+            replace(figure, what=f"{figure.what} (double talk)")
+            for figure in figures.stops("echo", part.measured)
+        ),
     ]
     return part
 
 
-def short_spoken() -> DeskFile:
-    """A desk whose greeting takes some five seconds."""
-    long = talkative()
-    greeting = (
-        "Hello, this is the front desk of Alder House, where every visitor is welcome. How can I help you?"
-    )
-    return replace(long, lines=replace(long.lines, greeting=greeting))
+def _at_levels(found: list[tuple[Echo, Alone]], low: int) -> Figure:
+    hurt = [what.failed for way, what in found if low <= way.level < low + 5 + (low == -5)]
+    return figures.share("echo", f"self-interruptions of echoes of {low} to {low + 5} dB", hurt, None)
+
+
+GREETINGS = (
+    "Hello, this is the front desk of Alder House, where every visitor is welcome. How can I help you?",
+    "Good morning. You have reached the surgery. Please tell me your name and what you are calling about.",
+    "Welcome to the hotel. I can book a table, order a taxi, or tell you when breakfast is served.",
+    "Thank you for calling. We are open from nine to five thirty. What can I do for you today?",
+)
 
 
 async def undisturbed(app: Desk, bench: Bench) -> Sound:

@@ -205,6 +205,10 @@ class Alone:
     held: float
     """Its longest silence within the answer, seconds, beyond those that it always has."""
 
+    @property
+    def failed(self) -> bool:
+        return self.stopped or not self.answered
+
 
 def alone(recording: Recording, reference: Sound, until: int | None = None) -> Alone:
     """How one answer went that nobody interrupted before `until`, by how it always sounds."""
@@ -222,6 +226,13 @@ def alone(recording: Recording, reference: Sound, until: int | None = None) -> A
     said_more = last > whole + (held + BACK if held else 2 * BRIDGED)
     cut_short = last < min(whole, end) - 2 * BRIDGED
     return Alone(True, said_more or cut_short or held > RESUMED, seconds(held))
+
+
+def steady(recording: Recording, after: int) -> bool:
+    """Whether the answer that begins after a moment goes on without a break to the recording's end, or to its
+    own."""
+    heard = [each for each in recording.stretches if each.start >= after]
+    return all(later.start - each.end < STOPPED for each, later in pairwise(heard))
 
 
 def _at_end(desk: Sound, at: int, reference: Sound) -> bool:

@@ -165,13 +165,17 @@ def _curve(points: list[dict[str, Any]]) -> str:
 
 
 def _calls(part: dict[str, Any]) -> str:
-    calls = sorted(part["calls"], key=lambda call: not any(map(_went_wrong, call["said"])))
+    calls = sorted(part["calls"], key=_rank)
     rows = "".join(_timeline(call) for call in calls[:SHOWN])
     left = f", of which {SHOWN} are drawn" if len(calls) > SHOWN else ""
     return (
         f"<details open><summary><b>{escape(part['name'])}</b>: {len(calls)} calls, "
         f"{escape(part['pace'])}{left}</summary>{rows}</details>"
     )
+
+
+def _rank(call: dict[str, Any]) -> int:
+    return 0 if any(map(_went_wrong, call["said"])) else 1 if call["outcome"] else 2
 
 
 def _went_wrong(said: dict[str, Any]) -> bool:
@@ -200,10 +204,16 @@ def _timeline(call: dict[str, Any]) -> str:
         for at in range(0, int(call["length"]) + 1, 5)
     )
     return (
-        f"<div class=call><span class=dim>{escape(call['name'])}</span>"
+        f"<div class=call><span class=dim>{escape(_title(call))}</span>"
         f'<svg viewBox="0 0 {WIDTH} 54" role="img" aria-label="{escape(call["name"])}">{seconds}'
         f'<text x="0" y="15">caller</text><text x="0" y="33">desk</text>{said}{desk}</svg></div>'
     )
+
+
+def _title(call: dict[str, Any]) -> str:
+    echo = call["echo"]
+    where = f"echo of {echo['level_db']} dB after {echo['delay_s']} s, {echo['room']}" if echo else ""
+    return ", ".join(filter(None, (call["name"], where, call["outcome"])))
 
 
 def _told(said: dict[str, Any]) -> str:

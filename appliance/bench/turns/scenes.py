@@ -214,12 +214,13 @@ def in_places(scenes: Sequence[Scene], library: Library, below: float = 18.0) ->
 
 
 def echoes(library: Library, count: int) -> Iterator[Echo]:
-    """Rooms, levels from 0 to -20 dB and delays, each with each in turn."""
+    """Rooms in turn; levels of 0 to -20 dB and delays of 10 to 150 ms, drawn by lot and always alike."""
     rooms = list(library.rooms()) or [Clip("no room", np.ones(1, dtype=np.float32))]
+    rng = np.random.default_rng(1)
     for number in range(count):
         room = rooms[number % len(rooms)]
-        level = -5.0 * (number // len(rooms) % 5)
-        yield Echo(room.sound, level, (0.02, 0.06, 0.12, 0.2)[number % 4], room.name)
+        level, delay = -20 * rng.random(), 0.01 + 0.14 * rng.random()
+        yield Echo(room.sound, round(level, 1), round(delay, 3), room.name)
 
 
 def _faded(sound: Sound) -> Sound:
