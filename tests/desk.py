@@ -19,6 +19,7 @@ from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines.fake import FakeAsr, FakeEmbed, FakeEndOfTurn, FakeLlm, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
+from appliance.foresight import Foresight
 from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
@@ -114,7 +115,7 @@ async def call(
     brain = Brain(knowledge, notebook, Wording(llm, thread), caller.id, clerk)
     async with asyncio.timeout(60):
         spoken = Voice(caller, hearing, speech, recorder, desk.silence, unbroken(desk))
-        await converse(spoken, brain, turns.append)
+        await converse(spoken, brain, turns.append, Foresight(brain, speech, spoken.enough))
     if recorder:
         recorder.close()
     return Result(turns, events, caller, notebook, llm)
