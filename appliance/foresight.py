@@ -61,7 +61,10 @@ class Foresight:
         self._task = asyncio.create_task(self._next(turn))
 
     def close(self) -> None:
+        """The conversation is over."""
         self._stop()
+        if self.right or self.wrong:
+            log.info("prepared ahead: %d answers that were given, %d thrown away", self.right, self.wrong)
 
     def _throw_away(self) -> None:
         self.wrong += self._text is not None

@@ -20,6 +20,13 @@ ask = ["when are you open?"]
 say = "From nine to five."
 """
 
+ASK = """say = "Now."
+[[flow.call.ask]]
+slot = "phone"
+type = "phone"
+prompt = "Your number?"
+"""
+
 
 def desk_error(tmp_path: Path, text: str) -> str:
     path = tmp_path / "desk.toml"
@@ -69,6 +76,13 @@ def test_a_missing_key_names_its_table(tmp_path: Path) -> None:
             "line 6: fact.hours.wording is 'free'; one of: fixed, rephrase",
         ),
         ('name = "Alder House"', 'name = "A"\nsilence = 0.5', "silence = 0.5; 2 to 120 seconds"),
+        (
+            'name = "Alder House"',
+            'name = "A"\nturns = "slow"',
+            "line 2: turns is 'slow'; one of: patient, normal, brisk",
+        ),
+        ('say = "From', f'{ASK}patience = 20\n[fact.x]\nask = ["x"]\nsay = "From', "0.2 to 10 seconds"),
+        ('say = "From', f'{ASK}digits = 0\n[fact.x]\nask = ["x"]\nsay = "From', "digits = 0; 1 to 40"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_mend(tmp_path: Path, before: str, after: str, expected: str) -> None:
