@@ -211,6 +211,8 @@ class Voice:
             cut_in.told = True
         else:
             cut_in.idle = True
+            if event.paused:
+                self._ears.enough(event.text)
         return None
 
     def _hear_out(self, cut_in: _CutIn, heard: Heard) -> None:
