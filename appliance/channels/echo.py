@@ -33,7 +33,8 @@ class Canceller:
 
     `playing` is told what will be played and when, from the speaker's thread; `clean` takes what was heard,
     from the microphone's. An echo that is heard up to `lead` seconds before the clock says that it was
-    played is found all the same, where what is played is known that early.
+    played is found all the same, where what is played is known that early. Some lead is worth having in any
+    case: of an echo that comes at once WebRTC's canceller removes 6 dB instead of 30.
     """
 
     def __init__(self, stream: EchoStream, lead: float = 0.0) -> None:
@@ -88,7 +89,7 @@ class Canceller:
     def _judge(self, played: float, heard: float, left: float) -> None:
         if played < AUDIBLE:
             # Follows what is quiet at once, what is loud slowly: people speak too.
-            self._room += (heard - self._room) * (0.2 if heard < self._room else 0.005)
+            self._room += (heard - self._room) * (0.2 if heard < self._room else 0.05)
             return
         self._loud.append((heard, left))
         if len(self._loud) * samples(0.02) >= RATE:

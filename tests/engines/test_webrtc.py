@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +10,9 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from appliance.channels.soundcard import LEAD
 from appliance.engines.webrtc import WebrtcEcho
-from appliance.messages import FRAME_BYTES, RATE
+from appliance.messages import FRAME_BYTES, RATE, samples
 from tests.engines.conftest import DATA
 
 Sound = NDArray[np.float32]
@@ -82,13 +82,14 @@ def test_an_echo_is_removed_in_every_room_though_the_crystals_drift(
     spoken = recording("speech16k/librispeech/" + first("speech16k/librispeech"))
     far = sound(spoken * 2)[: 16 * RATE]
     far = far / np.abs(far).max() * 0.5
-    echo = np.convolve(far, room(name))[: len(far)] * 10 ** (gain / 20)
+    late = np.zeros(samples(LEAD), dtype=np.float32)
+    echo = np.concatenate([late, np.convolve(far, room(name))])[: len(far)] * 10 ** (gain / 20)
     # A loudspeaker whose crystal is 100 parts in a million fast: 1.6 ms after 16 s.
     echo = np.interp(np.arange(len(echo)) * 1.0001, np.arange(len(echo)), echo).astype(np.float32)
     hiss = np.random.default_rng(1).normal(0, 10 ** (-65 / 20), len(echo)).astype(np.float32)
     heard, left = cleaned(pcm(far), pcm(echo + hiss))
     half = len(heard) // 2
-    assert level(heard[half:]) - level(left[half:]) > 10
+    assert level(heard[half:]) - level(left[half:]) > 12
 
 
 def first(folder: str) -> str:
@@ -107,14 +108,3 @@ def test_steady_noise_goes_where_that_is_wanted() -> None:
     noise = pcm(np.random.default_rng(1).normal(0, 0.02, 4 * RATE).astype(np.float32))
     kept, suppressed = (cleaned(bytes(len(noise)), noise, noise=wanted)[1] for wanted in (False, True))
     assert level(kept[2 * RATE :]) - level(suppressed[2 * RATE :]) > 6
-
-
-def test_each_stream_learns_its_own_room(recording: Recording) -> None:
-    engine = WebrtcEcho()
-    played, heard = recording(f"{FAR}_lpb.wav"), recording(f"{FAR}_mic.wav")
-    one, other = engine.stream(), engine.stream()
-    for at in range(0, 8 * 2 * RATE, FRAME_BYTES):
-        one.remove(played[at : at + FRAME_BYTES], heard[at : at + FRAME_BYTES])
-    piece = slice(8 * 2 * RATE, 9 * 2 * RATE)
-    learnt, new = (level(sound(each.remove(played[piece], heard[piece]))) for each in (one, other))
-    assert learnt < new - 6
