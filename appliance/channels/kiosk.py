@@ -29,6 +29,9 @@ SPEECH = 0.5
 SPOKEN_TO = samples(0.2)
 """Speech without a break that wakes the desk."""
 
+SAME_BREATH = samples(3.0)
+"""What was said after the wake word, until it was recognised, that a call can begin with."""
+
 BEFORE_SPEECH = samples(0.5)
 """How much of what preceded the speech a call begins with."""
 
@@ -145,16 +148,18 @@ class Kiosk:
         """Wait to be woken; the call begins with what was said until then."""
         speech = await engine.run(self._vad.stream) if self._mode == "speech" else None
         word = await engine.run(self._wake.stream) if self._wake and self._mode == "word" else None
-        recent: deque[Audio] = deque(maxlen=(BEFORE_SPEECH + SPOKEN_TO) // FRAME + 5)
+        kept = SAME_BREATH if word else BEFORE_SPEECH + SPOKEN_TO
+        recent: deque[Audio] = deque(maxlen=kept // FRAME + 5)
         spoken = 0
         while True:
             frame = await self._sound.read()
             if self._pressed.is_set() or self._mode == "always":
                 return self._call(frame.at, [frame], desk_begins=True)
-            if word and await engine.run(word.push, frame.pcm) is not None:
-                return self._call(frame.end, [], desk_begins=False)
+            recent.append(frame)
+            if word and (woken := await engine.run(word.push, frame.pcm)):
+                rest = [each for each in recent if each.end > frame.end - woken.after]
+                return self._call(rest[0].at if rest else frame.end, rest, desk_begins=False)
             if speech:
-                recent.append(frame)
                 for probability in await engine.run(speech.push, frame.pcm):
                     spoken = spoken + self._vad.window if probability >= SPEECH else 0
                 if spoken >= SPOKEN_TO:

@@ -8,6 +8,7 @@ engine is used from one thread at a time. Sound is s16le mono 16 kHz bytes on ev
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -16,9 +17,18 @@ from numpy.typing import NDArray
 from appliance.messages import Expect, Transcript
 
 
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """A wake word was spoken."""
+
+    word: str
+    after: int
+    """Samples of what was pushed that came after the word: the same breath may go on."""
+
+
 class WakeStream(Protocol):
-    def push(self, pcm: bytes) -> str | None:
-        """Take any length of sound; return the wake word's name when it has just been spoken."""
+    def push(self, pcm: bytes) -> Woken | None:
+        """Take any length of sound; tell when a wake word has just been spoken."""
         ...
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.engines import Woken
 from appliance.messages import FRAME, RATE, Expect, Transcript, samples
 
 PACE = samples(0.3)
@@ -43,13 +44,13 @@ class FakeWakeStream:
         self._engine = engine
         self._quiet = self.QUIET
 
-    def push(self, pcm: bytes) -> str | None:
+    def push(self, pcm: bytes) -> Woken | None:
         if _level(pcm) < self._engine.threshold:
             self._quiet += len(pcm) // 2
             return None
         woken = self._quiet >= self.QUIET
         self._quiet = 0
-        return self._engine.word if woken else None
+        return Woken(self._engine.word, 0) if woken else None
 
 
 class FakeVad:

@@ -115,7 +115,17 @@ def _llama(spec: Engine, box: Box) -> Any:
 def _openwakeword(spec: Engine, box: Box) -> Any:
     from appliance.engines.openwakeword import OpenWakeWord
 
-    return OpenWakeWord(_folder(spec, box), box.kiosk.words)
+    if spec.confirm == "none":
+        return OpenWakeWord(_folder(spec, box), box.kiosk.words)
+    judge = _whisper(Engine("whisper", "whisper-tiny.en", spec.threads), box)
+    return OpenWakeWord(_folder(spec, box), box.kiosk.words, threshold=0.3, judge=judge)
+
+
+def _spotter(spec: Engine, box: Box) -> Any:
+    from appliance.engines.spotter import Spotter
+
+    vad = _silero(Engine("silero", "silero-vad", 1), box)
+    return Spotter(vad, _whisper(spec, box), box.kiosk.words)
 
 
 ENGINES: dict[str, dict[str, Callable[[Engine, Box], Any]]] = {
@@ -135,6 +145,10 @@ ENGINES: dict[str, dict[str, Callable[[Engine, Box], Any]]] = {
         "fake": lambda spec, box: fake.FakeEmbed(),
     },
     "llm": {"llama": _llama, "fake": lambda spec, box: fake.FakeLlm()},
-    "wake": {"openwakeword": _openwakeword, "fake": lambda spec, box: fake.FakeWake(box.kiosk.words)},
+    "wake": {
+        "openwakeword": _openwakeword,
+        "spotter": _spotter,
+        "fake": lambda spec, box: fake.FakeWake(box.kiosk.words),
+    },
 }
 """How each engine is made, by kind and name."""

@@ -29,8 +29,8 @@ def wakes(engine: OpenWakeWord, pcm: bytes, cut: int = 640) -> list[tuple[str, f
     stream = engine.stream()
     found = []
     for at in range(0, len(pcm), cut):
-        if word := stream.push(pcm[at : at + cut]):
-            found.append((word, (at + cut) / 2 / RATE))
+        if woken := stream.push(pcm[at : at + cut]):
+            found.append((woken.word, (at + cut) / 2 / RATE))
     return found
 
 
@@ -58,7 +58,7 @@ def test_streams_do_not_disturb_each_other(alexa: OpenWakeWord, recording: Recor
     for at in range(0, len(spoken), 640):
         woken.append(one.push(spoken[at : at + 640]))
         assert two.push(bytes(640)) is None
-    assert woken.count("alexa") == 1
+    assert sum(each is not None for each in woken) == 1
 
 
 @pytest.mark.parametrize("cut", [2, 641, 2560, 100_000])
