@@ -127,7 +127,7 @@ def box(models_from: Path | None, data: Path) -> Box:
 def is_worded(text: str) -> bool:
     """Whether it is a sentence that a desk could know an answer to; no number, no spelled name."""
     words = re.findall(r"[A-Za-z']+", text)
-    return len(words) >= 5 and len("".join(words)) >= 3.3 * len(words)
+    return len(words) >= 5 and len("".join(words)) >= 2.6 * len(words)
 
 
 def _reworded(text: str) -> tuple[str, ...]:
