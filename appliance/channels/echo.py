@@ -21,6 +21,15 @@ ABOVE_ROOM = 6.0
 ENOUGH = 6.0
 """dB by which an echo must be lessened; below this nothing was removed but by chance."""
 
+MOSTLY = 10.0
+"""dB by which a moment was lessened that was nearly all echo; what is left of it is echo too."""
+
+HUSH = 0.1
+"""What remains of the sound of such a moment."""
+
+MOMENT = 3
+"""Frames over which that is judged."""
+
 JUDGED = 10
 """Seconds of the desk's voice after which it is known how well its echo is removed."""
 
@@ -43,6 +52,7 @@ class Canceller:
         self._lock = threading.Lock()
         self._played: deque[tuple[int, bytes]] = deque()
         self._seconds: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
+        self._moment: deque[tuple[float, float]] = deque(maxlen=MOMENT)
         self._room = AUDIBLE
         self._loud: list[tuple[float, float]] = []
 
@@ -55,8 +65,9 @@ class Canceller:
         """What was heard from clock `at` on, whole blocks of 10 ms, without the echo."""
         reference = self._reference(at + self._lead, len(pcm) // 2)
         cleaned = self._stream.remove(reference, pcm)
-        self._judge(_level(reference), _level(pcm), _level(cleaned))
-        return cleaned
+        heard, left = _level(pcm), _level(cleaned)
+        self._judge(_level(reference), heard, left)
+        return self._hushed(cleaned, heard, left)
 
     @property
     def removed(self) -> float | None:
@@ -85,6 +96,15 @@ class Canceller:
             if first < last:
                 reference[first - start : last - start] = sound[first - at : last - at]
         return reference.tobytes()
+
+    def _hushed(self, cleaned: bytes, heard: float, left: float) -> bytes:
+        """Leave little of what is only the rest of an echo: in a room that is not learnt yet it may still
+        sound like speech."""
+        self._moment.append((10 ** (heard / 10), 10 ** (left / 10)))
+        before, after = (sum(levels) for levels in zip(*self._moment, strict=True))
+        if 10 * math.log10(before / after) < MOSTLY:
+            return cleaned
+        return bytes((np.frombuffer(cleaned, dtype="<i2") * HUSH).astype("<i2").tobytes())
 
     def _judge(self, played: float, heard: float, left: float) -> None:
         if played < AUDIBLE:
