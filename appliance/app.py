@@ -135,7 +135,7 @@ class App:
         return self._engines["embed"]
 
     async def _prepare(self) -> None:
-        """Make the sound of the fixed lines ahead, and let the LLM read its instructions."""
+        """Make the sound of the fixed lines ahead, and word what the LLM may word."""
         try:
             await self._memory.run(slots.warm, local_now())
             if self._wording:
@@ -144,8 +144,16 @@ class App:
                 for line in fixed_lines(self.desk):
                     await self._idle.wait()
                     await self._speech.lay_in(line)
+                await self._word_ahead(self._speech)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
+
+    async def _word_ahead(self, speech: Speech) -> None:
+        for fact in self.desk.fact.values():
+            if self._wording and (fact.wording or self.desk.wording.default) == "rephrase":
+                await self._idle.wait()
+                async for line in self._wording.reword(fact.say):
+                    await speech.prepare(line.text)
 
     async def prepared(self) -> None:
         """Wait until the desk is as quick as it will be."""

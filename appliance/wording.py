@@ -48,7 +48,7 @@ class Wording:
     def __init__(self, llm: Llm, thread: EngineThread) -> None:
         self._llm = llm
         self._thread = thread
-        self._worded: Memo[str] = Memo()
+        self._worded: Memo[str] = Memo(most=512)
 
     async def warm(self) -> None:
         """Let the LLM read its instructions now; it remembers them."""
