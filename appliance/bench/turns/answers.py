@@ -25,11 +25,12 @@ from appliance.messages import Heard, Line, Turn, samples, seconds
 def fixed(bench: Bench) -> Part:
     """Fixed lines, in real time: some callers pause, half of them speak where it is noisy. Then the first of
     them once more, the plain way."""
-    said = turns(bench.library, bench.count(60, 10))
+    said = turns(bench.library, bench.count(50, 10))
     scenes = list(in_places(calls(said, 5, "fixed"), bench.library))
     desk = desk_file(Clip(each.name, each.sound, each.text) for each in said)
     part = Part("fixed")
     overheads: list[float] = []
+    late: list[float] = []
 
     async def with_desk(app: Desk) -> None:
         watch = Stopwatch()
@@ -38,32 +39,33 @@ def fixed(bench: Bench) -> Part:
         watch_transcripts(app.engine("asr")[0], watch)
         for scene in shown(scenes, "fixed lines"):
             called = await app.call(scene, bench.folder)
-            part.calls.append((called, measured := measure(called.recording, called.said)))
+            part.add(called, measured := measure(called.recording, called.said))
+            late.append(called.late)
             overheads.extend(_overheads(called, measured, watch))
 
     part.pace = hold(bench, desk, with_desk)
     part.figures += figures.latency("fixed", part.measured, 500, 900)
     part.figures.append(cut_offs(part, 5))
     if not bench.scripted:
-        p95, late = figures.percentile(overheads, 95), max(called.late for called, _ in part.calls)
+        p95 = figures.percentile(overheads, 95)
         part.figures += [
             Figure("fixed", "the loop's own overhead, p95", p95, "ms", 30, len(overheads)),
-            Figure("fixed", "the sound card's thread was late by, at worst", 1000 * late),
+            Figure("fixed", "the sound card's thread was late by, at worst", 1000 * max(late)),
         ]
     return part
 
 
 def plain_way(bench: Bench) -> Part:
     """The same callers as of the fixed lines, the plain way, in real time."""
-    said = turns(bench.library, bench.count(60, 10))
-    scenes = list(in_places(calls(said, 5, "plain"), bench.library))[: bench.count(5, 2)]
+    said = turns(bench.library, bench.count(50, 10))
+    scenes = list(in_places(calls(said, 5, "plain"), bench.library))[: bench.count(4, 2)]
     desk = desk_file(Clip(each.name, each.sound, each.text) for each in said)
     part = Part("plain")
 
     async def with_desk(app: Desk) -> None:
         for scene in shown(scenes, "the plain way"):
             called = await app.call(scene, bench.folder, partial(plain.talk, app))
-            part.calls.append((called, measure(called.recording, called.said)))
+            part.add(called, measure(called.recording, called.said))
 
     part.pace = hold(bench, desk, with_desk)
     part.figures = figures.latency("plain", part.measured)
@@ -85,7 +87,7 @@ def worded(bench: Bench) -> Part:
     async def with_desk(app: Desk) -> None:
         for scene in shown(scenes, "worded lines"):
             called = await app.call(scene, bench.folder)
-            part.calls.append((called, _of_facts(called, measure(called.recording, called.said))))
+            part.add(called, _of_facts(called, measure(called.recording, called.said)))
             ours.extend(turn.meant not in lines for turn in called.turns if _of_a_fact(turn))
 
     part.pace = hold(bench, desk, with_desk, llm=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import multiprocessing
 import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -18,23 +20,33 @@ from rich.console import Console
 from rich.table import Table
 
 from appliance.bench.sets import DATA, manifest
-from appliance.bench.turns import answers, figures, floor, page, pauses
+from appliance.bench.turns import answers, figures, floor, page, pauses, waking
 from appliance.bench.turns.bench import Bench, Part
-from appliance.bench.turns.desk import Called
 from appliance.bench.turns.figures import Figure
-from appliance.bench.turns.instrument import Measured
 from appliance.bench.turns.recordings import Half, Library
-from appliance.messages import seconds
 
-PARTS: dict[str, tuple[Callable[[Bench], Part], ...]] = {
+Make = Callable[[Bench], Part]
+
+REAL: dict[str, tuple[Make, ...]] = {
     "fixed": (answers.fixed, answers.plain_way),
     "worded": (answers.worded,),
-    "cutoffs": (pauses.cutoffs, pauses.curve),
-    "interruptions": (floor.stops, floor.noises),
-    "echo": (floor.echo,),
+    "interruptions": (floor.stops,),
     "speech": (answers.first_audio,),
 }
-"""By the names that --part knows."""
+"""Parts in real time, by the names that --part knows: one after the other, with the machine to themselves."""
+
+SCRIPTED: dict[str, tuple[Make, ...]] = {
+    "echo": (floor.echo,),
+    "cutoffs": (pauses.curve, pauses.cutoffs),
+    "interruptions": (floor.noises,),
+    "wake": (waking.wake,),
+}
+"""Parts whose figures do not depend on the machine's other work: side by side, after those."""
+
+TOGETHER = 2
+"""How many."""
+
+NAMES = list(dict.fromkeys([*REAL, *SCRIPTED]))
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +57,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of recordings with a MANIFEST.tsv")
     parser.add_argument("--half", choices=get_args(Half), default="test", help="which of the recordings")
-    parser.add_argument("--part", action="append", choices=list(PARTS), help="only this; may be repeated")
+    parser.add_argument("--part", action="append", choices=NAMES, help="only this; may be repeated")
     parser.add_argument("--quick", action="store_true", help="a few calls of each part: 2 to 3 minutes")
     parser.add_argument("--scripted", action="store_true", help="in scripted time, where the machine is busy")
     parser.add_argument("--box", type=Path)
@@ -60,7 +72,7 @@ def main(arguments: list[str]) -> int:
         kept = options.keep or Path(folder)
         kept.mkdir(parents=True, exist_ok=True)
         bench = Bench(Library(options.data, options.half), options.box, kept, options.quick, options.scripted)
-        found = [make(bench) for name in options.part or PARTS for make in PARTS[name]]
+        found = held(bench, options.part or NAMES)
     report = report_of(found, options.half, time.monotonic() - began)
     show(report, found)
     if options.json:
@@ -68,6 +80,23 @@ def main(arguments: list[str]) -> int:
     if options.page:
         options.page.write_text(page.render(report))
     return int(any(each.met is False for part in found for each in part.figures))
+
+
+def held(bench: Bench, names: Sequence[str]) -> list[Part]:
+    """The parts, in the order in which they stand above."""
+    real = [make for name, makes in REAL.items() if name in names for make in makes]
+    beside = [make for name, makes in SCRIPTED.items() if name in names for make in makes]
+    found = [make(bench) for make in real]
+    if len(beside) < 2:
+        return found + [make(bench) for make in beside]
+    # Not forked: the engines' libraries have threads by now.
+    with ProcessPoolExecutor(TOGETHER, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return found + list(pool.map(_make, beside, [bench] * len(beside)))
+
+
+def _make(make: Make, bench: Bench) -> Part:
+    logging.getLogger("appliance").setLevel(logging.ERROR)
+    return make(bench)
 
 
 def report_of(found: list[Part], half: str, took: float) -> dict[str, Any]:
@@ -85,37 +114,11 @@ def report_of(found: list[Part], half: str, took: float) -> dict[str, Any]:
                 "name": part.name,
                 "pace": part.pace,
                 "curve": part.curve,
-                "calls": [call_record(called, measured) for called, measured in part.calls],
+                "calls": part.calls,
             }
             for part in found
         ],
     }
-
-
-def call_record(called: Called, measured: list[Measured]) -> dict[str, Any]:
-    echo = called.scene.echo
-    return {
-        "name": called.scene.name,
-        "outcome": called.outcome,
-        "length": _seconds(len(called.recording.desk)),
-        "echo": echo and {"room": echo.room, "level_db": echo.level, "delay_s": echo.delay},
-        "desk": [[_seconds(each.start), _seconds(each.end)] for each in called.recording.stretches],
-        "said": [
-            {
-                "start": _seconds(said.start),
-                "end": _seconds(said.end),
-                "clip": said.saying.name,
-                "expect": said.saying.expect.kind,
-                "pauses": list(said.saying.pauses),
-                **result.record(),
-            }
-            for said, result in zip(called.said, measured, strict=True)
-        ],
-    }
-
-
-def _seconds(count: int) -> float:
-    return round(seconds(count), 3)
 
 
 def comparison(found: list[Part]) -> list[Figure]:

@@ -22,7 +22,7 @@ def stops(bench: Bench) -> Part:
     async def with_desk(app: Desk) -> None:
         for scene in shown(calls(said, 5, "interrupted"), "interruptions"):
             called = await app.call(scene, bench.folder)
-            part.calls.append((called, measure(called.recording, called.said)))
+            part.add(called, measure(called.recording, called.said))
 
     part.pace = hold(bench, talkative(), with_desk)
     part.figures += figures.stops("interruptions", part.measured, 150)
@@ -39,7 +39,7 @@ def noises(bench: Bench) -> Part:
         reference = await undisturbed(app, bench)
         for scene in shown(calls(said, 3, "bystander"), "back-channels and noises"):
             called = await app.call(scene, bench.folder)
-            part.calls.append((called, measure(called.recording, called.said, reference)))
+            part.add(called, measure(called.recording, called.said, reference))
 
     part.pace = hold_scripted(bench, talkative(), with_desk)
     taken = [each.taken for each in part.measured if each.taken is not None]
@@ -79,7 +79,7 @@ def echo(bench: Bench) -> Part:
                 what = replace(what, stopped=True)
             found.append((ways[number], what))
             called.outcome = "heard itself" if what.failed else f"held {what.held:.2f} s" if what.held else ""
-            part.calls.append((called, measure(called.recording, called.said, reference)))
+            part.add(called, measure(called.recording, called.said, reference))
 
     each = -(-count // len(GREETINGS))
     for number, greeting in enumerate(GREETINGS):

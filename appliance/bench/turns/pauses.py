@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from appliance.bench.turns import figures
-from appliance.bench.turns.bench import Bench, Part, cut_offs, hold_scripted, said_and_measured, shown
+from appliance.bench.turns.bench import Bench, Part, cut_offs, hold_scripted, shown
 from appliance.bench.turns.desk import Desk, desk_file
 from appliance.bench.turns.figures import Figure
 from appliance.bench.turns.instrument import measure
@@ -31,23 +31,22 @@ FIXED = tuple(np.arange(0.2, 2.51, 0.1).round(1).tolist())
 
 def cutoffs(bench: Bench) -> Part:
     """The whole desk, in scripted time."""
-    said = paused_turns(bench.library, bench.count(140, 14))
+    said = paused_turns(bench.library, bench.count(100, 14))
     scenes = list(in_places(calls(said, 5, "paused"), bench.library))
     part = Part("cutoffs")
 
     async def with_desk(app: Desk) -> None:
         for scene in shown(scenes, "turns with pauses"):
             called = await app.call(scene, bench.folder)
-            part.calls.append((called, measure(called.recording, called.said)))
+            part.add(called, measure(called.recording, called.said))
 
     part.pace = hold_scripted(bench, desk_file(), with_desk)
     part.figures.append(cut_offs(part, 5))
-    sayings = list(said_and_measured(part))
     for kind in ("any", "digits", "spelled"):
-        cut = [m.cut_off for s, m in sayings if s.expect.kind == kind and m.cut_off is not None]
+        cut = [m.cut_off for s, m in part.results if s.expect.kind == kind and m.cut_off is not None]
         part.figures.append(figures.share("cutoffs", f"of these where {kind} was expected", cut, None))
     for pause in PAUSES:
-        cut = [m.cut_off for s, m in sayings if pause in s.pauses and m.cut_off is not None]
+        cut = [m.cut_off for s, m in part.results if pause in s.pauses and m.cut_off is not None]
         part.figures.append(figures.share("cutoffs", f"of these with {pause} s", cut, None))
     part.figures += figures.latency("cutoffs", part.measured)
     return part
