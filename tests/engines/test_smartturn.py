@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from appliance.channels.recorded import read_recording
 from appliance.engines.smartturn import SEEN, SmartTurn
+from appliance.engines.whisper import Whisper
 from appliance.errors import ModelError
-from appliance.messages import samples
+from appliance.messages import Expect, samples
+from appliance.patience import MANNERS, Pause
 
 DATA = Path(__file__).parents[3] / "shared/data"
 
@@ -41,18 +43,38 @@ def test_a_missing_model_is_told_with_its_mend(tmp_path: Path) -> None:
     assert "models fetch" in error.value.mend
 
 
-def test_people_who_have_finished_sound_like_it_more_than_people_cut_short(smart_turn: SmartTurn) -> None:
-    callers = sorted((DATA / "speech16k/s2i_coffee").glob("*.flac"))[:40]
-    if not callers:
+def whole_and_cut_short(callers: int) -> Iterator[tuple[bytes, bytes]]:
+    """Orders of as many people, and the first halves of them, each with the beginning of a pause."""
+    files = sorted((DATA / "speech16k/s2i_coffee").glob("*.flac"))[:callers]
+    if not files:
         pytest.skip("there are no recordings of callers at ../shared/data")
-    whole, cut = [], []
-    for caller in callers:
-        sound = np.frombuffer(read_recording(caller), dtype="<i2")
+    pause = np.zeros(samples(0.2), dtype="<i2")
+    for file in files:
+        sound = np.frombuffer(read_recording(file), dtype="<i2")
         loud = np.flatnonzero(np.abs(sound) > np.abs(sound).max() / 20)
         first, last = int(loud[0]), int(loud[-1])
-        middle = (first + last) // 2
-        pause = np.zeros(samples(0.2), dtype="<i2")
-        whole.append(smart_turn.finished(np.concatenate([sound[first:last], pause]).tobytes()))
-        cut.append(smart_turn.finished(np.concatenate([sound[first:middle], pause]).tobytes()))
+        half = sound[first : (first + last) // 2]
+        yield np.concatenate([sound[first:last], pause]).tobytes(), np.concatenate([half, pause]).tobytes()
+
+
+def test_people_who_have_finished_sound_like_it_more_than_people_cut_short(smart_turn: SmartTurn) -> None:
+    likelier = [
+        smart_turn.finished(whole) > smart_turn.finished(cut) for whole, cut in whole_and_cut_short(40)
+    ]
     # By chance it would be 20, and 28 once in 120 times.
-    assert sum(w > c for w, c in zip(whole, cut, strict=True)) >= 28
+    assert sum(likelier) >= 28
+
+
+def test_people_cut_short_are_waited_for_longer(smart_turn: SmartTurn, model: Callable[[str], Path]) -> None:
+    """By the voice and the words together."""
+    whisper = Whisper(model("whisper-tiny.en"))
+
+    def wait(pcm: bytes) -> float:
+        stream = whisper.stream(Expect())
+        stream.push(pcm)
+        return MANNERS["normal"](Pause(stream.finish().text, Expect(), smart_turn.finished(pcm)))
+
+    waits = np.array([(wait(whole), wait(cut)) for whole, cut in whole_and_cut_short(16)])
+    ends, middles = waits.mean(axis=0)
+    assert ends < 0.7
+    assert middles > 1.5 * ends
