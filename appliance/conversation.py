@@ -116,7 +116,7 @@ async def respond(
     finally:
         if answer:
             turn = replace(turn, meant=" ".join(meant), spoken=call.spoken())
-            if turn.spoken.start is None:
+            if not turn.spoken.text:
                 call.expect(expected)
             brain.remember(turn)
             call.notice(turn)

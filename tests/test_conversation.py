@@ -312,3 +312,20 @@ async def test_a_noise_before_the_answer_is_heard_does_not_lose_the_question(tmp
     result = await call(tmp_path, ["are you open when", ""], sayings, eot=eot, thinking=0.8)
     assert result.turns[-1].spoken.text == "We are open from nine to five."
     assert heard(result.turns[-1]).false_ends == 0
+
+
+async def test_who_goes_on_just_as_the_answer_begins_said_one_thing(tmp_path: Path) -> None:
+    sayings = [Saying(voice(1.0)), Saying(voice(1.0), into=0.1)]
+    result = await call(tmp_path, ["are you", "open when"], sayings, eot=FakeEndOfTurn())
+    assert heard(result.turns[-1]).text == "are you open when"
+    assert heard(result.turns[-1]).false_ends == 1
+    assert result.turns[-1].spoken.text == "We are open from nine to five."
+
+
+async def test_what_was_expected_before_a_false_end_is_expected_after_it(tmp_path: Path) -> None:
+    """A question that was not heard changes nothing."""
+    asr = FakeAsr(["zebra quartz violin", "lute and harp"])
+    sayings, eot = [Saying(TWICE)], FakeEndOfTurn()
+    result = await call(tmp_path, [], sayings, asr=asr, eot=eot, thinking=1.2)
+    assert heard(result.turns[-1]).text == "zebra quartz violin lute and harp"
+    assert [expect.kind for expect in asr.expected] == ["any", "any"]
