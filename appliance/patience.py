@@ -72,7 +72,7 @@ class Manner:
 MANNERS = {
     "patient": Manner(0.3, 3.0, -1.0),
     "normal": Manner(0.2, 2.5),
-    "brisk": Manner(0.2, 1.2, 0.7),
+    "brisk": Manner(0.2, 2.0, 0.7),
 }
 """As the desk file names them."""
 
