@@ -68,6 +68,7 @@ async def converse(
                     foreseen = isinstance(event, Heard) and foresight.heard(event.text)
                     if isinstance(turn.cause, Heard) and went_on(turn, last, event) and await brain.undo():
                         event = turn.cause.going_on(event) if isinstance(event, Heard) else turn.cause
+                        foreseen = False
                     turn = Turn(call.id, turn.number + 1, event, foreseen=foreseen)
                     answering = asyncio.create_task(respond(call, brain, turn, kept, foresight.answering))
         # The line is dead, but what was said last, a message perhaps, must still be taken care of.

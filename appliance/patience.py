@@ -17,10 +17,10 @@ from appliance.slots.acts import act
 
 HANGING = frozenset(
     "um uh er erm m mm hmm hm and or but so because cos if when while that than as whether like well with"
-    " without to of in on at for from by about into between after before until till via near the a an my your his her"
-    " our their its this these some any is are was am be been i'm it's that's there's what's i'd i'll i we he"
-    " she they have has had do does want need would could should will can may might must which who whose"
-    " first maybe also just very really not double triple".split()
+    " without to of in on at for from by about into between after before until till via near the a an my"
+    " your his her our their its this these some any is are was am be been i'm it's that's there's what's"
+    " i'd i'll i we he she they have has had do does want need would could should will can may might must"
+    " which who whose first maybe also just very really not double triple".split()
 )
 """Words with which nobody ends."""
 
