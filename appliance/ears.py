@@ -256,8 +256,10 @@ class Ears:
         there are none: whoever paused for this utterance may go on."""
         sounding = asyncio.create_task(self._finished(sound))
         await asyncio.wait([final, sounding])
-        if final.cancelled() or final.exception() or self._final is not final:
+        if final.cancelled() or self._final is not final:
             return
+        if final.exception():
+            return self._turn.judge(0)  # There are no words to wait for.
         transcript, at = final.result()
         self._judge(Pause(transcript.text, utterance.expect, sounding.result()))
         utterance.so_far = transcript.text

@@ -11,7 +11,7 @@ import pytest
 from appliance.channels.recorded import Saying
 from appliance.config import Fact
 from appliance.engines.fake import FakeAsr, FakeEndOfTurn
-from appliance.messages import Heard, Partial, Turn, samples, seconds
+from appliance.messages import Heard, Noise, Partial, Turn, samples, seconds
 from appliance.patience import MANNERS
 from tests.desk import DESK, LINES, Result, call, voice
 
@@ -105,3 +105,14 @@ async def test_the_words_in_a_pause_are_told_as_such(tmp_path: Path) -> None:
     told = [event for event in result.events if isinstance(event, Partial) and event.paused]
     assert [event.text for event in told] == ["are you open when"] * 2
     assert [isinstance(turn, Turn) for turn in result.turns] == [True, True]
+
+
+async def test_recognition_that_fails_leaves_a_noise_and_the_call_goes_on(tmp_path: Path) -> None:
+    class Failing(FakeAsr):
+        def next_line(self) -> str:
+            raise RuntimeError("no memory")
+
+    result = await call(tmp_path, [""], asr=Failing())
+    noise = next(event for event in result.events if isinstance(event, Noise))
+    assert noise.end - noise.start == pytest.approx(samples(1.0), abs=samples(0.1))
+    assert [turn.spoken.text for turn in result.turns] == [LINES.greeting]
