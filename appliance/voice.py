@@ -45,6 +45,12 @@ UNDECIDED = samples(1.5)
 WORDLESS = samples(3.0)
 """The same while there is a sound that might be speech: music, machines, people farther off."""
 
+LONG = samples(5.0)
+"""Who speaks for longer than this into an answer has not heard it, or is a radio."""
+
+TALKED_DOWN = 2
+"""Answers in a row that were so talked down; the next is said to its end."""
+
 ITSELF = 2
 """Times that the desk takes its own voice for the caller's before it stops listening while it speaks."""
 
@@ -97,6 +103,7 @@ class Voice:
         """... or when it comes to a line that may be cut."""
         self._expect = Expect()
         self._itself = 0
+        self._talked_down = 0
         channel.playout.on_played = self._on_played
 
     async def hear(self) -> AsyncIterator[Event]:
@@ -110,6 +117,7 @@ class Voice:
 
     async def say(self, lines: AsyncIterator[Line]) -> None:
         await self._mouth.say(lines)
+        self._talked_down = 0
         if self._afterwards:
             self._tell(self._with_earlier())
 
@@ -163,7 +171,7 @@ class Voice:
 
     def _watch(self, probability: float, at: int, window: int) -> None:
         """Every window of sound: stop at once where somebody seems to speak."""
-        if not self._mouth.speaking or not self._mouth.interruptible:
+        if not self._mouth.speaking or not self._may_cut():
             return
         if self._afterwards and self._presses:
             self._tell(SpeechStarted(self._afterwards.start))
@@ -225,6 +233,7 @@ class Voice:
         self._afterwards = self._with_earlier(heard)
         self._presses = verdict is Verdict.TURN
         if cut_in.told or not self._mouth.speaking or (self._presses and self._may_cut()):
+            self._talked_down = self._talked_down + 1 if heard.end - heard.start > LONG else 0
             if not cut_in.told:
                 self._tell(SpeechStarted(heard.start))
             self._tell(self._with_earlier())
@@ -244,7 +253,8 @@ class Voice:
         return judge(heard, self._mouth.words_between(start - LATE - RATE // 2, end + LATE))
 
     def _may_cut(self) -> bool:
-        return not self._mouth.speaking or self._mouth.interruptible
+        wanted = self._mouth.interruptible and self._talked_down < TALKED_DOWN
+        return not self._mouth.speaking or wanted
 
     def _with_earlier(self, heard: Heard | None = None) -> Heard:
         """What was to be told afterwards, and `heard` after it."""

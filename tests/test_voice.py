@@ -145,6 +145,14 @@ async def test_a_machine_that_sounds_like_speech_does_not_silence_the_desk_for_l
     assert gaps.max() < samples(4.0)
 
 
+async def test_a_radio_that_talks_on_and_on_does_not_keep_the_desk_from_every_answer(tmp_path: Path) -> None:
+    radio = [Saying(voice(1.0)), *[Saying(voice(6.0), into=0.4)] * 3]
+    words = ["when are you open", "where can I park", "when are you open", "where can I park"]
+    result = await call(tmp_path, words, radio)
+    assert [turn.spoken.whole for turn in result.turns[1:]] == [False, False, True, True]
+    assert result.turns[3].spoken.text == ANSWER
+
+
 async def test_one_noise_after_another_puts_the_answer_off_but_not_for_ever(tmp_path: Path) -> None:
     noises = [Saying(voice(0.3), into=0.4 + 0.9 * number) for number in range(6)]
     result = await call(
