@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -123,7 +124,10 @@ def test_a_page_loads_nothing_and_shows_names_as_they_are() -> None:
     report = {
         "when": "2026-01-01", "machine": {"processor": "x", "cores": 2}, "half": "test", "took_s": 1,
         "figures": [figure | {"met": False, "note": ""}],
-        "parts": [{"name": "fixed", "pace": "real time", "calls": calls, "curve": [point]}],
+        "parts": [
+            {"name": "fixed", "pace": "real time", "calls": calls, "curve": []},
+            {"name": "curve", "pace": "offline", "calls": [], "curve": [point]},
+        ],
     }  # fmt: skip
     html = page.render(report)
     assert "//" not in html.replace("<!doctype", "")
@@ -133,6 +137,8 @@ def test_a_page_loads_nothing_and_shows_names_as_they_are() -> None:
     assert "1 never came" in html
     assert "prefers-color-scheme: dark" in html
     assert "normal: 4.0 % cut off, 400 ms" in html
+    drawn = {name: ElementTree.fromstring(svg) for name, svg in page.plots(report).items()}
+    assert drawn.keys() == {"turns-fixed.svg", "turns-curve.svg"}
     assert html.index("never, pause") < html.index("latency 400 ms")  # What went wrong comes first.
 
 

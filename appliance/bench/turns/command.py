@@ -63,6 +63,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--box", type=Path)
     parser.add_argument("--json", type=Path, help="write what was found there")
     parser.add_argument("--page", type=Path, help="write a page with plots there")
+    parser.add_argument("--plots", type=Path, help="folder for the page's plots as SVG files")
     parser.add_argument("--keep", type=Path, help="folder for the recordings of the calls")
     options = parser.parse_args(arguments)
     manifest(options.data)  # Says at once where there are no recordings.
@@ -79,6 +80,9 @@ def main(arguments: list[str]) -> int:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     if options.page:
         options.page.write_text(page.render(report))
+    if options.plots:
+        for name, svg in page.plots(report).items():
+            (options.plots / name).write_text(svg)
     return int(any(each.met is False for part in found for each in part.figures))
 
 

@@ -7,11 +7,17 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-STYLE = """
+COLOURS = """
 :root { color-scheme: light dark; --ink: #1c2430; --dim: #66707f; --line: #d5dae1; --paper: #fff;
   --caller: #2f6fb4; --desk: #c0702a; --bad: #b3261e; --good: #2b7a43; --third: #7a54a8; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --dim: #98a2b0; --line: #39424e;
   --paper: #14181d; --caller: #78b0ea; --desk: #eaa567; --bad: #ff8a80; --good: #7fd19b; --third: #c0a0ec; } }
+svg text { fill: var(--dim); font: 11px system-ui, sans-serif; }
+.axis { stroke: var(--line); } .caller { fill: var(--caller); } .desk { fill: var(--desk); }
+.third { fill: var(--third); } .bad { fill: var(--bad); } .mark { stroke: var(--bad); stroke-dasharray: 4 3; }
+"""
+
+STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
   max-width: 60rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; } h3 { font-size: 1rem; }
@@ -19,10 +25,8 @@ table { border-collapse: collapse; width: 100%; } td, th { text-align: left; pad
   border-bottom: 1px solid var(--line); vertical-align: top; }
 td.n { text-align: right; white-space: nowrap; }
 .met { color: var(--good); } .missed { color: var(--bad); font-weight: 600; } .dim { color: var(--dim); }
-svg { width: 100%; height: auto; display: block; } svg text { fill: var(--dim); font: 11px system-ui; }
-.axis { stroke: var(--line); } .caller { fill: var(--caller); } .desk { fill: var(--desk); }
-.third { fill: var(--third); } .bad { fill: var(--bad); } .mark { stroke: var(--bad); stroke-dasharray: 4 3; }
-.call { margin: .5rem 0; } summary { cursor: pointer; margin: .6rem 0; }
+svg { width: 100%; height: auto; display: block; } .call { margin: .5rem 0; }
+summary { cursor: pointer; margin: .6rem 0; } .dot { display: inline; width: 12px; }
 """
 
 WIDTH, HEIGHT, LEFT, BASE = 760, 240, 46, 206
@@ -50,7 +54,7 @@ def render(report: dict[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>How the desk takes its turns</title>'
         '<meta name="viewport" content="width=device-width">'
-        f"<style>{STYLE}</style>\n" + "\n".join(body) + "</html>\n"
+        f"<style>{COLOURS}{STYLE}</style>\n" + "\n".join(body) + "</html>\n"
     )
 
 
@@ -77,18 +81,36 @@ def _value(figure: dict[str, Any]) -> str:
     return value if isinstance(value, str) else f"{value:.4g} {escape(figure['unit'])}"
 
 
-def _latencies(parts: dict[str, dict[str, Any]]) -> str:
-    """Share of answers by how long callers waited: each way of answering over the other."""
+def plots(report: dict[str, Any]) -> dict[str, str]:
+    """The page's plots as SVG files, by name."""
+    parts = {part["name"]: part for part in report["parts"]}
+    drawn = {f"turns-{name}.svg": _histogram(name, waits) for name, waits in _waits(parts).items()}
+    if curve := parts.get("curve", {}).get("curve"):
+        drawn["turns-curve.svg"] = _plot(curve)
+    head = '<svg xmlns="http://www.w3.org/2000/svg"'
+    style = f"><style>{COLOURS}</style>"
+    return {
+        name: svg.replace("<svg", head, 1).replace(">", style, 1) + "\n" for name, svg in drawn.items() if svg
+    }
+
+
+def _waits(parts: dict[str, dict[str, Any]]) -> dict[str, list[float | str]]:
     waits = {
-        name: [s["latency"] for call in parts[name]["calls"] for s in call["said"] if "latency" in s]
+        name: [said["latency"] for call in parts[name]["calls"] for said in call["said"] if "latency" in said]
         for name in ("fixed", "plain", "worded")
         if name in parts
     }
-    waits = {name: values for name, values in waits.items() if values}
-    if not waits:
-        return ""
-    rows = [_histogram(name, values) for name, values in waits.items()]
-    return "<h2>From the end of speech to the first sound</h2>" + "".join(rows)
+    return {name: values for name, values in waits.items() if values}
+
+
+def _latencies(parts: dict[str, dict[str, Any]]) -> str:
+    """Share of answers by how long callers waited: each way of answering over the other."""
+    rows = []
+    for name, waits in _waits(parts).items():
+        never = sum(isinstance(wait, str) for wait in waits)
+        told = f"{len(waits)} answers{f', {never} never came' if never else ''}"
+        rows.append(f"<h3>{escape(name)}: {told}</h3>{_histogram(name, waits)}")
+    return "<h2>From the end of speech to the first sound</h2>" + "".join(rows) if rows else ""
 
 
 def _histogram(name: str, waits: Sequence[float | str]) -> str:
@@ -98,7 +120,7 @@ def _histogram(name: str, waits: Sequence[float | str]) -> str:
         bins[min(30, max(0, int(wait * 10)))] += 1
     highest, step = max(bins) or 1, (WIDTH - LEFT) / 31
     bars = "".join(
-        f'<rect class=caller x="{LEFT + number * step:.1f}" width="{step - 1:.1f}" '
+        f'<rect class="caller" x="{LEFT + number * step:.1f}" width="{step - 1:.1f}" '
         f'y="{100 - 80 * count / highest:.1f}" height="{80 * count / highest:.1f}">'
         f"<title>{count} at {number * 100} ms and more</title></rect>"
         for number, count in enumerate(bins)
@@ -106,16 +128,27 @@ def _histogram(name: str, waits: Sequence[float | str]) -> str:
     ticks = "".join(
         f'<text x="{LEFT + number * step:.1f}" y="114">{number * 100}</text>' for number in range(0, 31, 5)
     )
-    never = len(waits) - len(heard)
     return (
-        f"<h3>{escape(name)}: {len(waits)} answers{f', {never} never came' if never else ''}</h3>"
         f'<svg viewBox="0 0 {WIDTH} 120" role="img" aria-label="waits of {escape(name)}">'
-        f'<line class=axis x1="{LEFT}" x2="{WIDTH}" y1="100.5" y2="100.5"/>{bars}{ticks}'
+        f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="100.5" y2="100.5"/>{bars}{ticks}'
         f'<text x="{WIDTH - 24}" y="114">ms</text></svg>'
     )
 
 
 def _curve(points: list[dict[str, Any]]) -> str:
+    legend = " ".join(
+        f'<svg class=dot viewBox="0 0 12 12"><circle class="{colour}" cx="6" cy="6" r="5"/></svg> '
+        f"{escape(series)}"
+        for series, colour in SERIES.items()
+    )
+    return (
+        f"<h2>Callers cut off against the wait for the end of a turn</h2>{_plot(points)}"
+        f"<p class=dim>{legend}. Two in three of the turns have a pause put into them. "
+        "The wait is the policy's own: engines and the voice come on top of it.</p>"
+    )
+
+
+def _plot(points: list[dict[str, Any]]) -> str:
     """Cut-offs against the median wait: down and left is better."""
     shown = [point for point in points if isinstance(point["median"], float | int)]
     if not shown:
@@ -133,16 +166,16 @@ def _curve(points: list[dict[str, Any]]) -> str:
             x, y = place(point)
             told = f"{series}, {point['name']}: {point['cut_off']:.1f} % cut off, {point['median']:.0f} ms"
             drawn.append(
-                f'<circle class={colour} cx="{x:.1f}" cy="{y:.1f}" r="{6 if series == "manners" else 3}">'
+                f'<circle class="{colour}" cx="{x:.1f}" cy="{y:.1f}" r="{6 if series == "manners" else 3}">'
                 f"<title>{escape(told)}</title></circle>"
             )
             if series == "manners":
                 drawn.append(f'<text x="{x + 8:.1f}" y="{y - 6:.1f}">{escape(point["name"])}</text>')
     mark = BASE - (BASE - 16) * min(5.0, highest) / highest
     axes = (
-        f'<line class=axis x1="{LEFT}" x2="{WIDTH}" y1="{BASE}" y2="{BASE}"/>'
-        f'<line class=axis x1="{LEFT}" x2="{LEFT}" y1="10" y2="{BASE}"/>'
-        f'<line class=mark x1="{LEFT}" x2="{WIDTH}" y1="{mark:.1f}" y2="{mark:.1f}"/>'
+        f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="{BASE}" y2="{BASE}"/>'
+        f'<line class="axis" x1="{LEFT}" x2="{LEFT}" y1="10" y2="{BASE}"/>'
+        f'<line class="mark" x1="{LEFT}" x2="{WIDTH}" y1="{mark:.1f}" y2="{mark:.1f}"/>'
         f'<text x="0" y="20">{highest:.0f} %</text><text x="0" y="{mark:.1f}">5 %</text>'
         + "".join(
             f'<text x="{LEFT + (WIDTH - LEFT - 60) * share:.0f}" y="{BASE + 16}">'
@@ -150,17 +183,10 @@ def _curve(points: list[dict[str, Any]]) -> str:
             for share in (0, 0.25, 0.5, 0.75, 1)
         )
     )
-    legend = " ".join(
-        f'<svg style="display:inline;width:12px" viewBox="0 0 12 12"><circle class={colour} cx="6" cy="6" '
-        f'r="5"/></svg> {escape(series)}'
-        for series, colour in SERIES.items()
-    )
     return (
-        "<h2>Callers cut off against the wait for the end of a turn</h2>"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="cut-offs against waits">{axes}'
         + "".join(drawn)
-        + f"</svg><p class=dim>{legend}. Half as many turns have no pause of ours in them as have one. "
-        "The wait is the policy's own: engines and the voice come on top of it.</p>"
+        + "</svg>"
     )
 
 
@@ -189,7 +215,7 @@ def _timeline(call: dict[str, Any]) -> str:
 
     def box(kind: str, start: float, end: float, y: int, told: str) -> str:
         return (
-            f'<rect class={kind} x="{LEFT + start * scale:.1f}" y="{y}" height="14" '
+            f'<rect class="{kind}" x="{LEFT + start * scale:.1f}" y="{y}" height="14" '
             f'width="{max(1.0, (end - start) * scale):.1f}"><title>{escape(told)}</title></rect>'
         )
 
@@ -199,7 +225,7 @@ def _timeline(call: dict[str, Any]) -> str:
     )
     desk = "".join(box("desk", start, end, 22, f"{start:.2f} to {end:.2f} s") for start, end in call["desk"])
     seconds = "".join(
-        f'<line class=axis x1="{LEFT + at * scale:.1f}" x2="{LEFT + at * scale:.1f}" y1="2" y2="38"/>'
+        f'<line class="axis" x1="{LEFT + at * scale:.1f}" x2="{LEFT + at * scale:.1f}" y1="2" y2="38"/>'
         f'<text x="{LEFT + at * scale:.1f}" y="50">{at} s</text>'
         for at in range(0, int(call["length"]) + 1, 5)
     )
