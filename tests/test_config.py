@@ -89,6 +89,20 @@ def test_what_is_wrong_is_told_with_its_mend(tmp_path: Path, before: str, after:
     assert expected in desk_error(tmp_path, DESK.replace(before, after))
 
 
+def test_what_is_said_to_its_end_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "desk.toml"
+    path.write_text('uninterruptible = ["greeting", "fact.hours"]\n' + DESK)
+    desk, _ = read_desk(path)
+    assert [desk.line(name) for name in desk.uninterruptible] == [desk.lines.greeting, "From nine to five."]
+
+
+@pytest.mark.parametrize("name", ["greting", "fact.privacy", "flow.hours", "", "fact.", "readback"])
+def test_what_is_said_to_its_end_must_be_there_and_always_the_same(tmp_path: Path, name: str) -> None:
+    error = desk_error(tmp_path, f'uninterruptible = ["{name}"]\n' + DESK)
+    assert f'"{name}"' in error
+    assert "desk.toml:1" in error or "line 1" in error
+
+
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read_desk(tmp_path / "none.toml")

@@ -69,6 +69,10 @@ class Canceller:
         self._judge(_level(reference), heard, left)
         return self._hushed(cleaned, heard, left)
 
+    def forget(self) -> None:
+        """Other devices are there: how well it went with the ones before tells nothing of them."""
+        self._seconds.clear()
+
     @property
     def removed(self) -> float | None:
         """dB by which the echo was lessened (median over the last seconds); None where there was too little

@@ -182,6 +182,8 @@ class SoundCard:
         with plainly(f'the speaker "{speaker.name}"'):
             self._speaker = Speaker(speaker, self._clock, *([self.echo.playing] if self.echo else []))
         self._speaker.play(*self._playing)
+        if self.echo:
+            self.echo.forget()
 
     def _close(self) -> None:
         for device in (self._microphone, self._speaker):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.channels.echo import Canceller
+from appliance.channels.kiosk import Kiosk
 from appliance.channels.playout import Playout
 from appliance.channels.soundcard import SoundCard
-from appliance.engines.fake import FakeEcho
+from appliance.engines.fake import FakeEcho, FakeVad
 from appliance.engines.webrtc import WebrtcEcho
 from appliance.messages import FRAME, RATE, samples
 from tests.audio_server import AudioServer, person, until
@@ -91,6 +93,41 @@ def test_where_nothing_comes_back_nothing_has_failed(noise: float) -> None:
     talk(canceller, echo=0.0, noise=noise)
     assert canceller.removed is None
     assert not canceller.fails
+
+
+def kiosk(echo: Literal["cancel", "hardware", "half-duplex"], cancels: bool) -> Kiosk:
+    card = SoundCard(echo=FakeEcho().stream() if cancels else None)
+    card.on, card.why = True, "listening"
+    return Kiosk(card, FakeVad(), echo=echo)
+
+
+@pytest.mark.parametrize(
+    ("echo", "cancels", "half_duplex"),
+    [
+        ("cancel", True, False),
+        ("cancel", False, True),
+        ("hardware", False, False),
+        ("half-duplex", False, True),
+    ],
+)
+def test_a_kiosk_is_half_duplex_where_nobody_removes_its_voice_and_says_so(
+    echo: Literal["cancel", "hardware", "half-duplex"], cancels: bool, half_duplex: bool
+) -> None:
+    made = kiosk(echo, cancels)
+    assert made.half_duplex is half_duplex
+    assert ("nobody can cut in" in made.state[1]) is half_duplex
+
+
+@pytest.mark.parametrize("echo", ["cancel", "hardware"])
+def test_a_kiosk_that_heard_itself_is_half_duplex_until_other_devices_are_there(
+    echo: Literal["cancel", "hardware"],
+) -> None:
+    made = kiosk(echo, cancels=True)
+    made.heard_itself()
+    assert made.half_duplex
+    assert "turn it down" in made.state[1]
+    made._sound.on_state(False, "no microphone; plug one in")  # type: ignore[misc]
+    assert not made.half_duplex
 
 
 async def heard_back(audio_server: AudioServer, card: SoundCard) -> float:
