@@ -55,7 +55,7 @@ GLANCE = 4.0
 LATE = 0.12
 """Seconds by which the model takes a phrase to be over before it is."""
 
-LIKELY = -4.0
+LIKELY = -3.5
 """Mean log-probability of a given phrase from which on it was said."""
 
 FAR_OFF = -9.0
