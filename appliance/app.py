@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from appliance.channels import AudioChannel, Call
 from appliance.clerk import Clerk, local_now
 from appliance.conversation import converse
 from appliance.ears import Hearing
-from appliance.engines import registry
+from appliance.engines import EchoStream, registry
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
+from appliance.foresight import Foresight
 from appliance.memory import ics
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
@@ -30,9 +31,10 @@ from appliance.memory.recall import Recall
 from appliance.memory.store import Store
 from appliance.messages import Turn
 from appliance.observe.recorder import Recorder
+from appliance.patience import MANNERS
 from appliance.picking import Picker
 from appliance.served import Place, Served
-from appliance.speech import Speech
+from appliance.speech import Delivery, SoundStore, Speech
 from appliance.voice import Voice
 from appliance.wording import Wording, sentences
 
@@ -94,9 +96,11 @@ class App:
         for problem in self.served.problems:
             log.warning("papers: %s", problem)
         if "vad" in self._engines and "asr" in self._engines:
-            self._hearing = Hearing(*self._engines["vad"], *self._engines["asr"])
+            vad, asr, (eot, thread) = self._engines["vad"], self._engines["asr"], self.engine("eot")
+            self._hearing = Hearing(*vad, *asr, eot, thread)
         if "tts" in self._engines:
-            self._speech = Speech(*self._engines["tts"])
+            sounds = SoundStore(self.box.data / "speech")
+            self._speech = Speech(*self._engines["tts"], Delivery(self.desk), sounds)
         if "llm" in self._engines:
             self._wording = Wording(*self._engines["llm"])
             self._picker = Picker(*self._engines["llm"])
@@ -121,6 +125,8 @@ class App:
         then nothing has changed."""
         await ready.open()
         self.served = ready
+        if self._speech:
+            self._speech = self._speech.for_desk(ready.desk)
         self._preparing = asyncio.create_task(self._prepare(self._preparing))
 
     async def _load(self, kind: str) -> None:
@@ -131,6 +137,9 @@ class App:
             return
         if kind == "wake" and self.box.kiosk.wake != "word":
             self.off[kind] = f"not needed: the kiosk wakes by {self.box.kiosk.wake}"
+            return
+        if kind == "echo" and self.box.kiosk.echo != "cancel":
+            self.off[kind] = f"not needed: the kiosk's echo is {self.box.kiosk.echo}"
             return
         thread = self._thread(kind)
         try:
@@ -157,8 +166,8 @@ class App:
         return self._engines["embed"]
 
     async def _prepare(self, before: asyncio.Task[None] | None = None) -> None:
-        """Make the sound of the fixed lines ahead, and let the LLM read its instructions, unless that was
-        done `before`."""
+        """Make the sound of the fixed lines ahead, and word what the LLM may word. What no desk file changes
+        was done `before`."""
         try:
             if before:
                 await before
@@ -172,9 +181,18 @@ class App:
                     await self._idle.wait()
                     if desk is not self.desk:
                         return
-                    await self._speech.prepare(line)
+                    await self._speech.lay_in(line)
+                await self._word_ahead(self._speech)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
+
+    async def _word_ahead(self, speech: Speech) -> None:
+        knowledge = self.served.knowledge
+        for name, fact in knowledge.desk.fact.items():
+            if self._wording and knowledge.rephrased(name):
+                await self._idle.wait()
+                async for line in self._wording.reword(fact.say):
+                    await speech.prepare(line.text)
 
     async def prepared(self) -> None:
         """Wait until the desk is as quick as it will be."""
@@ -193,6 +211,16 @@ class App:
     @property
     def hearing(self) -> Hearing | None:
         return self._hearing
+
+    @property
+    def speech(self) -> Speech | None:
+        return self._speech
+
+    def echo_stream(self) -> EchoStream | None:
+        """What takes the desk's voice out of a kiosk's microphone; None where it is not the desk's to do."""
+        echo, _ = self.engine("echo")
+        stream: EchoStream | None = echo.stream() if echo else None
+        return stream
 
     def engine(self, kind: str) -> tuple[Any, EngineThread | None]:
         """The engine of a kind and its thread; None where it is off."""
@@ -214,15 +242,23 @@ class App:
             await channel.hang_up()
             return
         recorder = None if served.place.trial else self._recorder(channel.id, recording)
-        voice = Voice(channel, self._hearing, self._speech, recorder, served.desk.silence)
+        desk = served.desk
+        hearing = replace(self._hearing, patience=MANNERS[desk.turns])
+        speech = self._speech if served is self.served else self._speech.for_desk(desk)
+        voice = Voice(channel, hearing, speech, recorder, desk.silence, unbroken(desk))
         try:
-            await self.chat(voice, served)
+            await self.chat(voice, served, lambda brain: Foresight(brain, speech, voice.enough))
         finally:
             await channel.hang_up()
             if recorder:
                 recorder.close()
 
-    async def chat(self, call: Call, served: Served | None = None) -> None:
+    async def chat(
+        self,
+        call: Call,
+        served: Served | None = None,
+        foresee: Callable[[Brain], Foresight] = Foresight,
+    ) -> None:
         """A whole conversation, by whatever a Call is made of; with `served` as in `talk`."""
         served = served or self.served
         place = served.place
@@ -237,7 +273,7 @@ class App:
         brain = Brain(served.knowledge, place.notebook, self._wording, call.id, clerk, self._picker)
         await self._note(clerk.began())
         try:
-            await converse(call, brain, _forget if place.trial else self._keep)
+            await converse(call, brain, _forget if place.trial else self._keep, foresee(brain))
         finally:
             self._calls -= 1
             if not self._calls:
@@ -268,6 +304,12 @@ class App:
 
 def _forget(turn: Turn) -> None:
     """What is tried out is nobody's conversation."""
+
+
+def unbroken(desk: config.DeskFile) -> frozenset[str]:
+    """What is said to its end: lines, and the sentences of them."""
+    lines = [desk.line(name) or "" for name in desk.uninterruptible]
+    return frozenset([*lines, *(sentence for line in lines for sentence in sentences(line))])
 
 
 def fixed_lines(desk: config.DeskFile) -> list[str]:

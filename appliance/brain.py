@@ -3,7 +3,9 @@ else; an action runs only as a flow's form says."""
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
+from typing import Any
 
 from appliance.answers import Answer, Place, chained, fixed, lines
 from appliance.clerk import Clerk
@@ -13,6 +15,7 @@ from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
 from appliance.messages import Decision, Expect, Heard, Noise, Silence, Turn
 from appliance.picking import Picker
+from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
 from appliance.slots.acts import Act, act
 from appliance.smalltalk import SmallTalk
 from appliance.standing import UNDO
@@ -44,6 +47,8 @@ class Brain:
         self._place: Place = "open"
         self._answer: Answer | None = None
         self._said: Turn | None = None
+        self._before: list[dict[str, Any]] = []
+        """What `retract` goes back to."""
 
     @property
     def _closed(self) -> bool:
@@ -55,11 +60,45 @@ class Brain:
         """Said while an answer takes long."""
         return self._lines.moment
 
+    @property
+    def expects(self) -> Expect:
+        """What the caller was last asked for."""
+        return self._answer.expect if self._answer else Expect()
+
     async def decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
         """The answer to what happened; None where nothing is to be said. A call begins with None."""
         answer = await self._decide(cause)
         self._answer = answer or self._answer
         return answer
+
+    async def enough(self, text: str) -> bool:
+        """Whether these words are all of an answer: of what was asked for, or of a phrase of the desk's."""
+        if self._place == "taking":
+            return False
+        if self._clerk and self._clerk.busy:
+            return not self._clerk.asks_for_text and self._clerk.consider(text).understood
+        return await self._knowing.exactly(text)
+
+    def rehearsal(self) -> Brain:
+        """A mind that thinks as this one does and leaves no trace."""
+        other = copy(self)
+        other._knowing = copy(self._knowing)
+        other._smalltalk = self._smalltalk.rehearsal(ForgetfulNotebook())
+        other._clerk = RehearsingClerk(self._clerk) if self._clerk else None
+        return other
+
+    async def retract(self) -> bool:
+        """Take back the last decision, of which nothing was heard. False where it did something that stands:
+        an action that ran, a message that was kept."""
+        if self._place == "taking" or (self._clerk and not await self._clerk.retract()):
+            return False
+        for part, before in zip(self._parts(), self._before, strict=True):
+            vars(part).update(before)
+        return True
+
+    def _parts(self) -> tuple[object, ...]:
+        """Where a conversation is, apart from its forms."""
+        return self, self._knowing, self._smalltalk
 
     def apologise(self) -> Answer:
         """The answer where deciding failed."""
@@ -78,6 +117,9 @@ class Brain:
 
     async def _decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
+        self._before = [dict(vars(part)) for part in self._parts()]
+        if self._clerk:
+            self._clerk.mark()
         match cause:
             case None:
                 return self._smalltalk.greet("the call began", self._closed)

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from appliance import standing
 from appliance.acquaintance import SILENCE, Acquaintance, Offer, Withheld, alike
@@ -14,13 +15,16 @@ from appliance.actions import REGISTRY, Hands, Outcome, Runner
 from appliance.config import DeskFile
 from appliance.engines.thread import EngineThread
 from appliance.flows.form import NOTHING, Forms
-from appliance.flows.state import Event, Form, State, apply, filled, fold
+from appliance.flows.state import UNDONE, Event, Form, State, apply, filled, fold
 from appliance.flows.steps import Request, Step
 from appliance.memory.events import EventLog
 from appliance.memory.recall import Recall
 from appliance.sense import ELSEWHERE
 from appliance.slots import Value
 from appliance.slots.dates import say_date
+
+RETRACTED = frozenset({"state", "_asked", "offer", "known", "_withheld", "_silent"})
+"""What `retract` takes back to where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,26 @@ class Clerk:
         """Where the forms were when nobody spoke any more."""
         self._telling: asyncio.Task[int] | None = None
         self._lock = asyncio.Lock()
+        self._before: dict[str, Any] | None = None
+        """What `undo` goes back to; None where something was done in the world since."""
+        self._kept = 0
+        """Events kept since."""
+
+    def mark(self) -> None:
+        """What happens to the forms from here on may be taken back."""
+        self._before = {name: value for name, value in vars(self).items() if name in RETRACTED}
+        self._kept = 0
+
+    async def retract(self) -> bool:
+        """Take back what happened to the forms since `mark`; False where something was done that stands."""
+        async with self._lock:
+            if self._before is None:
+                return False
+            vars(self).update(self._before)
+            count, self._kept = self._kept, 0
+            if count:
+                await self._memory.run(self._log.append, self._conversation, UNDONE, {"count": count})
+            return True
 
     async def began(self) -> None:
         await self._memory.run(self._acquaintance.began, *self._from)
@@ -185,6 +209,7 @@ class Clerk:
 
     async def pause(self) -> tuple[str, ...]:
         """Leave what is unfinished as it is, and tell how to go on with it; nothing where nothing is."""
+        self._before = None
         number = await self._memory.run(self._acquaintance.pause, self._silent or self.state)
         self.state, self._silent = State(count=self.state.count), None
         return (self._desk.lines.case.format(number=" ".join(number)),) if number else ()
@@ -195,6 +220,7 @@ class Clerk:
 
     async def _answered(self, yes: bool, played: str) -> Step:
         async with self._lock:
+            self._before = None
             offer, self.offer = self.offer, None
             if not offer or not yes:
                 return Step(say=(self._desk.lines.declined,))
@@ -264,6 +290,8 @@ class Clerk:
         while step.request:
             request, form = step.request, self.state.form
             assert form
+            if not request.check:
+                self._before = None
             outcome, step = await self._do(request)
             await self._keep(step)
             said += step.say
@@ -288,6 +316,7 @@ class Clerk:
         self.offer = await self._memory.run(self._acquaintance.after, form, request.action)
 
     async def _go_on_with_case(self, said: tuple[str, ...]) -> Step:
+        self._before = None
         case, self._case = self._case, ""
         await self._keep(self._forms.give_up(self.state, "another case"))
         self.state, self._withheld = await self._memory.run(self._acquaintance.resume, case)
@@ -334,8 +363,10 @@ class Clerk:
 
     async def _keep(self, step: Step, line: str = "") -> None:
         for event in step.events:
+            before = self._last_event
             self._last_event = await self._memory.run(self._append, event, line)
             self.state = apply(self.state, event)
+            self._kept += self._last_event != before
         if self.confirming and step.say:
             self._asked = step.say[-1]
 

@@ -99,7 +99,7 @@ def _papers(folder: Path) -> str:
 
 def _engine(kind: str, box: config.Box) -> Finding:
     spec: config.Engine = getattr(box.engines, kind)
-    needed = kind not in ("llm", "wake") or (kind == "wake" and box.kiosk.wake == "word")
+    needed = kind not in ("llm", "wake", "eot", "echo") or (kind == "wake" and box.kiosk.wake == "word")
     what = f"{kind} ({spec.engine})"
     if spec.engine == "none":
         return Finding(what, False, "switched off in box.toml", needed)
@@ -127,6 +127,8 @@ def _hear(engine: Any) -> None:
 
 TRY: dict[str, Callable[[Any], Any]] = {
     "vad": lambda engine: engine.stream().push(bytes(2 * RATE)),
+    "eot": lambda engine: engine.finished(bytes(2 * RATE)),
+    "echo": lambda engine: engine.stream().remove(bytes(2 * RATE), bytes(2 * RATE)),
     "asr": _hear,
     "tts": lambda engine: list(engine.speak("Hello.")),
     "embed": lambda engine: engine.embed(["Hello."]),

@@ -101,6 +101,10 @@ class Knowing:
             return Unknown(foreign=foreign(text))
         return Meant(chosen, "chosen", self._question)
 
+    async def exactly(self, text: str) -> bool:
+        """Whether this is one of the desk's very phrases."""
+        return (await self._knowledge.understand(text)).how == "phrase"
+
     async def aside(self, text: str, flow: str) -> Meant | Answer | Unknown | None:
         """What somebody surely asks for in the middle of a flow."""
         understood = await self._knowledge.understand(text)

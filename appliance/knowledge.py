@@ -11,6 +11,7 @@ from appliance.documents import Documents, Passage
 from appliance.engines import Embed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ConfigError, StorageError
+from appliance.memo import Memo
 from appliance.understanding import OUTSIDE, Candidate, Understanding, Understood
 from appliance.understanding.phrases import Phrases
 
@@ -42,6 +43,8 @@ class Knowledge:
         self._documents: Documents | None = None
         self.papers_off = ""
         """Why nothing is looked up in papers; empty where it is."""
+        self._understood: Memo[Understood] = Memo()
+        self._found: Memo[Passage | None] = Memo()
 
     async def load(self, thread: EngineThread | None = None) -> list[str]:
         """Learn the phrases and read the papers; what is wrong with a paper, in plain words. Raises
@@ -51,7 +54,7 @@ class Knowledge:
     async def understand(self, text: str) -> Understood:
         """Which fact or flow the text means, and how sure that is."""
         assert self._understanding
-        return await self._thread.run(self._understand, text)
+        return await self._understood.get(text, lambda: self._thread.run(self._understand, text))
 
     async def best(self, text: str, among: tuple[Candidate, ...]) -> Candidate:
         """Which of these the text is nearest to."""
@@ -64,8 +67,9 @@ class Knowledge:
         """The sentence of the papers that answers, if one surely does; none where they cannot be read."""
         if not self._documents:
             return None
+        answer = self._documents.answer
         try:
-            return await self._thread.run(self._documents.answer, question)
+            return await self._found.get(question, lambda: self._thread.run(answer, question))
         except StorageError as error:
             log.error("papers are off: %s", error)
             self.papers_off = str(error)

@@ -32,6 +32,8 @@ FIRST_LOOK = 1.0
 
 NAMES = {
     "vad": "speech detection",
+    "eot": "end of turn",
+    "echo": "echo cancellation",
     "asr": "speech recognition",
     "tts": "voice",
     "embed": "understanding",
@@ -146,7 +148,7 @@ class Running:
         wake, wake_thread = app.engine("wake")
         if settings.wake == "word" and not wake:
             return None, f"no wake word: {app.off['wake']}"
-        card = SoundCard(settings.microphone, settings.speaker)
+        card = SoundCard(settings.microphone, settings.speaker, echo=app.echo_stream())
         kiosk = Kiosk(
             card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread
         )

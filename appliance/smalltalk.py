@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from copy import copy
 
 from appliance.answers import Answer, fixed, lines
 from appliance.config import Lines
@@ -29,6 +30,12 @@ class SmallTalk:
         self._message: int | None = None
         """The message being taken, once a part of it is kept."""
         self._pen = asyncio.Lock()
+
+    def rehearsal(self, notebook: Notebook) -> SmallTalk:
+        """What would be said, noted down in another notebook."""
+        other = copy(self)
+        other._notebook = notebook
+        return other
 
     def greet(self, why: str, closed: bool) -> Answer:
         return fixed("greeting", why, (closed and self._say.greeting_closed) or self._say.greeting)

@@ -69,6 +69,11 @@ def test_a_missing_key_names_its_table(tmp_path: Path) -> None:
             "line 6: fact.hours.wording is 'free'; one of: fixed, rephrase",
         ),
         ('name = "Alder House"', 'name = "A"\nsilence = 0.5', "silence = 0.5; 2 to 120 seconds"),
+        (
+            'name = "Alder House"',
+            'name = "A"\nturns = "slow"',
+            "line 2: turns is 'slow'; one of: patient, normal, brisk",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_mend(tmp_path: Path, before: str, after: str, expected: str) -> None:
@@ -186,6 +191,20 @@ def test_a_line_that_is_read_can_be_said(
     except ConfigError:
         return
     getattr(desk.lines, key).format(value="ten", slot="time", options="a or b")
+
+
+def test_what_is_said_to_its_end_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "desk.toml"
+    path.write_text('uninterruptible = ["greeting", "fact.hours"]\n' + DESK)
+    desk, _ = read_desk(path)
+    assert [desk.line(name) for name in desk.uninterruptible] == [desk.lines.greeting, "From nine to five."]
+
+
+@pytest.mark.parametrize("name", ["greting", "fact.privacy", "flow.hours", "", "fact.", "readback"])
+def test_what_is_said_to_its_end_must_be_there_and_always_the_same(tmp_path: Path, name: str) -> None:
+    error = desk_error(tmp_path, f'uninterruptible = ["{name}"]\n' + DESK)
+    assert f'"{name}"' in error
+    assert "desk.toml:1" in error or "line 1" in error
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:

@@ -13,14 +13,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"messages", "errors", "spoken", "strict", "hours"},
-    {"config", "lines", "standing", "sense", "models", "fetch", "versions", "merging"},
-    {"engines", "channels", "memory", "observe", "guard", "slots"},
+    {"config", "box", "lines", "manner", "standing", "sense", "models", "fetch", "versions", "merging"},
+    {"engines", "channels", "memory", "observe", "guard", "memo", "slots"},
     {"actions", "flows", "understanding", "documents"},
     {
         "turntaking",
+        "patience",
         "ears",
         "speech",
+        "stretch",
         "mouth",
+        "interruption",
         "wording",
         "picking",
         "knowledge",
@@ -28,10 +31,11 @@ LAYERS = [
         "answers",
         "acquaintance",
         "clerk",
+        "rehearsal",
         "aftermath",
     },
     {"voice", "knowing", "smalltalk", "brain", "served"},
-    {"conversation"},
+    {"foresight", "conversation"},
     {"app"},
     {"lint", "tomledit", "workshop", "console"},
     {

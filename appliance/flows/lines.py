@@ -27,8 +27,8 @@ KINDS: Mapping[str, Literal["any", "yes_no", "digits", "spelled", "name", "messa
 PATIENCE: Mapping[str, float | None] = {"patient": 1.6, "normal": None, "brisk": 0.4}
 """Seconds of quiet that end an answer; None where the usual ones do."""
 
-PHONE_DIGITS = 10
-"""Digits of a telephone number that is whole."""
+DIGITS: Mapping[str, int] = {"phone": 10, "number": 1}
+"""Digits that make an answer whole: of a telephone number all of them, of a number any."""
 
 
 def fill(line: str, form: Form, result: Mapping[str, Any] | None = None) -> str:
@@ -57,7 +57,7 @@ def either(values: Sequence[Value]) -> str:
 def expect(ask: Ask, options: tuple[str, ...]) -> Expect:
     """What is waited for after a question."""
     patience = PATIENCE[ask.patience] if isinstance(ask.patience, str) else ask.patience
-    digits = ask.length or (PHONE_DIGITS if ask.type == "phone" else None)
+    digits = ask.length or DIGITS.get(ask.type)
     return Expect("spelled" if ask.spelled else KINDS.get(ask.type, "any"), options, patience, digits)
 
 

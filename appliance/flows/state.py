@@ -82,11 +82,18 @@ class State:
         return self.forms[-1] if self.forms else None
 
 
+UNDONE = "undone"
+"""The kind of an event that takes back the last `count` events of forms."""
+
+
 def fold(events: Iterable[Event], state: State | None = None) -> State:
-    state = state or State()
+    states = [state or State()]
     for event in events:
-        state = apply(state, event)
-    return state
+        if event.kind == UNDONE:
+            del states[max(1, len(states) - event.data["count"]) :]
+        elif "form" in event.data:
+            states.append(apply(states[-1], event))
+    return states[-1]
 
 
 def apply(state: State, event: Event) -> State:
