@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -52,6 +52,7 @@ def test_the_gain_never_jumps() -> None:
         assert np.abs(np.diff(gain)).max() < 0.01
 
 
+@settings(deadline=None)
 @given(st.floats(-20, 20))
 def test_nothing_is_clipped(sample: float) -> None:
     (made,) = bent(np.array([sample], np.float32))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -171,6 +171,7 @@ def test_two_voices_speak_at_once(model: Model, piper: Piper) -> None:
     assert len(made) == 2
 
 
+@settings(deadline=None)
 @given(st.text(max_size=1500))
 def test_portions_lose_nothing_but_space(text: str) -> None:
     made = list(portions(text))
@@ -186,6 +187,7 @@ def test_portions_end_with_sentences() -> None:
 PHONEMES = st.lists(st.sampled_from([*"aeiouptkˈː", " ", ",", ":", ";", "."]), max_size=900)
 
 
+@settings(deadline=None)
 @given(PHONEMES)
 def test_pieces_keep_every_sound(sentence: list[str]) -> None:
     made = list(pieces(sentence))

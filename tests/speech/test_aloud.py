@@ -5,7 +5,7 @@ import time
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance import slots, spoken
@@ -145,6 +145,7 @@ def test_names_sound_as_the_desk_file_says(written: str, aloud: str) -> None:
     assert " ".join(saying.text for saying in SOUNDS.sayings(written)) == aloud
 
 
+@settings(deadline=None)
 @given(st.text("0123456789", min_size=7, max_size=12), st.sampled_from(["{}", "{} {}", "({}) {}", "{}-{}"]))
 def test_a_telephone_number_is_heard_as_it_was_written(number: str, shape: str) -> None:
     half = len(number) // 2
@@ -154,6 +155,7 @@ def test_a_telephone_number_is_heard_as_it_was_written(number: str, shape: str) 
     assert spoken.digits(said(f"Our number is {written}.")) == number
 
 
+@settings(deadline=None)
 @given(st.times())
 def test_a_time_is_heard_as_it_was_written(clock: datetime) -> None:
     written = clock.strftime("%I:%M %p").lower()
@@ -162,6 +164,7 @@ def test_a_time_is_heard_as_it_was_written(clock: datetime) -> None:
     assert heard.value == clock.strftime("%H:%M")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9))
 def test_a_number_is_heard_as_it_was_written(number: int) -> None:
     heard = slots.parse("number", said(f"{number:,} people"), Context(NOW))
@@ -169,13 +172,15 @@ def test_a_number_is_heard_as_it_was_written(number: int) -> None:
     assert heard.value == number
 
 
+@settings(deadline=None)
 @given(st.integers(1, 99_999), st.integers(0, 99))
 def test_a_sum_is_heard_as_it_was_written(dollars: int, cents: int) -> None:
     heard = slots.parse("money", said(f"${dollars:,}.{cents:02}"), Context(NOW))
     assert heard is not None
-    assert str(heard.value).startswith(f"{dollars + cents / 100:g}"[:6])
+    assert float(str(heard.value).split()[0]) == pytest.approx(dollars + cents / 100)
 
 
+@settings(deadline=None)
 @given(st.dates(datetime(2026, 3, 3).date(), datetime(2026, 12, 30).date()))
 def test_a_date_is_heard_as_it_was_written(day: datetime) -> None:
     for written in (day.isoformat(), f"{day:%B} {day.day}, {day.year}", f"{day.day} {day:%b} {day.year}"):
@@ -184,6 +189,7 @@ def test_a_date_is_heard_as_it_was_written(day: datetime) -> None:
         assert heard.value == day.isoformat()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_whatever_is_written_can_be_said(text: str) -> None:
     for saying in SOUNDS.sayings(text):
@@ -195,6 +201,7 @@ def test_whatever_is_written_can_be_said(text: str) -> None:
 PARTS = "Call 555 0142 , at 9:30 . Nguyen $5 (x) — ... Mon-Fri 3rd No. a@b.co 2026 10-12".split(" ")
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PARTS), max_size=30))
 def test_common_figures_are_never_left_to_the_voice(parts: list[str]) -> None:
     assert not re.search(r"\d", " ".join(saying.text for saying in SOUNDS.sayings(" ".join(parts))))

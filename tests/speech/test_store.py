@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.speech import SoundStore
@@ -40,6 +40,7 @@ def test_the_longest_unused_goes_first(tmp_path: Path) -> None:
     assert [store.get(key) is not None for key in "abc"] == [True, False, True]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 4_000)), max_size=20))
 def test_the_folder_never_grows_beyond_its_bound(
     tmp_path_factory: pytest.TempPathFactory, puts: list[tuple[str, int]]

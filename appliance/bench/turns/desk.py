@@ -81,8 +81,7 @@ class Desk(App):
         """A call from a scene; `talk` is another way to hold it than the desk's own."""
         self._turns.clear()
         path = folder / f"{re.sub('[^a-z0-9]+', '-', scene.name.lower())}.wav"
-        echoes = scene.echo is not None or scene.played is not None
-        room = self._room = Room(scene, not self._scripted, self.echo_stream() if echoes else None)
+        room = self._room = Room(scene, not self._scripted, self.echo_stream() if scene.echo else None)
         await (talk or self.talk)(room, path)
         return Called(scene, Recording.read(path), room.said, list(self._turns), room.late, room.began, path)
 

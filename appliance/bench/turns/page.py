@@ -126,12 +126,12 @@ def _histogram(name: str, waits: Sequence[float | str]) -> str:
         for number, count in enumerate(bins)
     )
     ticks = "".join(
-        f'<text x="{LEFT + number * step:.1f}" y="114">{number * 100}</text>' for number in range(0, 31, 5)
+        f'<text x="{LEFT + number * step:.1f}" y="114">{number * 100} ms</text>' for number in range(0, 30, 5)
     )
     return (
         f'<svg viewBox="0 0 {WIDTH} 120" role="img" aria-label="waits of {escape(name)}">'
         f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="100.5" y2="100.5"/>{bars}{ticks}'
-        f'<text x="{WIDTH - 24}" y="114">ms</text></svg>'
+        "</svg>"
     )
 
 
@@ -178,9 +178,8 @@ def _plot(points: list[dict[str, Any]]) -> str:
         f'<line class="mark" x1="{LEFT}" x2="{WIDTH}" y1="{mark:.1f}" y2="{mark:.1f}"/>'
         f'<text x="0" y="20">{highest:.0f} %</text><text x="0" y="{mark:.1f}">5 %</text>'
         + "".join(
-            f'<text x="{LEFT + (WIDTH - LEFT - 60) * share:.0f}" y="{BASE + 16}">'
-            f"{widest * share:.0f} ms</text>"
-            for share in (0, 0.25, 0.5, 0.75, 1)
+            f'<text x="{LEFT + (WIDTH - LEFT - 60) * at / widest:.0f}" y="{BASE + 16}">{at} ms</text>'
+            for at in range(0, int(widest) + 1, 500)
         )
     )
     return (

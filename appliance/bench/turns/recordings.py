@@ -1,6 +1,6 @@
-"""What recorded callers are made of: speech, short words, noises, rooms and loudspeaker pairs, found in a
-folder of recordings by what its manifest says of each. Half of the recordings, by a hash of the file's name,
-is for tuning; figures are taken on the other."""
+"""What recorded callers are made of: speech, short words, noises and rooms, found in a folder of recordings
+by what its manifest says of each. Half of the recordings, by a hash of the file's name, is for tuning;
+figures are taken on the other."""
 
 from __future__ import annotations
 
@@ -130,19 +130,10 @@ class Library:
             response = clip.sound[max(0, start - 16) : start + samples(0.4)]
             yield Clip(clip.name, (response / np.sqrt((response**2).sum())).astype(np.float32))
 
-    def loudspeakers(self) -> Iterator[tuple[Clip, Clip]]:
-        """What a loudspeaker played and what the microphone beside it heard, in pairs."""
-        found = {clip.name: clip for clip in self._clips(("aec/",), half="all")}
-        for name in sorted(found):
-            mic = name.replace("_lpb.", "_mic.")
-            if mic != name and mic in found:
-                yield found[name], found[mic]
-
     def _clips(
         self,
         folders: tuple[str, ...],
         fits: Callable[[dict[str, str]], bool] = lambda row: True,
-        half: Half | None = None,
     ) -> Iterator[Clip]:
         """Whole recordings; those that cannot be read are passed over."""
         rows = {row["file"]: {key: value or "" for key, value in row.items()} for row in manifest(self.data)}
@@ -155,7 +146,7 @@ class Library:
             found |= {path.name: (path, "") for path in sorted(DEBIAN.glob("*.wav"))}
         for name in sorted(found, key=_digest):
             path, text = found[name]
-            if (half or self.half) in ("all", half_of(name)):
+            if self.half in ("all", half_of(name)):
                 with suppress(AudioError):
                     yield Clip(name, read(path), text)
 

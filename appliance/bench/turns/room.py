@@ -155,10 +155,6 @@ class Room:
         heard = self._speak(at) + self._place(at)
         if self._echo:
             heard = heard + self._echo.hear(desk)
-        if self._scene.played is not None and self._first_sound is not None:
-            since = at - self._first_sound
-            part = self._scene.played[since : since + FRAME]
-            heard[: len(part)] += part
         self._clock += FRAME
         microphone = (np.clip(heard, -1, 32767 / 32768) * 32768).astype("<i2").tobytes()
         return Audio(self._canceller.clean(microphone, at) if self._canceller else microphone, at)

@@ -78,9 +78,6 @@ class Scene:
     """Seconds of quiet after the desk's last word before the caller hangs up."""
     longest: float = 120.0
     """Seconds after which the caller hangs up whatever goes on."""
-    played: Sound | None = None
-    """Instead of echo: what the microphone really heard while the desk's voice was played, from its first
-    sample on."""
 
 
 def turns(library: Library, count: int) -> list[Saying]:
