@@ -47,6 +47,8 @@ class Brain:
         self._place: Place = "open"
         self._answer: Answer | None = None
         self._said: Turn | None = None
+        self._cause: Heard | Noise | Silence | None = None
+        """What was decided on last, unless that was taken back."""
         self._before: list[dict[str, Any]] = []
         """What `retract` goes back to."""
 
@@ -87,13 +89,17 @@ class Brain:
         other._clerk = RehearsingClerk(self._clerk) if self._clerk else None
         return other
 
-    async def retract(self) -> bool:
-        """Take back the last decision, of which nothing was heard. False where it did something that stands:
-        an action that ran, a message that was kept."""
+    async def retract(self, cause: Heard) -> bool:
+        """Take back what was decided on this, of which nothing was heard; nothing is where that was cut off
+        before it began. False where it did something that stands: an action that ran, a message that was
+        kept."""
+        if cause is not self._cause:
+            return True
         if self._place == "taking" or (self._clerk and not await self._clerk.retract()):
             return False
         for part, before in zip(self._parts(), self._before, strict=True):
             vars(part).update(before)
+        self._cause = None
         return True
 
     def _parts(self) -> tuple[object, ...]:
@@ -117,6 +123,7 @@ class Brain:
 
     async def _decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
+        self._cause, self._before = cause, []
         self._before = [dict(vars(part)) for part in self._parts()]
         if self._clerk:
             self._clerk.mark()
