@@ -24,6 +24,9 @@ from appliance.wording import Wording
 LONGEST = 2_000
 """Characters of an utterance that are read; nobody says more in a turn, though somebody may paste it."""
 
+NO_MESSAGE = frozenset({"yes", "no", "goodbye", "repeat", "cancel", "person"})
+"""What is no message, though one is being taken."""
+
 HEARD_ENOUGH = 0.5
 """Share of an answer that must have been played for it to count as said."""
 
@@ -75,7 +78,7 @@ class Brain:
 
     async def enough(self, text: str) -> bool:
         """Whether these words are all of an answer: of what was asked for, or of a phrase of the desk's."""
-        if self._place == "taking":
+        if self._place == "taking" or act(text)[0] == "wait":
             return False
         if self._clerk and self._clerk.busy:
             return not self._clerk.asks_for_text and self._clerk.consider(text).understood
@@ -145,9 +148,11 @@ class Brain:
 
     async def _respond(self, text: str) -> Answer:
         said, rest = act(text)
+        if said == "wait":
+            return fixed("wait", "asks for a moment", self._lines.wait, self.expects, then=self._place)
         if self._clerk and self._clerk.busy:
             return await self._in_form(text, said)
-        if self._place == "taking" and not (said in ("goodbye", "repeat", "cancel", "person") and not rest):
+        if self._place == "taking" and (said not in NO_MESSAGE or rest):
             return await self._smalltalk.take_message(text)
         if self._place == "agreeing" and self._clerk and said in ("yes", "no") and not rest:
             played = self._said.spoken.text if self._said else ""
@@ -155,7 +160,7 @@ class Brain:
         undone = said == "back" or (said == "cancel" and self._clerk and self._clerk.undoable)
         if undone and not rest and self._clerk:
             return await self._serve(UNDO, text)
-        if self._place == "offered" and said in ("yes", "no") and not rest:
+        if self._place in ("offered", "taking") and said in ("yes", "no") and not rest:
             return self._smalltalk.ask_for_message() if said == "yes" else self._smalltalk.decline()
         if self._place == "which" and said not in ("repeat", "goodbye", "person", "thanks", "hello"):
             return await self._take_up(await self._knowing.choice(text, said), text)
