@@ -232,3 +232,17 @@ async def test_work_that_is_asked_for_twice_is_done_once() -> None:
     await memo.get("b", lambda: work("b"))
     await memo.get("a", lambda: work("a"))
     assert done == ["a", "bad", "bad", "b", "a"]
+
+
+@pytest.mark.parametrize(("thinking", "at_once"), [(0.0, True), (0.2, True), (1.2, False)])
+async def test_what_was_prepared_in_the_pause_sounds_as_soon_as_the_wait_is_over(
+    tmp_path: Path, thinking: float, at_once: bool
+) -> None:
+    eot = FakeEndOfTurn([0.5])
+    result = await call(tmp_path, ["is there any way to park"], eot=eot, thinking=thinking)
+    turn = result.turns[1]
+    assert turn.foreseen
+    assert isinstance(turn.cause, Heard)
+    assert turn.spoken.start is not None
+    assert turn.cause.decided - turn.cause.end > samples(0.3), "there was a wait"
+    assert (turn.spoken.start - turn.cause.decided <= samples(0.08)) == at_once
