@@ -48,6 +48,19 @@ def test_which_of_two_is_said_in_many_ways(said: str, meant: str) -> None:
     assert paper.slots() == {"host": meant}
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("the later one", "11:00"), ("the earlier", "10:00"), ("whichever is the earliest", "10:00")],
+)
+def test_which_of_two_times_is_said_by_which_comes_first(said: str, meant: str) -> None:
+    paper, _ = visit()
+    paper.says("Paul March")
+    paper.says("Thursday")
+    paper.says("eleven or ten in the morning")
+    paper.says(said)
+    assert paper.slots()["time"] == meant
+
+
 def test_neither_of_two_is_asked_for_anew() -> None:
     paper, _ = visit()
     paper.says("Tom")
