@@ -164,6 +164,8 @@ class Forms:
             return self._settled(state, form, ask, value, now)
         first = doubt.values[0]
         other = told.answer(ask, words, context) if ask.type != "text" and (rest or said != "yes") else ()
+        if said == "none" and len(doubt.values) == 1 and doubt.source == SAID:
+            other = told.going_on(ask, first, words, other, context)
         part = said == "yes" and bool(other) and str(other[0].value).lower() in str(first.value).lower()
         if len(doubt.values) == 1 and said == "yes" and (not other or part):
             told_too = {} if part else self._questions.beside(form, slot, rest, now)

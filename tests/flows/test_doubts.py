@@ -323,3 +323,24 @@ def test_a_flow_that_does_nothing_ends_with_its_own_words_or_the_desks() -> None
         paper.says(answer)
     assert paper.says("a cold") == Lines().finished
     assert not paper.state.forms
+
+
+@pytest.mark.parametrize(
+    ("pieces", "number"),
+    [
+        (["five five five", "oh one four two"], "5550142"),
+        (["two one two", "five five five", "oh one four two"], "+12125550142"),
+        (["two one two", "two one two five five five oh one four two"], "+12125550142"),
+        (["two one two", "no, five five five oh one four two"], "5550142"),
+    ],
+)
+def test_a_number_may_be_said_in_pieces(pieces: list[str], number: str) -> None:
+    paper = Paper(
+        '[flow.ring]\nphrases = ["ring me"]\n'
+        'ask = [{slot="phone", type="phone", prompt="Number?"}, {slot="why", type="text", prompt="Why?"}]'
+    )
+    paper.begin("ring")
+    for piece in pieces:
+        assert paper.says(piece).endswith("is that right?")
+    assert paper.says("yes") == "Why?"
+    assert paper.slots() == {"phone": number}
