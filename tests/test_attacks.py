@@ -181,7 +181,7 @@ class Desk:
                 for name, value in event.data["result"].items():
                     known.setdefault(name, set()).add(str(value))
         labels = [self.knowledge.label(name) for name in (*self.desk.fact, *self.desk.flow, *ALWAYS)]
-        known["options"] = {f"{one} or {other}" for one in labels for other in labels}
+        known["options"] = {*labels, *(f"{one} or {other}" for one in labels for other in labels)}
         filled = (_filled(template, known) for template in self._templates())
         return re.compile(rf"(?:(?:{'|'.join(filled)})(?: |$))*")
 
