@@ -227,7 +227,7 @@ def alone(recording: Recording, reference: Sound, until: int | None = None) -> A
     whole = start + own.stretches[-1].end - own.stretches[0].start
     heard = [each for each in recording.stretches if each.start < end]
     pauses = zip_longest(_pauses(heard), _pauses(own.stretches), fillvalue=0)
-    held = max((now - ever for now, ever in pauses), default=0)
+    held = max([0, *(now - ever for now, ever in pauses)])
     last = min(heard[-1].end, end)
     said_more = last > whole + (held + BACK if held > 2 * BRIDGED else 2 * BRIDGED)
     cut_short = last < min(whole, end) - 2 * BRIDGED
