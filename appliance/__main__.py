@@ -82,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--verbose", action="store_true", help="show those that are as they should be, too")
     replay.set_defaults(do=_replay)
 
+    simulate = commands.add_parser(
+        "simulate", parents=[hardware], help="be a GSM modem and its callers, to try the phone without one"
+    )
+    simulate.add_argument("--family", default="simcom", help="the modem's family")
+    simulate.set_defaults(do=_simulate)
+
     bench = commands.add_parser("bench", help="measure this machine", add_help=False)
     bench.add_argument("what", nargs="?", choices=["all", *BENCHES], default="all")
     bench.add_argument("rest", nargs=argparse.REMAINDER, help="--help tells what each takes")
@@ -162,6 +168,12 @@ def _replay(arguments: argparse.Namespace) -> int:
     from appliance.replay import run
 
     return run(arguments.scenarios, arguments.box, arguments.verbose)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from appliance.simulate import simulate
+
+    return _to_the_end(simulate(arguments.box, arguments.family))
 
 
 def _bench(arguments: argparse.Namespace) -> int:

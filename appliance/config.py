@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from appliance.errors import ConfigError
 from appliance.strict import TomlFile
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -75,6 +76,26 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Gsm:
+    """A GSM modem on USB, with a SIM that callers ring."""
+
+    enabled: bool = False
+    modem: str = "auto"
+    """`auto` finds it on USB by what it is; `simulator` is one that is none, to try the phone without; or the
+    modem's family, where `at` and `sound` name its ports: simcom, quectel, huawei."""
+    at: str = ""
+    """Port for commands."""
+    sound: str = ""
+    """Port for sound."""
+    pin_file: str = ""
+    """A file that holds the SIM's PIN; beside box.toml unless it is a full path."""
+
+    def __post_init__(self) -> None:
+        if self.modem not in ("auto", "simulator") and not (self.at and self.sound):
+            raise ValueError(f"has modem = {self.modem!r} without its ports", "name them: at and sound")
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """box.toml."""
 
@@ -87,6 +108,7 @@ class Box:
     engines: Engines = field(default_factory=Engines)
     kiosk: Kiosk = field(default_factory=Kiosk)
     web: Web = field(default_factory=Web)
+    gsm: Gsm = field(default_factory=Gsm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +262,10 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     file = TomlFile(_choose(path, "box.toml"))
     box = file.into(Box)
     beside = Path.cwd() if file.path.parent == SHIPPED else file.path.absolute().parent
-    return replace(box, data=beside / box.data, models=PROGRAM / box.models), file.path
+    pin_file = str(beside / box.gsm.pin_file) if box.gsm.pin_file else ""
+    return replace(
+        box, data=beside / box.data, models=PROGRAM / box.models, gsm=replace(box.gsm, pin_file=pin_file)
+    ), file.path
 
 
 def read_desk(path: Path | None = None) -> tuple[DeskFile, Path]:
@@ -250,6 +275,16 @@ def read_desk(path: Path | None = None) -> tuple[DeskFile, Path]:
     desk = file.into(DeskFile)
     papers = str(file.path.absolute().parent / desk.documents) if desk.documents else ""
     return replace(desk, digest=digest, documents=papers), file.path
+
+
+def secret(path: str) -> str:
+    """What a file of secrets holds; nothing without a file. Raises ConfigError where it cannot be read."""
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the secret cannot be read", "check the name and its rights") from error
 
 
 def _choose(path: Path | None, name: str) -> Path:

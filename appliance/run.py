@@ -11,6 +11,8 @@ from rich.markup import escape
 from appliance import config
 from appliance.app import App
 from appliance.channels import WaitingLine
+from appliance.channels.gsm.line import GsmLine
+from appliance.channels.gsm.profiles import Found, plugged_in
 from appliance.channels.kiosk import Kiosk
 from appliance.channels.soundcard import SoundCard
 from appliance.console.server import Console, Status
@@ -57,7 +59,9 @@ class Running:
         self._terminal = terminal
         self._kiosk, self._kiosk_off = self._make_kiosk()
         self._console = self._make_console()
-        self.lines: list[WaitingLine] = [line for line in (self._console, self._kiosk) if line]
+        self._gsm, self._gsm_off = self._make_gsm()
+        lines = (self._console, self._kiosk, self._gsm)
+        self.lines: list[WaitingLine] = [line for line in lines if line]
 
     def status(self) -> list[Status]:
         app = self._app
@@ -68,8 +72,9 @@ class Running:
             page = Status("page", True, self._console.url)
         else:
             page = Status("page", False, "switched off in box.toml")
+        phone = Status("gsm", *self._gsm.state) if self._gsm else Status("gsm", False, self._gsm_off)
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
-        return [page, kiosk, *engines]
+        return [page, kiosk, phone, *engines]
 
     async def announce(self) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes."""
@@ -98,6 +103,14 @@ class Running:
         wake = self._kiosk.wake_now if self._kiosk else None
         return Console(web.listen, self._app.desk.name, self.status, wake) if web.enabled else None
 
+    def _make_gsm(self) -> tuple[GsmLine | None, str]:
+        box = self._app.box
+        if not box.gsm.enabled:
+            return None, "switched off in box.toml"
+        if why := self._app.voice_off():
+            return None, why
+        return GsmLine(lambda: find_modem(box), config.secret(box.gsm.pin_file)), ""
+
     def _make_kiosk(self) -> tuple[Kiosk | None, str]:
         app, settings = self._app, self._app.box.kiosk
         if not settings.enabled:
@@ -113,3 +126,15 @@ class Running:
             card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread
         )
         return kiosk, ""
+
+
+def find_modem(box: config.Box) -> Found | None:
+    """Where the modem of box.toml is now."""
+    settings = box.gsm
+    if settings.modem == "auto":
+        return next(iter(plugged_in()), None)
+    if settings.modem == "simulator":
+        found = Found("simcom", str(box.data / "simulator" / "at"), str(box.data / "simulator" / "sound"))
+    else:
+        found = Found(settings.modem, settings.at, settings.sound)
+    return found if Path(found.at).exists() else None

@@ -20,7 +20,18 @@ LAYERS = [
     {"voice", "knowing", "smalltalk", "brain"},
     {"conversation"},
     {"app"},
-    {"run", "talk", "scenario", "replay", "lint", "doctor", "models_command", "messages_command", "bench"},
+    {
+        "run",
+        "talk",
+        "simulate",
+        "scenario",
+        "replay",
+        "lint",
+        "doctor",
+        "models_command",
+        "messages_command",
+        "bench",
+    },
     {"__main__"},
 ]
 """A room may import from its own layer and those above it in this list."""

