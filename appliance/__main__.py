@@ -156,7 +156,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
     box, box_path = read_box(arguments.box)
     registry.check(box)
-    desk, desk_path = read_desk(arguments.desk)
+    desk, desk_path = read_desk(arguments.desk, box_path)
     print(f"{box_path}: fine")
     for finding in lint(desk, desk_path):
         print(f"note: {finding.wrong}\n    mend: {finding.mend}")

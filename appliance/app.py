@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from appliance import config, slots
-from appliance.actions import Runner
+from appliance import config, served, slots
+from appliance.actions import Hands, Runner
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
 from appliance.clerk import Clerk, local_now
@@ -22,18 +22,20 @@ from appliance.engines import registry
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
-from appliance.knowledge import Knowledge
-from appliance.memory import directory
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import Turn
 from appliance.observe.recorder import Recorder
+from appliance.served import Place, Served
 from appliance.speech import Speech
 from appliance.voice import Voice
 from appliance.wording import Wording, sentences
 
 log = logging.getLogger(__name__)
+
+OUTSIDE = 4
+"""Actions beyond the box that may wait for their answers at the same time."""
 
 
 class App:
@@ -43,7 +45,7 @@ class App:
         self, box: config.Box, desk: config.DeskFile, keep: Callable[[Turn], None] = lambda turn: None
     ) -> None:
         self.box = box
-        self.desk = desk
+        self._desk = desk
         self.off: dict[str, str] = {}
         """What is off, and why."""
         self._keep = keep
@@ -69,21 +71,22 @@ class App:
         await self._stack.aclose()
 
     async def _start(self) -> None:
+        store = Store(self.box.data / "desk.db")
+        self._stack.callback(store.close)
         self._stack.push_async_callback(self._end_threads)
-        database, memory = self.box.data / "desk.db", self._thread("memory")
-        self._memory, self._hands = memory, self._thread("actions")
-        self._notebook = Notebook(database, memory)
-        store = Store(database)
-        await memory.run(directory.load, store, directory.entries(self.desk.actions))
-        self._events = EventLog(store)
-        self._runner = Runner(store, self.desk.actions)
-        if doubts := await memory.run(self._runner.recover):
+        self._memory = memory = self._thread("memory")
+        self._study = self._thread("study")
+        hands = Hands(self._thread("actions"), [self._thread(f"outside {n}") for n in range(OUTSIDE)])
+        self.place = Place(store, Notebook(store, memory), memory, hands)
+        if doubts := await memory.run(Runner(store, self._desk.actions).recover):
             log.warning(
                 "%d actions were under way when the box went down: look whether they were done", len(doubts)
             )
         await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
-        self._knowledge = Knowledge(self.desk, *self._embedding(), self.box.data / "papers.db")
-        for problem in await self._knowledge.load():
+        served.tidy(self.box.data, self._desk)
+        self.served = await self.load(self._desk)
+        await self.served.open()
+        for problem in self.served.problems:
             log.warning("papers: %s", problem)
         if "vad" in self._engines and "asr" in self._engines:
             self._hearing = Hearing(*self._engines["vad"], *self._engines["asr"])
@@ -91,8 +94,29 @@ class App:
             self._speech = Speech(*self._engines["tts"])
         if "llm" in self._engines:
             self._wording = Wording(*self._engines["llm"])
+        self._stack.callback(lambda: self._preparing.cancel())
         self._preparing = asyncio.create_task(self._prepare())
-        self._stack.callback(self._preparing.cancel)
+
+    async def load(self, desk: config.DeskFile, place: Place | None = None) -> Served:
+        """Make a desk file ready, while calls go on. Raises ConfigError."""
+        return await served.load(desk, *self._embedding(), self._study, self.box.data, place or self.place)
+
+    async def trial(self, desk: config.DeskFile, folder: Path) -> Served:
+        """The same, to be tried out: on an empty box in `folder`, and nothing outside is reached. Its store
+        is the caller's to close. Raises ConfigError."""
+        study = self._study
+        store = Store(folder / "desk.db")
+        ready = await self.load(desk, Place(store, Notebook(store, study), study, Hands(study), trial=True))
+        await ready.open()
+        return ready
+
+    async def swap(self, ready: Served) -> None:
+        """Serve new calls by it from now on; calls in progress end as they began. Raises ConfigError, and
+        then nothing has changed."""
+        await ready.open()
+        self.served = ready
+        self._preparing.cancel()
+        self._preparing = asyncio.create_task(self._prepare())
 
     async def _load(self, kind: str) -> None:
         """Load one engine in its own thread; where it cannot be, the desk does without and says why."""
@@ -145,6 +169,11 @@ class App:
         await asyncio.wait([self._preparing])
 
     @property
+    def desk(self) -> config.DeskFile:
+        """What new calls are served by."""
+        return self.served.desk
+
+    @property
     def hearing(self) -> Hearing | None:
         return self._hearing
 
@@ -157,30 +186,38 @@ class App:
         missing = [f"{kind}: {self.off[kind]}" for kind in ("vad", "asr", "tts") if kind in self.off]
         return "; ".join(missing)
 
-    async def talk(self, channel: AudioChannel, recording: Path | None = None) -> None:
-        """A whole conversation by sound; recorded where a file is given or box.toml says so."""
+    async def talk(
+        self, channel: AudioChannel, recording: Path | None = None, served: Served | None = None
+    ) -> None:
+        """A whole conversation by sound; recorded where a file is given or box.toml says so. `served` is
+        what it is held with, unless by what new calls are served by."""
+        served = served or self.served
         if not self._hearing or not self._speech:
             log.error("call %s ended: no voice (%s)", channel.id, self.voice_off())
             await channel.hang_up()
             return
-        recorder = self._recorder(channel.id, recording)
+        recorder = None if served.place.trial else self._recorder(channel.id, recording)
+        voice = Voice(channel, self._hearing, self._speech, recorder, served.desk.silence)
         try:
-            await self.chat(Voice(channel, self._hearing, self._speech, recorder, self.desk.silence))
+            await self.chat(voice, served)
         finally:
             await channel.hang_up()
             if recorder:
                 recorder.close()
 
-    async def chat(self, call: Call) -> None:
-        """A whole conversation, by whatever a Call is made of."""
+    async def chat(self, call: Call, served: Served | None = None) -> None:
+        """A whole conversation, by whatever a Call is made of; with `served` as in `talk`."""
+        served = served or self.served
+        place = served.place
         log.info("call %s by %s began", call.id, call.channel)
         self._calls += 1
         self._idle.clear()
-        clerk = Clerk(self.desk, self._events, self._runner, self._memory, self._hands, call.id, local_now)
-        brain = Brain(self._knowledge, self._notebook, self._wording, call.id, clerk)
+        events = EventLog(place.store)
+        clerk = Clerk(served.desk, events, served.runner, place.memory, place.hands, call.id, local_now)
+        brain = Brain(served.knowledge, place.notebook, self._wording, call.id, clerk)
         await self._note(clerk.began())
         try:
-            await converse(call, brain, self._keep)
+            await converse(call, brain, _forget if place.trial else self._keep)
         finally:
             self._calls -= 1
             if not self._calls:
@@ -204,6 +241,10 @@ class App:
             except StorageError as error:
                 log.error("call %s is not recorded: %s", call, error)
         return Recorder(path) if path else None
+
+
+def _forget(turn: Turn) -> None:
+    """What is tried out is nobody's conversation."""
 
 
 def fixed_lines(desk: config.DeskFile) -> list[str]:

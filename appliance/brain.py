@@ -133,7 +133,7 @@ class Brain:
                 return await self._begin(errand)
         if self._clerk.consider(text).understood:
             return self._form(await self._clerk.hear(text, played.text if played else ""))
-        aside = await self._knowing.aside(text)
+        aside = await self._knowing.aside(text, form.flow if form else "")
         if isinstance(aside, Meant):
             if form and self._knowing.is_flow(aside.found) and aside.found.intent != form.flow:
                 return await self._begin(aside)
@@ -156,6 +156,8 @@ class Brain:
             return replace(asking, lines=lines([*step.say, self._lines.message]))
         if step.leave:
             return Answer(decision, lines([*step.say, self._lines.person]), Expect("yes_no"), then="offered")
+        if form and form.stage == "ask":
+            return Answer(decision, self._knowing.asked(name, step.say), step.expect)
         return Answer(decision, lines(step.say), step.expect)
 
     def _go_on(self) -> Answer | None:

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from appliance.actions import REGISTRY, Runner
-from appliance.config import ELSEWHERE, DeskFile
+from appliance.actions import REGISTRY, Hands, Runner
+from appliance.config import DeskFile
 from appliance.engines.thread import EngineThread
 from appliance.flows.form import Forms, Request, Step
 from appliance.flows.state import Event, State, apply
 from appliance.memory.events import EventLog
 from appliance.memory.people import Level
+from appliance.sense import ELSEWHERE
 
 
 class Clerk:
@@ -26,7 +27,7 @@ class Clerk:
         log: EventLog,
         runner: Runner,
         memory: EngineThread,
-        hands: EngineThread,
+        hands: Hands,
         conversation: str,
         now: Callable[[], datetime],
         level: Level = "caller",
@@ -49,7 +50,8 @@ class Clerk:
         self._lock = asyncio.Lock()
 
     async def began(self) -> None:
-        await self._memory.run(self._log.append, self._conversation, "began")
+        version = {"desk": self._desk.digest}
+        await self._memory.run(self._log.append, self._conversation, "began", version)
 
     async def ended(self) -> None:
         await self.settled()
@@ -135,6 +137,7 @@ class Clerk:
         action = REGISTRY.get(request.action)
         arguments = action.among(request.arguments) if action else dict(request.arguments)
         outcome = await self._hands.run(
+            action is not None and action.outside,
             lambda: self._runner.run(
                 conversation=self._conversation,
                 flow=f"{request.form}",
@@ -142,7 +145,7 @@ class Clerk:
                 action=request.action,
                 arguments=arguments,
                 level=self._level,
-            )
+            ),
         )
         if request.check:
             return self._forms.checked(self.state, request, outcome.ok, outcome.why, self._now())

@@ -4,11 +4,17 @@ desk.toml how this desk behaves."""
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from appliance.errors import ConfigError
+from appliance.hours import WEEKDAYS, Hours, stretch
+from appliance.lines import Lines
+from appliance.sense import senseless
 from appliance.strict import TomlFile
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -18,6 +24,18 @@ PROGRAM = Path(__file__).parent.parent
 """Folder in which the program and its models lie."""
 
 Wording = Literal["fixed", "rephrase"]
+
+Mode = Literal["rules", "knowledge", "worded", "hybrid"]
+"""Who has a part in an answer. `rules`: only the phrases, word for word. `knowledge`: what is meant too, by
+facts and documents. `worded`: the LLM puts the lines differently besides. `hybrid`: that only where
+`wording` says so, and it picks where [wording] lets it."""
+
+
+def _agree(mode: Mode | None, wording: Wording | None) -> None:
+    if wording == "rephrase" and mode in ("rules", "knowledge"):
+        raise ValueError(f'has mode = "{mode}", in which nothing is rephrased', "leave out one of them")
+    if wording == "fixed" and mode == "worded":
+        raise ValueError('has mode = "worded", and wording = "fixed"', "leave out one of them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,9 @@ class Web:
     enabled: bool = True
     listen: str = "127.0.0.1:8080"
     """Address and port of the box's own page."""
+    password_file: Path | None = None
+    """A file whose first line is what the manager must know to change the desk file by the page; beside
+    box.toml unless it is a full path. Needed wherever other machines can open the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +108,7 @@ class Gsm:
     """Port for commands."""
     sound: str = ""
     """Port for sound."""
-    pin_file: str = ""
+    pin_file: Path | None = None
     """A file that holds the SIM's PIN; beside box.toml unless it is a full path."""
 
     def __post_init__(self) -> None:
@@ -119,12 +140,17 @@ class Fact:
     """Ways in which people ask for it; three to ten."""
     say: str
     """The line that answers them, word for word."""
+    say_closed: str = ""
+    """Said instead while the desk is closed, by [hours]."""
     label: str = ""
     """What the desk calls it when it asks which of two is meant; else its name."""
     wording: Wording | None = None
     """`rephrase` lets the LLM put the line differently, without changing what it says."""
+    mode: Mode | None = None
+    """Who has a part in the answer; else as the desk's `mode` says."""
 
     def __post_init__(self) -> None:
+        _agree(self.mode, self.wording)
         if not self.ask:
             raise ValueError("has no questions", 'add ask = ["...", "..."]')
         if not self.say.strip():
@@ -139,21 +165,20 @@ Kind = Literal[
 ]  # fmt: skip
 
 
-ELSEWHERE = frozenset({"human", "message", "cancel"})
-"""Where a flow may lead besides to another flow."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One slot of a flow: what is asked, and what happens when the answer does not come."""
+    """One slot of a flow: what is asked, and what happens when the answer does not come. Or only `call`: here
+    come the questions of another flow."""
 
-    slot: str
-    type: Kind
-    prompt: str
+    slot: str = ""
+    type: Kind | Literal[""] = ""
+    prompt: str = ""
     reprompt: tuple[str, ...] = ()
     """Said instead of the prompt after the first, second ... answer that was none."""
     options: tuple[str, ...] = ()
     """For `choice` and `name`: what there is to choose from."""
+    directory: bool = False
+    """For `name`: whether it is one of [[actions.directory.people]]."""
     goto: dict[str, str] = field(default_factory=dict)
     """For `choice`: the flow that an option leads to; the asking flow ends there."""
     check: str = ""
@@ -161,6 +186,17 @@ class Ask:
     readback: bool = False
     """Whether the caller must agree to what was understood."""
     spelled: bool = False
+    length: int | None = None
+    """For `phone`, `code` and `spelled`: digits or letters that make it whole."""
+    between: str = ""
+    """For `time` and `datetime`: the hours in which it is likely: "17:00-22:00"; else the opening hours."""
+    patience: Literal["patient", "normal", "brisk"] | float = "normal"
+    """How long a pause may be before the answer counts as finished; a number is seconds."""
+    source: Literal["", "caller_id", "remembered"] = field(default="", metadata={"key": "from"})
+    """What is offered before it is asked: the number that a call comes from, or what a caller whom the desk
+    knows has confirmed before."""
+    secret: bool = False
+    """Whether it is written down nowhere: a code."""
     optional: bool = False
     """Asked only when the caller mentions it."""
     no_input: int = 2
@@ -168,6 +204,42 @@ class Ask:
     """How often silence, or an answer that is none, is met with another question before `else`."""
     otherwise: str = field(default="human", metadata={"key": "else"})
     """`human`, `message`, `cancel`, or the name of a flow."""
+    call: str = ""
+    """A flow whose questions are asked here, and which comes back with its slots. Stands alone."""
+
+    def __post_init__(self) -> None:
+        if self.call:
+            if self.slot or self.type or self.prompt:
+                raise ValueError(
+                    f"calls {self.call} and asks for {self.slot or 'something'}",
+                    "give it a question of its own",
+                )
+            return
+        for key in ("slot", "type", "prompt"):
+            if not getattr(self, key):
+                which = f"for {self.slot} " if self.slot else ""
+                raise ValueError(f"{which}needs {key}", f"add {key} = ... to the question")
+        if not re.fullmatch(r"[^\W\d]\w*", self.slot):
+            raise ValueError(f'has the slot "{self.slot}"', "its name is one word, like day")
+        for wrong, mend in self._senseless():
+            raise ValueError(f"for {self.slot} {wrong}", mend)
+
+    def _senseless(self) -> Iterator[tuple[str, str]]:
+        for option in self.goto:
+            if option not in self.options:
+                yield f"leads on from {option}, which is no option", f"one of: {', '.join(self.options)}"
+        if self.between:
+            if self.type not in ("time", "datetime"):
+                yield "has between, and is no time", "leave between out"
+            stretch(self.between)
+        if self.length is not None and (self.type not in ("phone", "code", "spelled") or self.length < 1):
+            yield f"has length = {self.length}", "it is for phone, code and spelled, and at least 1"
+        if not isinstance(self.patience, str) and not 0.2 <= self.patience <= 5:
+            yield f"has patience = {self.patience}", "0.2 to 5 seconds, or patient, normal, brisk"
+        if self.source == "caller_id" and self.type not in ("phone", "text"):
+            yield f"is a {self.type} from caller_id", "a caller's number is a phone"
+        if self.directory and (self.options or self.type != "name"):
+            yield "is of the directory", 'it takes type = "name" and no options'
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +255,21 @@ class Do:
     """{slot} and what the action returns are filled in."""
     refused: dict[str, str] = field(default_factory=dict)
     """What is said when the action answers no, by its reason: full, closed, none ..."""
+    undo: str = ""
+    """The action that takes it back when the caller says "undo that", given the slots and what this one
+    returned; its own name where it has a way back of its own."""
     fail: str = "human"
     """Where to go when it fails: `human`, `message`, `cancel`, or a flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What happens instead of a flow while the desk is closed, by [hours]."""
+
+    say: str
+    goto: str = ""
+    """Where it leads: `message`, `human`, another flow, or the flow itself to go on all the same. Nowhere if
+    left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,36 +285,27 @@ class Flow:
     """Said when it starts."""
     ask: tuple[Ask, ...] = ()
     do: Do | None = None
+    done: str = ""
+    """Said at the end of a flow that does nothing; {slot} is filled in."""
+    closed: Closed | None = None
+    remember: tuple[str, ...] = ()
+    """Slots that the desk offers to remember for next time, once it is done."""
+    wording: Wording | None = None
+    """`fixed`: the LLM has no part in it, it does not pick it either. `rephrase`: it may put the questions
+    differently, but none that asks for a yes."""
+    mode: Mode | None = None
+    """Who has a part in it; else as the desk's `mode` says."""
 
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """The fixed lines of every conversation."""
-
-    greeting: str = "Hello, how can I help you?"
-    unknown: str = "I don't know that. Shall I take a message?"
-    message: str = "What is the message? Please say your name too."
-    taken: str = "Thank you, I have noted that. Is there anything else?"
-    not_taken: str = "I am sorry, I could not note that down. Please try again later."
-    declined: str = "All right. Is there anything else?"
-    again: str = "Sorry, could you say that again?"
-    welcome: str = "You're welcome. Anything else?"
-    still_there: str = "Are you still there?"
-    goodbye: str = "Goodbye."
-    moment: str = "One moment, please."
-    failed: str = "I am sorry, that did not work."
-    which: str = "Do you mean {options}?"
-    readback: str = "{value}, is that right?"
-    change: str = "What should I change?"
-    refused: str = "I am sorry, {value} is not possible."
-    cancelled: str = "All right, I have left that. Is there anything else?"
-    person: str = "I cannot put you through from here. Shall I take a message?"
+    def __post_init__(self) -> None:
+        _agree(self.mode, self.wording)
 
 
 @dataclass(frozen=True, slots=True)
 class WordingRules:
     default: Wording = "fixed"
-    """What holds for facts that do not say."""
+    """What holds for facts and flows that do not say."""
+    pick: bool = False
+    """Whether the LLM may choose which of a few things was meant, where it is sure, before asking back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +317,16 @@ class DeskFile:
     lines: Lines = field(default_factory=Lines)
     fact: dict[str, Fact] = field(default_factory=dict)
     flow: dict[str, Flow] = field(default_factory=dict)
+    mode: Mode = "hybrid"
+    """Who has a part in an answer, where a fact or a flow does not say."""
     wording: WordingRules = field(default_factory=WordingRules)
     actions: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of actions, by name or family: [actions.calendar] ..."""
     documents: str = ""
     """A folder of papers that questions are looked up in; beside desk.toml unless it is a full path."""
+    hours: Hours | None = None
+    """When the desk is open; always, where there are none. Appointments can be had then, unless
+    [actions.calendar] has hours of its own."""
     silence: float = 8.0
     """Seconds of quiet before the desk asks whether anybody is there."""
     digest: str = field(default="", metadata={"hidden": True})
@@ -254,6 +335,17 @@ class DeskFile:
     def __post_init__(self) -> None:
         if not 2 <= self.silence <= 120:
             raise ValueError(f"has silence = {self.silence}", "2 to 120 seconds")
+        for place, wrong, mend in senseless(self):
+            raise ValueError(wrong, mend, place)
+
+    def closed(self, now: datetime) -> bool:
+        """Whether nobody is here at that time on the wall."""
+        return self.hours is not None and not self.hours.open_at(now)
+
+    def people(self) -> tuple[str, ...]:
+        """The names of [[actions.directory.people]]."""
+        entries = self.actions.get("directory", {}).get("people", ())
+        return tuple(str(entry["name"]) for entry in entries if "name" in entry)
 
 
 def read_box(path: Path | None = None) -> tuple[Box, Path]:
@@ -261,33 +353,56 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     folders are made whole."""
     file = TomlFile(_choose(path, "box.toml"))
     box = file.into(Box)
-    beside = Path.cwd() if file.path.parent == SHIPPED else file.path.absolute().parent
-    pin_file = str(beside / box.gsm.pin_file) if box.gsm.pin_file else ""
-    return replace(
-        box, data=beside / box.data, models=PROGRAM / box.models, gsm=replace(box.gsm, pin_file=pin_file)
-    ), file.path
+    folder = beside(file.path)
+    secret = folder / box.web.password_file if box.web.password_file else None
+    web = replace(box.web, password_file=secret)
+    gsm = replace(box.gsm, pin_file=folder / box.gsm.pin_file if box.gsm.pin_file else None)
+    return replace(box, data=folder / box.data, models=PROGRAM / box.models, web=web, gsm=gsm), file.path
 
 
-def read_desk(path: Path | None = None) -> tuple[DeskFile, Path]:
-    """desk.toml and where it stands, chosen likewise."""
-    file = TomlFile(_choose(path, "desk.toml"))
-    digest = hashlib.sha256(file.text.encode()).hexdigest()[:12]
+def read_desk(
+    path: Path | None = None, box: Path | None = None, text: str | None = None
+) -> tuple[DeskFile, Path]:
+    """desk.toml and where it stands; without a path, the one beside the box file or else the shipped one.
+    `text` stands in for what is in the file."""
+    folder = box.parent if box and box.parent != SHIPPED else Path()
+    file = TomlFile(_choose(path, "desk.toml", folder), text)
     desk = file.into(DeskFile)
     papers = str(file.path.absolute().parent / desk.documents) if desk.documents else ""
-    return replace(desk, digest=digest, documents=papers), file.path
+    actions = _with_hours(desk.actions, desk.hours)
+    return replace(desk, digest=digest(file.text), documents=papers, actions=actions), file.path
 
 
-def secret(path: str) -> str:
+def secret(path: Path | None) -> str:
     """What a file of secrets holds; nothing without a file. Raises ConfigError where it cannot be read."""
     if not path:
         return ""
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the secret cannot be read", "check the name and its rights") from error
 
 
-def _choose(path: Path | None, name: str) -> Path:
+def _with_hours(actions: dict[str, dict[str, Any]], hours: Hours | None) -> dict[str, dict[str, Any]]:
+    """The calendar's settings with the desk's hours and days off where it has none of its own."""
+    if hours is None:
+        return actions
+    week = {day: list(getattr(hours, day)) for day in WEEKDAYS if getattr(hours, day)}
+    calendar = {"hours": week, "closed": list(hours.closed), **actions.get("calendar", {})}
+    return {**actions, "calendar": calendar}
+
+
+def beside(box: Path) -> Path:
+    """The folder of the files that belong to a box."""
+    return Path.cwd() if box.parent == SHIPPED else box.absolute().parent
+
+
+def digest(text: str) -> str:
+    """What a version of the desk file is called: the first 12 hex digits of its sha256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _choose(path: Path | None, name: str, folder: Path = Path()) -> Path:
     if path is not None:
         return path
-    return Path(name) if Path(name).exists() else SHIPPED / name
+    return folder / name if (folder / name).exists() else SHIPPED / name

@@ -17,9 +17,8 @@ from appliance import config, models
 from appliance.channels import soundcard
 from appliance.console import server
 from appliance.engines import registry
-from appliance.engines.inline import InlineThread
 from appliance.errors import ApplianceError, StorageError
-from appliance.memory.notebook import Notebook
+from appliance.memory.store import Store
 from appliance.messages import RATE, Expect
 
 SPACE = 500
@@ -53,7 +52,7 @@ def examine(box_path: Path | None, desk_path: Path | None) -> Iterator[Finding]:
     """One finding after another, as they are made."""
     try:
         box, box_file = config.read_box(box_path)
-        desk, desk_file = config.read_desk(desk_path)
+        desk, desk_file = config.read_desk(desk_path, box_file)
     except ApplianceError as error:
         yield Finding("configuration", False, str(error))
         return
@@ -76,7 +75,7 @@ def _tried(what: str, attempt: Callable[[], str], needed: bool = True) -> Findin
 
 
 def _data(box: config.Box) -> str:
-    Notebook(box.data / "desk.db", InlineThread())
+    Store(box.data / "desk.db").close()
     free = shutil.disk_usage(box.data).free >> 20
     if free < SPACE:
         raise StorageError(f"only {free} MB are free for {box.data}", "make room on the disk")

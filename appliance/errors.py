@@ -11,7 +11,15 @@ class ApplianceError(Exception):
 
 
 class ConfigError(ApplianceError):
-    """box.toml or desk.toml is not valid."""
+    """box.toml or desk.toml is not valid. `line` (from 1) and `field` say where, if it is known."""
+
+    def __init__(self, wrong: str, mend: str = "", file: str = "", line: int = 0, field: str = "") -> None:
+        where = f"{file}, line {line}: " if file else ""
+        super().__init__(f"{where}{field} {wrong}" if field else where + wrong, mend)
+        self.line = line
+        self.field = field
+        self.bare = wrong
+        """What is wrong, without where."""
 
 
 class ModelError(ApplianceError):

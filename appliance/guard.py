@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from appliance.spoken import words
 
 NEGATIONS = frozenset(
@@ -37,6 +39,20 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word
+
+
+BINDING = re.compile(
+    r"[€£$¥]|\b(?:euros?|dollars?|pounds?|cents?|pence|francs?|eur|usd|gbp|chf|prices?|costs?|fees?|fares?|"
+    r"charges?|paid|pay|payment|deposit|refunds?|discounts?|(?<!feel )free(?! to\b)|"
+    r"agree\w*|consent\w*|permi(?:t|ssion)\w*|record(?:ed|ing)|data protection|privacy)\b",
+    re.IGNORECASE,
+)
+
+
+def binding(line: str) -> bool:
+    """Whether it is about a price or a consent: such a line is said as it was written, whatever the desk file
+    allows."""
+    return BINDING.search(line) is not None
 
 
 QUESTIONS = frozenset(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from appliance.answers import Answer, lines
-from appliance.documents import Passage
+from appliance.answers import Answer, chained, lines
 from appliance.knowledge import Knowledge
-from appliance.messages import Decision
+from appliance.messages import Decision, Line
 from appliance.slots.acts import Act
 from appliance.understanding import Candidate
 from appliance.wording import Wording, sentences
-
-WORTH_ASKING = 0.07
-"""Likeness of the nearest thing from which it is worth asking whether it was meant."""
 
 FIRST = frozenset(("first", "former"))
 LAST = frozenset(("second", "last", "latter"))
@@ -52,9 +49,9 @@ class Knowing:
         understood = await self._knowledge.understand(text)
         if understood.verdict == "accept":
             return Meant(understood.candidates[0], understood.how, text)
-        if passage := await self._knowledge.look_up(text):
-            return self.passage(passage)
-        if understood.verdict == "ask" and understood.candidates[0].score >= WORTH_ASKING:
+        if passage := await self._look_up(text):
+            return passage
+        if understood.verdict == "ask":
             return self._which(understood.candidates[:2], text)
         return Unknown(understood.candidates[0].score if understood.candidates else 0.0)
 
@@ -86,13 +83,13 @@ class Knowing:
             return Unknown()
         return Meant(chosen, "chosen", self._question)
 
-    async def aside(self, text: str) -> Meant | Answer | None:
-        """What somebody surely asks for in the middle of something else."""
+    async def aside(self, text: str, flow: str) -> Meant | Answer | None:
+        """What somebody surely asks for in the middle of a flow."""
         understood = await self._knowledge.understand(text)
-        if understood.verdict == "accept":
+        by_rules = self._knowledge.mode(flow) == "rules"
+        if understood.verdict == "accept" and not (by_rules and understood.how != "phrase"):
             return Meant(understood.candidates[0], understood.how, text)
-        passage = await self._knowledge.look_up(text)
-        return self.passage(passage) if passage else None
+        return None if by_rules else await self._look_up(text)
 
     async def errand(self, text: str) -> Meant | None:
         """A flow one of whose very phrases this is."""
@@ -108,12 +105,29 @@ class Knowing:
         found = meant.found
         if not (fact := self._knowledge.fact(found.intent)):
             return None
-        rule = fact.wording or self._knowledge.desk.wording.default
         decision = Decision(found.intent, meant.how, f"desk.toml fact.{found.intent}", found.score)
-        if rule == "rephrase" and self._wording:
-            return Answer(decision, self._wording.reword(fact.say))
-        return Answer(decision, lines(sentences(fact.say)))
+        return Answer(decision, self._said(fact.say, self._knowledge.rephrased(found.intent)))
 
-    def passage(self, passage: Passage) -> Answer:
+    def asked(self, flow: str, say: Sequence[str]) -> AsyncIterator[Line]:
+        """The lines of a flow that is asking. Only what stands there as it is may be said differently, and
+        nothing that asks for a yes: what a line was filled with came from the caller or from an action."""
+        named = self._knowledge.flow(flow)
+        assert named
+        free = {line for ask in named.ask if ask.type != "yes_no" for line in (ask.prompt, *ask.reprompt)}
+        if not self._knowledge.rephrased(flow):
+            free.clear()
+        return chained(*(self._said(line, rephrase=True) if line in free else lines([line]) for line in say))
+
+    def _said(self, text: str, rephrase: bool) -> AsyncIterator[Line]:
+        if rephrase and self._wording:
+            return self._wording.reword(text)
+        return lines(sentences(text))
+
+    async def _look_up(self, text: str) -> Answer | None:
+        """A sentence of the papers."""
+        if self._knowledge.desk.mode == "rules" or not (passage := await self._knowledge.look_up(text)):
+            return None
         decision = Decision("document", "found in the papers", passage.source, passage.score)
+        if self._knowledge.desk.mode == "worded":
+            return Answer(decision, self._said(passage.text, rephrase=True))
         return Answer(decision, lines([passage.text]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from appliance.config import DeskFile, Fact, Flow
+from appliance import standing
+from appliance.config import DeskFile, Fact, Flow, Mode
 from appliance.documents import Documents, Passage
 from appliance.engines import Embed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ConfigError
-from appliance.understanding import Candidate, Understanding, Understood
+from appliance.understanding import OUTSIDE, Candidate, Understanding, Understood
+from appliance.understanding.phrases import Phrases
 
 MESSAGE = "leave_a_message"
 """What callers may want of any desk."""
@@ -28,21 +30,22 @@ class Knowledge:
     """The facts, flows and papers of a desk. Shared by all conversations."""
 
     def __init__(self, desk: DeskFile, embed: Embed, thread: EngineThread, index: Path | None = None) -> None:
-        self.desk = desk
+        self.desk = standing.whole(desk)
         self._embed = embed
         self._thread = thread
         self._understanding: Understanding | None = None
+        self._services: Phrases | None = None
         self._documents = Documents(Path(desk.documents), index, embed) if desk.documents and index else None
 
-    async def load(self) -> list[str]:
+    async def load(self, thread: EngineThread | None = None) -> list[str]:
         """Learn the phrases and read the papers; what is wrong with a paper, in plain words. Raises
-        ConfigError for a phrase that cannot be read."""
-        return await self._thread.run(self._load)
+        ConfigError for a phrase that cannot be read. In a `thread` of its own, no call waits for it."""
+        return await (thread or self._thread).run(self._load)
 
     async def understand(self, text: str) -> Understood:
         """Which fact or flow the text means, and how sure that is."""
         assert self._understanding
-        return await self._thread.run(self._understanding.understand, text)
+        return await self._thread.run(self._understand, text)
 
     async def best(self, text: str, among: tuple[Candidate, ...]) -> Candidate:
         """Which of these the text is nearest to."""
@@ -61,16 +64,52 @@ class Knowledge:
     def flow(self, intent: str) -> Flow | None:
         return self.desk.flow.get(intent)
 
+    def mode(self, intent: str) -> Mode:
+        """Who has a part in it."""
+        named = self.fact(intent) or self.flow(intent)
+        return (named.mode if named else None) or self.desk.mode
+
+    def rephrased(self, intent: str) -> bool:
+        """Whether the LLM may put its lines differently."""
+        named = self.fact(intent) or self.flow(intent)
+        wording = named.wording if named else "fixed"
+        match self.mode(intent):
+            case "worded":
+                return wording != "fixed"
+            case "hybrid":
+                return (wording or self.desk.wording.default) == "rephrase"
+        return False
+
+    def pickable(self, intent: str) -> bool:
+        """Whether the LLM may say that it is meant."""
+        named = self.fact(intent) or self.flow(intent)
+        fixed = named is not None and named.wording == "fixed"
+        return self.desk.wording.pick and self.mode(intent) == "hybrid" and not fixed
+
     def label(self, intent: str) -> str:
         """What the desk calls a fact or a flow."""
         named = self.fact(intent) or self.flow(intent)
         return (named.label if named else "") or intent.replace("_", " ")
 
+    def _understand(self, text: str) -> Understood:
+        """By what the desk file says, and then by what every desk can do."""
+        assert self._understanding
+        assert self._services
+        understood = self._understanding.understand(text)
+        if understood.how != "phrase" and (match := self._services.match(text)):
+            return Understood("accept", "phrase", (Candidate(match.intent, 1.0),), match.slots)
+        return understood
+
     def _load(self) -> list[str]:
         intents = {name: fact.ask for name, fact in self.desk.fact.items()}
-        intents |= {name: flow.phrases for name, flow in self.desk.flow.items() if flow.phrases}
+        services = standing.phrases(self.desk)
+        self._services = Phrases(services)
+        own = {name: flow for name, flow in self.desk.flow.items() if name not in services}
+        intents |= {name: flow.phrases for name, flow in own.items() if flow.phrases}
+        intents = {**ALWAYS, **intents}
+        by_phrase = [intent for intent in intents if self.mode(intent) == "rules"]
         try:
-            self._understanding = Understanding({**ALWAYS, **intents}, self._embed)
+            self._understanding = Understanding(intents, self._embed, OUTSIDE, by_phrase)
         except ValueError as error:
             wrong, mend = (*map(str, error.args), "")[:2]
             raise ConfigError(f"desk.toml: {wrong}", mend) from error

@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from appliance.actions import REGISTRY, Action
-from appliance.config import ELSEWHERE, DeskFile, Flow
+from appliance.actions import REGISTRY
+from appliance.config import DeskFile, Flow
 from appliance.errors import ConfigError
+from appliance.sense import ELSEWHERE, slots
 from appliance.strict import Place, TomlFile
 from appliance.understanding.phrases import Phrases
 
@@ -20,16 +21,18 @@ Finding = tuple[Place, str, str]
 """Where, what is wrong, and the mend."""
 
 
-def lint(desk: DeskFile, path: Path) -> list[ConfigError]:
-    """Everything found, each with file, line, field and mend."""
-    file = TomlFile(path)
+def lint(desk: DeskFile, path: Path, text: str | None = None) -> list[ConfigError]:
+    """Everything found, each with file, line, field and mend. `text` stands in for what is in the file."""
+    file = TomlFile(path, text)
     return [file.error(place, wrong, mend) for place, wrong, mend in _findings(desk)]
 
 
 def _findings(desk: DeskFile) -> Iterator[Finding]:
-    yield from _broken_phrases(desk)
+    yield from broken_phrases(desk)
     yield from _shared_phrases(desk)
     yield from _unreachable(desk)
+    if desk.lines.greeting_closed and desk.hours is None:
+        yield ("lines", "greeting_closed"), "is never said", "write [hours]"
     for name, fact in desk.fact.items():
         if len(fact.ask) < 3:
             yield (
@@ -37,12 +40,10 @@ def _findings(desk: DeskFile) -> Iterator[Finding]:
                 f"has {len(fact.ask)} questions",
                 "write three to ten ways to ask for it",
             )
-        if len(fact.say) > TOO_LONG:
-            yield (
-                ("fact", name, "say"),
-                f"is {len(fact.say)} characters long",
-                f"at most {TOO_LONG} are listened to",
-            )
+        for key in ("say", "say_closed"):
+            yield from _long(("fact", name, key), "answers", getattr(fact, key))
+        if fact.say_closed and desk.hours is None:
+            yield ("fact", name, "say_closed"), "is never said", "write [hours]"
     for name, flow in desk.flow.items():
         yield from _flow(desk, name, flow)
 
@@ -52,34 +53,45 @@ def _flow(desk: DeskFile, name: str, flow: Flow) -> Iterator[Finding]:
         yield ("flow", name), f"is called {name}, which leads out of flows", "give it another name"
     if name in desk.fact:
         yield ("flow", name), "is called like a fact", "give one of them another name"
-    slots = {ask.slot for ask in flow.ask}
-    action = REGISTRY.get(flow.do.action) if flow.do else None
-    for ask in flow.ask:
-        place = ("flow", name, "ask")
+    known = slots(desk, flow)
+    for number, ask in enumerate(flow.ask, 1):
+        place: Place = ("flow", name, "ask", str(number))
         for line in (ask.prompt, *ask.reprompt):
-            if len(line) > TOO_LONG:
-                yield (
-                    place,
-                    f"asks for {ask.slot} in {len(line)} characters",
-                    f"at most {TOO_LONG} are listened to",
-                )
-            yield from _fields(place, line, slots)
-        if ask.otherwise not in ELSEWHERE | desk.flow.keys():
-            yield place, f"leads from {ask.slot} to {ask.otherwise}", "there is no such flow"
-        for target in ask.goto.values():
-            if target not in desk.flow:
-                yield place, f"leads from {ask.slot} to {target}", "there is no such flow"
+            yield from _long(place, f"asks for {ask.slot}", line)
         if ask.check and ask.check not in REGISTRY:
             yield place, f"checks {ask.slot} by {ask.check}", _known()
         if ask.type == "choice" and not ask.options:
             yield place, f"lets {ask.slot} be chosen from nothing", 'add options = ["...", "..."]'
+        if ask.directory and not desk.people():
+            yield place, f"looks for {ask.slot} in the directory", "write [[actions.directory.people]]"
+        if ask.source and ask.optional:
+            yield place, f"offers {ask.slot}, which is never asked for", "leave out optional, or from"
     if flow.do:
-        yield from _do(name, flow, slots, action)
+        yield from _do(name, flow, known)
+    yield from _end(desk, name, flow)
 
 
-def _do(name: str, flow: Flow, slots: set[str], action: Action | None) -> Iterator[Finding]:
+def _end(desk: DeskFile, name: str, flow: Flow) -> Iterator[Finding]:
+    """How a flow ends, and what it is while the desk is closed."""
+    called = any(ask.call == name for other in desk.flow.values() for ask in other.ask)
+    leads_on = bool(flow.ask) and set(flow.ask[-1].options) == flow.ask[-1].goto.keys() != set()
+    if not flow.do and not flow.done and not called and not leads_on:
+        yield ("flow", name), "ends without a word", 'add done = "..." or [flow.NAME.do]'
+    if flow.closed and desk.hours is None:
+        yield ("flow", name, "closed"), "never comes about", "write [hours]"
+    if flow.closed and called and not flow.phrases:
+        yield ("flow", name, "closed"), "never comes about", "it stands in the flow that callers begin"
+
+
+def _long(place: Place, does: str, line: str) -> Iterator[Finding]:
+    if len(line) > TOO_LONG:
+        yield place, f"{does} in {len(line)} characters", f"at most {TOO_LONG} are listened to"
+
+
+def _do(name: str, flow: Flow, known: set[str]) -> Iterator[Finding]:
     do, place = flow.do, ("flow", name, "do")
     assert do
+    action = REGISTRY.get(do.action)
     if action is None:
         yield place, f"does {do.action}", _known()
         return
@@ -88,20 +100,16 @@ def _do(name: str, flow: Flow, slots: set[str], action: Action | None) -> Iterat
     missing = [
         argument
         for argument, each in action.parameters.items()
-        if each.required and argument not in slots | do.arguments.keys()
+        if each.required and argument not in known | do.arguments.keys()
     ]
     if missing:
         yield place, f"lacks {', '.join(missing)}", "ask for it in a slot of that name, or give it in `with`"
-    yield from _fields(place, do.confirm, slots)
+    yield from _long(place, "asks for a yes", do.confirm)
+    yield from _long(place, "ends", do.done)
 
 
-def _fields(place: Place, line: str, known: set[str]) -> Iterator[Finding]:
-    for name in re.findall(r"\{(\w+)\}", line):
-        if name not in known:
-            yield place, f"says {{{name}}}", f"the slots here are {', '.join(sorted(known)) or 'none'}"
-
-
-def _broken_phrases(desk: DeskFile) -> Iterator[Finding]:
+def broken_phrases(desk: DeskFile) -> Iterator[Finding]:
+    """Those without which a desk cannot be loaded."""
     phrases = {("fact", name, "ask"): fact.ask for name, fact in desk.fact.items()}
     phrases |= {("flow", name, "phrases"): flow.phrases for name, flow in desk.flow.items()}
     for place, those in phrases.items():
@@ -133,6 +141,8 @@ def _shared_phrases(desk: DeskFile) -> Iterator[Finding]:
 def _unreachable(desk: DeskFile) -> Iterator[Finding]:
     led_to = {ask.otherwise for flow in desk.flow.values() for ask in flow.ask}
     led_to |= {target for flow in desk.flow.values() for ask in flow.ask for target in ask.goto.values()}
+    led_to |= {ask.call for flow in desk.flow.values() for ask in flow.ask}
+    led_to |= {flow.closed.goto for flow in desk.flow.values() if flow.closed}
     led_to |= {flow.do.fail for flow in desk.flow.values() if flow.do}
     for name, flow in desk.flow.items():
         if not flow.phrases and name not in led_to:

@@ -8,16 +8,20 @@ from pathlib import Path
 from appliance import config
 from appliance.engines.inline import InlineThread
 from appliance.memory.notebook import Notebook
+from appliance.memory.store import Store
 
 
 def messages(box_path: Path | None) -> int:
     """Print both, oldest first, with the time of this place."""
     box, _ = config.read_box(box_path)
     path = box.data / "desk.db"
-    notebook = Notebook(path, InlineThread()) if path.exists() else None
+    store = Store(path) if path.exists() else None
+    notebook = Notebook(store, InlineThread()) if store else None
     _show("messages", notebook.messages() if notebook else [])
     print()
     _show("unanswered questions", notebook.questions() if notebook else [])
+    if store:
+        store.close()
     return 0
 
 

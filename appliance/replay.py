@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from appliance import config
-from appliance.actions import Runner
+from appliance.actions import Hands, Runner
 from appliance.brain import Brain
 from appliance.channels import Call
 from appliance.channels.recorded import RecordedCaller, Saying, read_recording
@@ -114,8 +114,8 @@ async def _play(
         directory.load(store, directory.entries(desk.actions))
         prepare(scenario, store, Opening.read(desk.actions.get("calendar", {})))
         log, runner = EventLog(store), Runner(store, desk.actions)
-        clerk = Clerk(desk, log, runner, thread, thread, result.name, lambda: moment)
-        brain = Brain(knowledge, Notebook(store.path, thread), None, result.name, clerk)
+        clerk = Clerk(desk, log, runner, thread, Hands(thread), result.name, lambda: moment)
+        brain = Brain(knowledge, Notebook(store, thread), None, result.name, clerk)
         call = stage.call(scenario, beside, result.name, desk.silence)
         limit = LONGEST * (1 + len(scenario.says))
         try:

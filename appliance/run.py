@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from rich.console import Console as Terminal
@@ -15,8 +19,15 @@ from appliance.channels.gsm.line import GsmLine
 from appliance.channels.gsm.profiles import Found, plugged_in
 from appliance.channels.kiosk import Kiosk
 from appliance.channels.soundcard import SoundCard
-from appliance.console.server import Console, Status
+from appliance.console.editor import Editor
+from appliance.console.keeper import Keeper
+from appliance.console.server import Console, Status, address, is_loopback
+from appliance.errors import StorageError
 from appliance.lint import lint
+from appliance.versions import Versions
+from appliance.workshop import Workshop
+
+log = logging.getLogger(__name__)
 
 FIRST_LOOK = 1.0
 """Seconds between two looks at what is on; a sound card needs about one to open."""
@@ -34,15 +45,20 @@ NAMES = {
 async def run(box_path: Path | None, desk_path: Path | None) -> int:
     """Start, say what is on, and serve until cancelled."""
     box, box_file = config.read_box(box_path)
-    desk, desk_file = config.read_desk(desk_path)
+    desk, desk_file = config.read_desk(desk_path, box_file)
     terminal = Terminal(highlight=False)
     terminal.print(f"{escape(desk.name)}: {box_file}, {desk_file}")
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
-    async with App(box, desk) as app:
-        running = Running(app, terminal)
+    async with App(box, desk) as app, _opened(app, desk_file, box_file) as workshop:
+        running = Running(app, terminal, workshop)
         try:
             async with asyncio.TaskGroup() as tasks:
+                if workshop:
+                    reload = workshop.reload
+                    asyncio.get_running_loop().add_signal_handler(
+                        signal.SIGHUP, lambda: tasks.create_task(reload())
+                    )
                 for line in running.lines:
                     tasks.create_task(line.serve(app), name=line.name)
                 tasks.create_task(running.announce())
@@ -51,12 +67,29 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     return 0
 
 
+@asynccontextmanager
+async def _opened(app: App, desk_file: Path, box_file: Path) -> AsyncIterator[Workshop | None]:
+    """The manager's workshop; None where it cannot be had, for the desk must answer all the same."""
+    workshop = None
+    try:
+        workshop = Workshop(app, desk_file, config.beside(box_file), Versions(app.box.data / "desks"))
+        await workshop.keep_first()
+    except StorageError as error:
+        log.error("the desk file cannot be changed by the page: %s", error)
+    try:
+        yield workshop
+    finally:
+        if workshop:
+            workshop.close()
+
+
 class Running:
     """The lines of a desk that is up, and what is on and off, and why."""
 
-    def __init__(self, app: App, terminal: Terminal) -> None:
+    def __init__(self, app: App, terminal: Terminal, workshop: Workshop | None = None) -> None:
         self._app = app
         self._terminal = terminal
+        self._workshop = workshop
         self._kiosk, self._kiosk_off = self._make_kiosk()
         self._console = self._make_console()
         self._gsm, self._gsm_off = self._make_gsm()
@@ -100,8 +133,12 @@ class Running:
 
     def _make_console(self) -> Console | None:
         web = self._app.box.web
+        if not web.enabled:
+            return None
         wake = self._kiosk.wake_now if self._kiosk else None
-        return Console(web.listen, self._app.desk.name, self.status, wake) if web.enabled else None
+        keeper = Keeper(is_loopback(address(web.listen)[0]), web.password_file)
+        editor = Editor(self._workshop, keeper) if self._workshop else None
+        return Console(web.listen, lambda: self._app.desk.name, self.status, wake, editor)
 
     def _make_gsm(self) -> tuple[GsmLine | None, str]:
         box = self._app.box

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from appliance.answers import Answer, fixed, lines
@@ -75,7 +76,11 @@ class SmallTalk:
         return fixed("declined", "no message is wanted", self._say.declined)
 
     async def take_message(self, text: str) -> Answer:
-        """Keep it before saying so. Who goes on before that was said adds to the same message."""
+        """Keep it before saying so. Who goes on before that was said adds to the same message; who cuts in
+        stops the voice, not the pen."""
+        return await asyncio.shield(asyncio.create_task(self._keep(text)))
+
+    async def _keep(self, text: str) -> Answer:
         try:
             if self._message is None:
                 self._message = await self._notebook.message(self._call, text)

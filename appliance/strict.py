@@ -7,6 +7,7 @@ import re
 import tomllib
 import types
 import typing
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
@@ -17,16 +18,17 @@ from appliance.errors import ConfigError
 T = TypeVar("T")
 
 Place = tuple[str, ...]
-"""Where a value stands: ("fact", "hours", "say")."""
+"""Where a value stands: ("fact", "hours", "say"), ("flow", "book", "ask", "2", "prompt")."""
 
 
 class TomlFile:
     """One TOML file, and where in it things stand."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str | None = None) -> None:
+        """`text` stands in for what is in the file."""
         self.path = path
         try:
-            self.text = path.read_text(encoding="utf-8")
+            self.text = path.read_text(encoding="utf-8") if text is None else text
         except OSError as error:
             raise ConfigError(
                 f"{path}: cannot be read ({error.strerror})", "check the name and its rights"
@@ -36,18 +38,26 @@ class TomlFile:
         try:
             self.values: dict[str, Any] = tomllib.loads(self.text)
         except tomllib.TOMLDecodeError as error:
+            at = re.search(r"at line (\d+)", str(error))
             raise ConfigError(
-                f"{path}: {error}", "look for a missing quote, bracket or equals sign"
+                re.sub(r" \(at .*\)$", "", str(error)),
+                "look for a missing quote, bracket or equals sign",
+                file=str(path),
+                line=int(at[1]) if at else len(self.text.splitlines()),
             ) from error
 
     def line(self, place: Place) -> int:
         """The line, from 1, on which a place stands, or its table does."""
         table: Place = ()
+        numbers: Counter[Place] = Counter()
         best, depth = 1, 0
         for number, line in enumerate(self.text.splitlines(), 1):
-            if header := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?", line):
-                table = _keys(header[1])
-                reached = table
+            if header := re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?", line):
+                table = reached = _keys(header[2])
+                if header[1] == "[[":
+                    numbers[table] += 1
+                    if place != table:
+                        table = reached = (*table, str(numbers[table]))
             elif key := re.match(
                 r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"))*)\s*=""", line
             ):
@@ -60,11 +70,17 @@ class TomlFile:
         return best
 
     def error(self, place: Place, wrong: str, mend: str) -> ConfigError:
-        return ConfigError(f"{self.path}, line {self.line(place)}: {'.'.join(place)} {wrong}", mend)
+        return ConfigError(wrong, mend, file=str(self.path), line=self.line(place), field=".".join(place))
 
     def into(self, kind: type[T]) -> T:
         """The whole file as an instance of a dataclass."""
         return _build(self, kind, self.values, ())
+
+
+def _told(error: ValueError) -> tuple[str, str, Place]:
+    """What a dataclass says is wrong with it: what, the mend, and where within it."""
+    wrong, mend = (*map(str, error.args[:2]), "")[:2]
+    return wrong, mend, error.args[2] if len(error.args) > 2 else ()
 
 
 def _keys(dotted: str) -> Place:
@@ -89,9 +105,9 @@ def _build(file: TomlFile, kind: type[T], values: dict[str, Any], place: Place) 
     try:
         return kind(**built)
     except ValueError as error:
-        # A dataclass may check itself; it raises ValueError(wrong, mend).
-        wrong, mend = (*map(str, error.args), "")[:2]
-        raise file.error(place, wrong, mend) from error
+        # A dataclass may check itself; it raises ValueError(wrong, mend), or (wrong, mend, place within it).
+        wrong, mend, within = _told(error)
+        raise file.error((*place, *within), wrong, mend) from error
 
 
 def _value(file: TomlFile, hint: Any, value: Any, place: Place) -> Any:
@@ -99,7 +115,9 @@ def _value(file: TomlFile, hint: Any, value: Any, place: Place) -> Any:
     if hint is Any:
         return value
     if origin in (typing.Union, types.UnionType):
-        return _value(file, next(arm for arm in get_args(hint) if arm is not type(None)), value, place)
+        arms = [arm for arm in get_args(hint) if arm is not type(None)]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return _value(file, float if number and float in arms else arms[0], value, place)
     if is_dataclass(hint):
         _check(file, isinstance(value, dict), place, "must be a table", f"write it as [{'.'.join(place)}]")
         return _build(file, typing.cast(type, hint), value, place)
@@ -108,7 +126,9 @@ def _value(file: TomlFile, hint: Any, value: Any, place: Place) -> Any:
         return {key: _value(file, get_args(hint)[1], inner, (*place, key)) for key, inner in value.items()}
     if origin is tuple:
         _check(file, isinstance(value, list), place, "must be a list", 'write it as ["...", "..."]')
-        return tuple(_value(file, get_args(hint)[0], inner, place) for inner in value)
+        item = get_args(hint)[0]
+        places = [(*place, str(n)) if is_dataclass(item) else place for n in range(1, len(value) + 1)]
+        return tuple(_value(file, item, inner, at) for inner, at in zip(value, places, strict=True))
     if origin is Literal:
         allowed = get_args(hint)
         _check(file, value in allowed, place, f"is {value!r}", f"one of: {', '.join(map(str, allowed))}")

@@ -36,8 +36,8 @@ async def talk(
     """One conversation: `way` is text, audio (the recordings are the caller) or sound (this machine's). With
     `as_json` the standard output holds the records of the turns and nothing else; with `why` a conversation
     by text shows what each answer was decided by."""
-    box, _ = config.read_box(box_path)
-    desk, _ = config.read_desk(desk_path)
+    box, box_file = config.read_box(box_path)
+    desk, _ = config.read_desk(desk_path, box_file)
     sayings = [Saying(read_recording(path)) for path in recordings]
 
     def keep(turn: Turn) -> None:
@@ -50,8 +50,8 @@ async def talk(
         if way == "text":
             await app.chat(TextTerminal(screen=sys.stderr if as_json else sys.stdout, why=why))
             return 0
-        if why := app.voice_off():
-            raise EngineError(f"there is no voice: {why}", "run `appliance doctor`, or talk with --text")
+        if off := app.voice_off():
+            raise EngineError(f"there is no voice: {off}", "run `appliance doctor`, or talk with --text")
         if way == "audio":
             await app.prepared()
             await app.talk(RecordedCaller(sayings, watch=show), record)

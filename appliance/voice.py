@@ -29,6 +29,7 @@ class Voice:
         self.id = channel.id
         self.channel = channel.channel
         self.desk_begins = channel.desk_begins
+        self.caller = channel.caller
         self._audio = channel
         self._recorder = recorder
         self._mouth = Mouth(speech, channel.playout, channel.now)

@@ -1,4 +1,4 @@
-"""The LLM's one job for now: to put a fixed line differently, under guard and against the clock."""
+"""One of the LLM's two jobs: to put a fixed line differently, under guard and against the clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 from appliance.engines import Llm
 from appliance.engines.thread import EngineThread
-from appliance.guard import same
+from appliance.guard import binding, same
 from appliance.messages import Line
 
 log = logging.getLogger(__name__)
@@ -52,9 +52,10 @@ class Wording:
         await self._ask("Hello.")
 
     async def reword(self, line: str) -> AsyncIterator[Line]:
-        """The line in other words; any sentence that comes too late, or that the guard refuses, as it is."""
+        """The line in other words; any sentence that binds, comes too late, or is refused by the guard, as it
+        is."""
         for sentence in sentences(line):
-            reworded = await self._one(sentence)
+            reworded = "" if binding(sentence) else await self._one(sentence)
             yield Line(reworded, fixed=False) if reworded else Line(sentence)
 
     async def _one(self, sentence: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from appliance.actions import Runner
+from appliance.actions import Hands, Runner
 from appliance.brain import Brain
 from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.clerk import Clerk, local_now
@@ -83,7 +83,8 @@ async def call(
     speech = Speech(tts or FakeTts(), thread)
     knowledge = Knowledge(desk, embed or FakeEmbed(), thread)
     await knowledge.load()
-    notebook = Notebook(folder / "desk.db", thread)
+    store = Store(folder / "desk.db")
+    notebook = Notebook(store, thread)
     llm = llm or FakeLlm()
     caller = RecordedCaller(
         sayings if sayings is not None else [Saying(voice(1.0)) for _ in says],
@@ -92,8 +93,9 @@ async def call(
         watch=events.append,
     )
     recorder = Recorder(record) if record else None
-    store = Store(folder / "desk.db")
-    clerk = Clerk(desk, EventLog(store), Runner(store, desk.actions), thread, thread, caller.id, local_now)
+    clerk = Clerk(
+        desk, EventLog(store), Runner(store, desk.actions), thread, Hands(thread), caller.id, local_now
+    )
     brain = Brain(knowledge, notebook, Wording(llm, thread), caller.id, clerk)
     async with asyncio.timeout(60):
         await converse(Voice(caller, hearing, speech, recorder, desk.silence), brain, turns.append)

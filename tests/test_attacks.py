@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from appliance import config, models
-from appliance.actions import Runner
+from appliance.actions import Hands, Runner
 from appliance.brain import Brain
 from appliance.channels.scripted import ScriptedCaller
 from appliance.clerk import Clerk
@@ -106,7 +106,7 @@ class Desk:
         self.store = Store(folder / "desk.db", now=lambda: NOW.astimezone())
         self.log, self.runner = EventLog(self.store), Runner(self.store, self.desk.actions)
         self.thread = InlineThread()
-        self.notebook = Notebook(self.store.path, self.thread)
+        self.notebook = Notebook(self.store, self.thread)
         self.knowledge = Knowledge(self.desk, embed, self.thread, folder / "papers.db")
         self.calls = 0
         directory.load(self.store, directory.entries(self.desk.actions))
@@ -138,7 +138,7 @@ class Desk:
     async def hears(self, lines: Sequence[str], cut: Sequence[int] = ()) -> Attacked:
         self.calls += 1
         call = f"call-{self.calls}"
-        clerk = Clerk(self.desk, self.log, self.runner, self.thread, self.thread, call, lambda: NOW)
+        clerk = Clerk(self.desk, self.log, self.runner, self.thread, Hands(self.thread), call, lambda: NOW)
         brain = Brain(self.knowledge, self.notebook, None, call, clerk)
         turns: list[Turn] = []
         await converse(ScriptedCaller(lines, call, cut), brain, turns.append)

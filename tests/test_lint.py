@@ -49,13 +49,29 @@ def test_a_good_desk_is_clean(tmp_path: Path) -> None:
         ("[flow.book]", "[flow.hours]", "flow.hours is called like a fact"),
         ("calendar.book", "calendar.bok", "line 8: flow.book.do does calendar.bok; the actions are"),
         ('confirm="Book {day}?"', 'done="Done."', "does calendar.book without asking"),
-        ("Book {day}?", "Book {date}?", "says {date}; the slots here are day, name, time"),
         (', {slot="name", type="name", prompt="Who?"}', "", "lacks name; ask for it"),
         (
             'prompt="When?"',
-            'prompt="When?", else="nowhere"',
-            "line 7: flow.book.ask leads from time to nowhere",
+            'prompt="When?", from="remembered", optional=true',
+            "line 7: flow.book.ask.2 offers time, which is never asked for",
         ),
+        ('do = {action="calendar.book", confirm="Book {day}?"}', "", "line 5: flow.book ends without a word"),
+        (
+            'phrases = ["book a visit"]',
+            'phrases = ["book a visit"]\nclosed = {say="Not now."}',
+            "line 7: flow.book.closed never comes about; write [hours]",
+        ),
+        (
+            'say = "From nine to five."',
+            'say = "From nine to five."\nsay_closed = "Closed."',
+            "line 5: fact.hours.say_closed is never said; write [hours]",
+        ),
+        (
+            'name = "Alder House"',
+            'name = "Alder House"\nlines = {greeting_closed = "Closed."}',
+            "lines.greeting_closed is never said; write [hours]",
+        ),
+        ('type="name"', 'type="name", directory=true', "looks for name in the directory"),
         ('type="date", prompt', 'type="date", check="calendar.opn", prompt', "checks day by calendar.opn"),
         ('type="name"', 'type="choice"', "lets name be chosen from nothing"),
         ('phrases = ["book a visit"]', "phrases = []", "line 5: flow.book is never reached"),
@@ -64,7 +80,7 @@ def test_a_good_desk_is_clean(tmp_path: Path) -> None:
             '"what are your hours"',
             "line 3: fact.hours.ask has 2 questions",
         ),
-        ("From nine to five.", "x" * 300, "line 4: fact.hours.say is 300 characters long"),
+        ("From nine to five.", "x" * 300, "line 4: fact.hours.say answers in 300 characters"),
     ],
 )
 def test_each_finding_names_its_line_and_the_mend(

@@ -12,21 +12,21 @@ PACKAGE = ROOT / "appliance"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"messages", "errors", "spoken", "strict"},
-    {"config", "models", "fetch"},
+    {"messages", "errors", "spoken", "strict", "hours"},
+    {"config", "lines", "standing", "sense", "models", "fetch", "versions", "merging"},
     {"engines", "channels", "memory", "observe", "guard", "slots"},
     {"actions", "flows", "understanding", "documents"},
-    {"turntaking", "ears", "speech", "mouth", "wording", "knowledge", "answers", "clerk", "console"},
-    {"voice", "knowing", "smalltalk", "brain"},
+    {"turntaking", "ears", "speech", "mouth", "wording", "knowledge", "answers", "clerk"},
+    {"voice", "knowing", "smalltalk", "brain", "served"},
     {"conversation"},
     {"app"},
+    {"lint", "tomledit", "workshop", "console"},
     {
         "run",
         "talk",
         "simulate",
         "scenario",
         "replay",
-        "lint",
         "doctor",
         "models_command",
         "messages_command",

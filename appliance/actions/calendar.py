@@ -110,10 +110,8 @@ def move_back(context: Context, arguments: Mapping[str, Any], result: Mapping[st
 
 @action(permit="verified", limit=(20, 3600), confirm=False)
 def mine(context: Context) -> Mapping[str, Any]:
-    """The appointments to come under the caller's own, verified number."""
-    if not context.caller.number:
-        raise Refusal("none")
-    booked = _calendar(context).of(context.caller.number)
+    """The appointments to come that the caller made, in whichever conversation."""
+    booked = _calendar(context).of(context.caller.person) if context.caller.person else []
     if not booked:
         raise Refusal("none")
     return {"appointments": [_told(each) for each in booked]}

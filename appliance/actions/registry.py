@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,8 @@ class Action:
     """Whether, outside, it may be done again where it is in doubt: given its settings and arguments."""
     target: str
     """The argument that names what it reaches; the circuit breaker has a fuse for each."""
+    secret: frozenset[str] = frozenset()
+    """Arguments and results that are written down nowhere."""
     reverse: Callable[[Context, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] | None = None
     """Undoes it: given its arguments and its result."""
 
@@ -121,6 +123,10 @@ class Action:
         """Those of a form's slots that the action takes."""
         return {name: value for name, value in slots.items() if name in self.parameters or self.free}
 
+    def public(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Without what is written down nowhere."""
+        return {name: value for name, value in values.items() if name not in self.secret}
+
     def undo(self, reverse: Any) -> Any:
         """Decorator: this function undoes the action."""
         REGISTRY[self.name] = replace(self, reverse=reverse)
@@ -140,6 +146,7 @@ def action(
     outside: bool = False,
     repeat: Repeat = lambda settings, arguments: False,
     target: str = "",
+    secret: Iterable[str] = (),
 ) -> Callable[[Function], Action]:
     """Declare an action. Its name is the module's and the function's (`calendar.book`) unless given; the
     first parameter is the Context. A docstring line like `day: when` describes the parameter."""
@@ -162,7 +169,7 @@ def action(
         named = name or f"{function.__module__.split('.')[-1]}.{function.__name__}"
         made = Action(
             named, function, described.split("\n\n")[0].replace("\n", " "), parameters, free, permit, timeout,
-            limit, confirm, outside, repeat, target,
+            limit, confirm, outside, repeat, target, frozenset(secret),
         )  # fmt: skip
         REGISTRY[named] = made
         return made

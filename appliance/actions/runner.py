@@ -91,12 +91,17 @@ class Runner:
         action: str,
         arguments: Mapping[str, Any],
         level: Level,
+        undoes: str = "",
     ) -> Outcome:
         """Do it, or tell what came of it when it was done before. `flow` is the instance of the flow;
         `confirmation` the id of the `confirmed` event or, for an action that needs none, of the event that
-        asked for it. Never raises for what a caller can cause."""
+        asked for it; `undoes` the key of a deed that this takes back. Never raises for what a caller can
+        cause."""
         try:
             job = self._admit(conversation, flow, confirmation, action, arguments, level)
+            if undoes:
+                key = _hash(undoes, "undo")
+                job = replace(job, key=key, record={**job.record, "key": key, "undoes": undoes})
             return self._do(job)
         except Refused as refused:
             self._note_refusal(conversation, action, flow, confirmation, refused)
@@ -117,6 +122,41 @@ class Runner:
             return Outcome(False, {"wrong": refused.wrong}, refused.why)
         except (StorageError, sqlite3.Error) as error:
             return self._storage_failed("undo", error)
+
+    def take_back(self, *, key: str, by: str, conversation: str, confirmation: int, level: Level) -> Outcome:
+        """Undo, after a yes in `conversation`, what was done under a key: by the action `by`, given the
+        arguments and the result of the deed, or by the deed's own way back where `by` is the deed itself.
+        Once, however often it is asked for."""
+        done = self.outcome(key)
+        if done is None:
+            return Outcome(False, {}, "none")
+        if by != done["action"]:
+            arguments = self.way_back(done, by)
+            return self.run(
+                conversation=conversation, flow=f"undo {key}", confirmation=confirmation, action=by,
+                arguments=arguments, level=level, undoes=key,
+            )  # fmt: skip
+        try:
+            self._check_yes(conversation, confirmation, self._registry[by], done["arguments"])
+        except Refused as refused:
+            self._note_refusal(conversation, by, f"undo {key}", confirmation, refused)
+            return Outcome(False, {"wrong": refused.wrong}, refused.why)
+        return self.undo(key)
+
+    def outcome(self, key: str) -> dict[str, Any] | None:
+        """What is recorded of a deed that succeeded and still stands."""
+        rows = self._store.read("select data from event where kind = 'outcome' and key = ?", key)
+        done = json.loads(rows[0][0]) if rows else {}
+        gone = self._store.read(
+            "select data from event where kind = 'outcome' and key = ?", _hash(key, "undo")
+        )
+        return done if done.get("ok") and not (gone and json.loads(gone[0][0])["ok"]) else None
+
+    def way_back(self, done: Mapping[str, Any], by: str) -> dict[str, Any]:
+        """The arguments of the action that takes a deed back."""
+        known = {**done["arguments"], **done["result"]}
+        action = self._registry.get(by)
+        return {name: value for name, value in known.items() if action and name in action.parameters}
 
     def recover(self) -> list[Doubt]:
         """At the start, before anything runs: what was under way outside when the box went down. What may be
@@ -146,9 +186,10 @@ class Runner:
         self._check_yes(conversation, confirmation, action, given)
         parts = [conversation, flow, confirmation, name]
         # What needs no yes may be asked twice in a breath: which of two days is free.
-        key = _hash(*parts) if action.confirm else _hash(*parts, given)
+        told = action.public(given)
+        key = _hash(*parts) if action.confirm else _hash(*parts, told)
         record = {
-            "key": key, "action": name, "arguments": given, "flow": flow, "confirmation": confirmation,
+            "key": key, "action": name, "arguments": told, "flow": flow, "confirmation": confirmation,
             "caller": _counted_as(caller, conversation), "confirmed": action.confirm,
         }  # fmt: skip
         return Job(
@@ -271,7 +312,8 @@ class Runner:
         return int(rows[0][0])
 
     def _keep(self, db: Database, job: Job, outcome: Outcome) -> None:
-        data = {**job.record, "ok": outcome.ok, "result": dict(outcome.result), "why": outcome.why}
+        result = job.action.public(outcome.result)
+        data = {**job.record, "ok": outcome.ok, "result": result, "why": outcome.why}
         insert(db, job.conversation, self._store.stamp(), "outcome", data, job.key)
 
     def _reversal(self, done: Event, caller: Identity) -> Job:

@@ -22,6 +22,8 @@ class Call(Protocol):
     """`kiosk`, `web`, `chat`, `terminal` ..."""
     desk_begins: bool
     """False where the caller is speaking already, so that a greeting would talk over them."""
+    caller: str
+    """The number that the network says it comes from; empty where there is none. It can be forged."""
 
     def hear(self) -> AsyncIterator[Event]:
         """What the caller does, until the call ends."""
@@ -58,6 +60,7 @@ class AudioChannel(Protocol):
     id: str
     channel: str
     desk_begins: bool
+    caller: str
     playout: Playout
     half_duplex: bool
     """True when the microphone hears the speaker and nothing removes it: the caller cannot interrupt."""

@@ -157,6 +157,7 @@ class KioskChannel:
     """One call at the kiosk: the sound card from clock `zero` on, until the desk or the device is gone."""
 
     channel = "kiosk"
+    caller = ""
 
     def __init__(
         self, sound: SoundCard, zero: int, beginning: list[Audio], half_duplex: bool, desk_begins: bool

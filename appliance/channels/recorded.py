@@ -64,6 +64,7 @@ class RecordedCaller:
 
     channel = "recorded"
     desk_begins = True
+    caller = ""
     half_duplex = False
 
     def __init__(

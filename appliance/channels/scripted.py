@@ -18,6 +18,7 @@ class ScriptedCaller:
 
     channel = "scripted"
     desk_begins = True
+    caller = ""
 
     def __init__(self, lines: Sequence[str], call: str = "scripted", cut: Sequence[int] = ()) -> None:
         self.id = call

@@ -25,6 +25,7 @@ class TextTerminal:
 
     channel = "terminal"
     desk_begins = True
+    caller = ""
 
     def __init__(
         self, call: str = "terminal", keyboard: int = 0, screen: TextIO = sys.stdout, why: bool = False

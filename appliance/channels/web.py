@@ -135,6 +135,7 @@ class WebVoice:
 
     channel = "web"
     desk_begins = True
+    caller = ""
     half_duplex = False
 
     def __init__(self, wire: Wire, rate: int) -> None:
@@ -261,6 +262,7 @@ class WebChat:
 
     channel = "chat"
     desk_begins = False
+    caller = ""
     """The page opens a chat with the caller's first words."""
 
     def __init__(self, wire: Wire) -> None:

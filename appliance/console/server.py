@@ -25,6 +25,7 @@ from starlette.websockets import WebSocket
 
 from appliance.channels import Desk
 from appliance.channels.web import BadCaller, WebChat, WebVoice, Wire
+from appliance.console.editor import Editor
 from appliance.errors import ConfigError, DeviceError
 
 log = logging.getLogger(__name__)
@@ -68,15 +69,17 @@ class Console:
     def __init__(
         self,
         listen: str = "127.0.0.1:8080",
-        title: str = "Front desk",
+        title: Callable[[], str] = lambda: "Front desk",
         status: Callable[[], list[Status]] = list,
         wake: Callable[[], None] | None = None,
+        editor: Editor | None = None,
     ) -> None:
         """`listen` is host:port; port 0 takes any that is free. `wake` wakes the kiosk, if there is one."""
         self._host, self._port = address(listen)
         self._title = title
         self._status = status
         self._wake = wake
+        self._editor = editor
         self._desk: Desk | None = None
         self._server: uvicorn.Server | None = None
         self._wires: dict[Wire, str] = {}
@@ -144,6 +147,9 @@ class Console:
                 Route("/wake", self._wake_kiosk, methods=["POST"]),
                 WebSocketRoute("/talk", self._talk),
                 WebSocketRoute("/chat", self._chat),
+                *(self._editor.routes() if self._editor else ()),
+                WebSocketRoute("/desk/trials/{id}/talk", self._talk),
+                WebSocketRoute("/desk/trials/{id}/chat", self._chat),
                 Mount("/", StaticFiles(directory=Path(__file__).parent / "static", html=True)),
             ]
         )
@@ -153,7 +159,8 @@ class Console:
         return JSONResponse(
             {
                 "ok": True,
-                "desk": self._title,
+                "desk": self._title(),
+                "editor": self._editor is not None,
                 "calls": {"voice": kinds.count("voice"), "chat": kinds.count("chat")},
                 "status": [asdict(status) for status in self._status()],
             }
@@ -166,17 +173,26 @@ class Console:
         return PlainTextResponse("The kiosk is awake.")
 
     async def _talk(self, socket: WebSocket) -> None:
-        assert self._desk
-        async with self._wire(socket, "voice", VOICES) as wire:
-            if wire and (voice := await WebVoice.answer(wire)):
-                await _converse(wire, voice.listen(), self._desk.talk(voice))
+        if desk := await self._desk_for(socket):
+            async with self._wire(socket, "voice", VOICES) as wire:
+                if wire and (voice := await WebVoice.answer(wire)):
+                    await _converse(wire, voice.listen(), desk.talk(voice))
 
     async def _chat(self, socket: WebSocket) -> None:
-        assert self._desk
-        async with self._wire(socket, "chat", CHATS) as wire:
-            if wire:
-                chat = WebChat(wire)
-                await _converse(wire, chat.listen(), self._desk.chat(chat))
+        if desk := await self._desk_for(socket):
+            async with self._wire(socket, "chat", CHATS) as wire:
+                if wire:
+                    chat = WebChat(wire)
+                    await _converse(wire, chat.listen(), desk.chat(chat))
+
+    async def _desk_for(self, socket: WebSocket) -> Desk | None:
+        """The desk that runs, or one that is tried out; None, and the call is refused, where it is gone."""
+        if "id" not in socket.path_params:
+            return self._desk
+        trial = self._editor.trial(socket) if self._editor else None
+        if trial is None:
+            await socket.close(1008)
+        return trial
 
     @contextlib.asynccontextmanager
     async def _wire(self, socket: WebSocket, kind: str, most: int) -> AsyncIterator[Wire | None]:
@@ -229,7 +245,7 @@ class Doorman:
 
     def __init__(self, app: ASGIApp, host: str) -> None:
         self._app = app
-        self._loopback = _is_loopback(host)
+        self._loopback = is_loopback(host)
         own = socket.gethostname().lower()
         self._names = {"localhost"} if self._loopback else {"localhost", own, f"{own}.local", host}
 
@@ -296,7 +312,8 @@ def bound(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

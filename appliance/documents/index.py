@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.documents.vectors import connect
+from appliance.memory.vectors import connect
 from appliance.errors import StorageError
 
 SCHEMA = """

@@ -75,6 +75,11 @@ class Llm(Protocol):
         """Pieces of text as they are made. Greedy, so that the same question has the same answer."""
         ...
 
+    def weigh(self, system: str, user: str, answers: Sequence[str]) -> list[float]:
+        """How probable each of a few answers of one token is as the first word of the reply, when nothing
+        else may be said; their sum is 1. The prompt is read once."""
+        ...
+
 
 class Embed(Protocol):
     dimensions: int

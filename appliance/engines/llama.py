@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from appliance.errors import EngineError, ModelError
 
@@ -26,6 +28,10 @@ class Llama:
         try:
             self._llama = library.Llama(
                 str(file), n_ctx=context, n_threads=threads, n_threads_batch=threads, verbose=False
+            )
+            self._library = library
+            self._chat = library.llama_chat_format.Jinja2ChatFormatter(
+                self._llama.metadata["tokenizer.chat_template"], eos_token="", bos_token=""
             )
         except Exception as error:
             raise ModelError(
@@ -49,6 +55,25 @@ class Llama:
                 "the prompt is longer than the model's context", "give it fewer facts"
             ) from error
 
+    def weigh(self, system: str, user: str, answers: Sequence[str]) -> list[float]:
+        llama = self._llama
+        said = [{"role": "system", "content": _plain(system)}, {"role": "user", "content": _plain(user)}]
+        prompt = self._chat(messages=said).prompt
+        tokens = llama.tokenize(prompt.encode(), add_bos=True, special=True)
+        if len(tokens) > llama.n_ctx():
+            raise EngineError("the prompt is longer than the model's context", "give it fewer words")
+        # What is alike with what was read last is not read again, but for the last token, which is asked.
+        known = llama.input_ids[: llama.n_tokens].tolist()
+        alike = next((i for i, (a, b) in enumerate(zip(known, tokens, strict=False)) if a != b), None)
+        alike = min(len(known), len(tokens)) if alike is None else alike
+        llama.n_tokens = min(alike, len(tokens) - 1)
+        llama.eval(tokens[llama.n_tokens :])
+        last = self._library.llama_get_logits_ith(llama.ctx, -1)
+        ids = [llama.tokenize(answer.encode(), add_bos=False)[0] for answer in answers]
+        logits = np.array([last[id] for id in ids], dtype=np.float64)
+        weights = np.exp(logits - logits.max())
+        return [float(each) for each in weights / weights.sum()]
+
 
 def _plain(text: str) -> str:
     return MARKUP.sub(" ", text).encode("utf-8", "replace").decode()
@@ -59,10 +84,11 @@ def _library() -> Any:
     """The library, made quiet once for the whole process."""
     try:
         import llama_cpp
-        from llama_cpp import _utils
+        from llama_cpp import _utils, llama_chat_format
     except ImportError as error:
         raise EngineError("the LLM library is not installed", "run `make llm`") from error
     library: Any = llama_cpp
+    library.llama_chat_format = llama_chat_format
     library.silence = library.llama_log_callback(lambda level, text, data: None)
     library.llama_log_set(library.silence, None)
     # Its own way to be quiet points stdout and stderr at nothing while a model loads, for every thread.

@@ -19,6 +19,8 @@ SURE = 0.6
 UNASKED = 0.75
 """A value that nobody asked for counts only if it is at least so certain."""
 
+NOTHING: Mapping[str, Value] = {}
+
 EXPECT: Mapping[str, Literal["any", "yes_no", "digits", "spelled", "name"]] = {
     "phone": "digits",
     "number": "digits",
@@ -62,8 +64,11 @@ class Forms:
     def __init__(self, desk: DeskFile) -> None:
         self._desk = desk
 
-    def start(self, state: State, name: str, text: str, now: datetime) -> Step:
-        """Begin a flow; what the sentence that began it tells already fills its slots."""
+    def start(
+        self, state: State, name: str, text: str, now: datetime, known: Mapping[str, Value] = NOTHING
+    ) -> Step:
+        """Begin a flow; what the sentence that began it tells already fills its slots, and so does what is
+        `known`: `caller_id`, and `remembered.SLOT`."""
         flow = self._desk.flow[name]
         form = Form(state.count + 1, name)
         events = [Event("flow.started", {"form": form.id, "flow": name})]
@@ -72,6 +77,7 @@ class Forms:
         for slot, value in find(kinds, text, Context(now), contexts).items():
             if value.score >= UNASKED:
                 events.append(filled(form, slot, value))
+        events += _prefilled(form, flow, known, {event.data.get("slot") for event in events})
         step = self._go_on(fold(events, state), now)
         say = (flow.say, *step.say) if flow.say else step.say
         return replace(step, events=(*events, *step.events), say=say)
@@ -330,6 +336,17 @@ class Forms:
         """The first slot that must be asked for."""
         asks = self._flow(form).ask
         return next((ask for ask in asks if ask.slot not in form.slots and not ask.optional), None)
+
+
+def _prefilled(form: Form, flow: Flow, known: Mapping[str, Value], told: set[str | None]) -> list[Event]:
+    """What need not be asked; of what has to be read back, the first, and last of all."""
+    plain, doubted = [], []
+    for ask in flow.ask:
+        name = f"remembered.{ask.slot}" if ask.source == "remembered" else ask.source
+        if name in known and ask.slot not in told:
+            event = filled(form, ask.slot, known[name], doubted=ask.readback and ask.source == "caller_id")
+            (doubted if event.kind == "slot.doubted" else plain).append(event)
+    return plain + doubted[:1]
 
 
 def filled(form: Form, slot: str, value: Value, doubted: bool = False) -> Event:

@@ -3,7 +3,6 @@ of the desk, without a zone: three o'clock stays three o'clock when summer time 
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,9 +11,8 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from appliance.errors import ConfigError
+from appliance.hours import WEEKDAYS, days, stretch
 from appliance.memory.store import Database, stamp
-
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 Why = Literal["past", "far", "closed", "full", "odd", "none"]
 """Why there is no appointment: before now, too far ahead, not open then, no place left, not the beginning of
@@ -53,17 +51,17 @@ class Opening:
             hours = default.hours
             if "hours" in settings:
                 hours = {
-                    WEEKDAYS.index(day.lower()): tuple(_stretch(text) for text in stretches)
+                    WEEKDAYS.index(day.lower()): tuple(map(stretch, stretches))
                     for day, stretches in settings["hours"].items()
                 }
             opening = cls(
                 hours, int(settings.get("slot", 30)), int(settings.get("capacity", 1)),
                 int(settings.get("ahead", 90)),
-                frozenset(date.fromisoformat(str(day)) for day in settings.get("closed", ())),
+                days(settings.get("closed", ())),
             )  # fmt: skip
         except (AttributeError, TypeError, ValueError) as error:
             raise ConfigError(
-                f"the calendar's settings cannot be read ({error})",
+                f"the calendar's settings cannot be read ({error.args[0]})",
                 'write hours like monday = ["09:00-17:00"] and days like "2026-12-25"',
             ) from error
         if not (5 <= opening.slot <= 24 * 60 and opening.capacity >= 1 and opening.ahead >= 0):
@@ -85,16 +83,6 @@ class Opening:
                 starts.append(start)
                 start += step
         return starts
-
-
-def _stretch(text: str) -> tuple[time, time]:
-    match = re.fullmatch(r"\s*(\d{1,2}:\d\d)\s*[-–]\s*(\d{1,2}:\d\d)\s*", text)
-    if not match:
-        raise ValueError(f"{text!r} is no stretch of hours")
-    opens, closes = (datetime.strptime(part, "%H:%M").time() for part in match.groups())
-    if opens >= closes:
-        raise ValueError(f"{text!r} ends before it begins")
-    return opens, closes
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +167,13 @@ class Calendar:
             raise Unbookable("none")
         return appointment(rows[0])
 
-    def of(self, phone: str) -> list[Appointment]:
-        """What is still to come under a phone number, soonest first."""
+    def of(self, person: int) -> list[Appointment]:
+        """What is still to come of what a person booked, soonest first. A phone number is nobody's proof."""
         rows = self._db.execute(
-            f"""select {COLUMNS} from appointment where phone = ? and state = 'booked' and start > ?
-                order by start""",
-            phone, wall(self._wall),
+            f"""select {COLUMNS} from appointment where state = 'booked' and start > ? and conversation in (
+                select conversation from event where kind = 'identified'
+                and json_extract(data, '$.person') = ?) order by start""",
+            wall(self._wall), person,
         )  # fmt: skip
         return [appointment(row) for row in rows]
 

@@ -11,7 +11,7 @@ from datetime import datetime, time
 from typing import Any
 
 from appliance.errors import ConfigError
-from appliance.memory.calendar import WEEKDAYS
+from appliance.hours import WEEKDAYS
 from appliance.memory.store import Database, Store
 
 NEAR = 0.75

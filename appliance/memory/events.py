@@ -1,8 +1,10 @@
 """What happened, in order. The state of every conversation is a fold over its events.
 
 Kinds that the box itself relies on: `ended` (the conversation is over), `linked` (it belongs to a case),
-`identified` (who the caller is, and how that is known), `confirmed` (a yes to a confirm line that was
-played), `agreed` (a yes to being remembered), and the runner's `intent`, `outcome`, `late` and `refused`."""
+`paused` and `reopened` (a case can be gone on with, perhaps by a number; it was), `told` (the caller has
+heard what was done), `identified` (who the caller is, and how that is known), `confirmed` (a yes to a confirm
+line that was played), `agreed` (a yes to being remembered), and the runner's `intent`, `outcome`, `late` and
+`refused`."""
 
 from __future__ import annotations
 
@@ -33,14 +35,14 @@ class EventLog:
     """Append-only. An event that `append` returned for is on the disk."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
 
     def append(
         self, conversation: str, kind: str, data: Mapping[str, Any] | None = None, key: str = ""
     ) -> int:
         """Keep an event and return its id. `data` is plain JSON; `key` is what it can be found by."""
-        with self._store.write() as db:
-            return insert(db, conversation, self._store.stamp(), kind, data or {}, key)
+        with self.store.write() as db:
+            return insert(db, conversation, self.store.stamp(), kind, data or {}, key)
 
     def confirm(
         self,
@@ -62,30 +64,32 @@ class EventLog:
         return self.append(conversation, "linked", {"case": case}, key=case)
 
     def get(self, event: int) -> Event | None:
-        rows = self._store.read(f"select {COLUMNS} from event where id = ?", event)
+        rows = self.store.read(f"select {COLUMNS} from event where id = ?", event)
         return _event(rows[0]) if rows else None
 
     def read(self, conversation: str) -> list[Event]:
         """The events of a conversation, oldest first."""
-        rows = self._store.read(
+        rows = self.store.read(
             f"select {COLUMNS} from event where conversation = ? order by id", conversation
         )
         return [_event(row) for row in rows]
 
     def case(self, case: str) -> list[Event]:
-        """The events of all conversations of a case, whatever channel they came by, oldest first."""
-        rows = self._store.read(
-            f"""select {COLUMNS} from event where conversation in (
-                select conversation from event as link where kind = 'linked' and key = ? and id = (
-                    select max(id) from event where kind = 'linked' and conversation = link.conversation))
-                order by id""",
-            case,
-        )
+        """The events of all conversations of a case, whatever channel they came by, oldest first; of one
+        that came to it later, those from then on. A case is named after the conversation that began it."""
+        rows = self.store.read(
+            f"""select {COLUMNS} from event join (
+                select conversation as whose, id as link from event as linked
+                where kind = 'linked' and key = ? and id = (
+                    select max(id) from event where kind = 'linked' and conversation = linked.conversation))
+                on conversation = whose where id >= link or conversation = ? order by id""",
+            case, case,
+        )  # fmt: skip
         return [_event(row) for row in rows]
 
     def open_conversations(self) -> list[str]:
         """Those that have no end, oldest first. After a crash: what was under way."""
-        rows = self._store.read(
+        rows = self.store.read(
             """select conversation from event where conversation not in (
                 select conversation from event where kind = 'ended')
                 group by conversation order by min(id)"""

@@ -115,7 +115,47 @@ def desk(db: sqlite3.Connection) -> None:
     )
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (notebook, events, people, desk)
+def regulars(db: sqlite3.Connection) -> None:
+    # A number is no proof: two may give the same one. SQLite drops no unique column, so the tables are new.
+    old = {
+        "person": ("id, number, name, since", "id, coalesce(number, ''), name, since"),
+        "slot": ("person, name, value, spoken, source, confirmed, expires",
+                 "person, name, json_quote(value), value, source, confirmed, expires"),
+        "preference": (
+            "person, name, value, spoken, agreed", "person, name, json_quote(value), value, agreed",
+        ),
+        "summary": ("conversation, person, at, text", "conversation, person, at, text"),
+    }  # fmt: skip
+    _each(
+        db,
+        "drop index summary_person",
+        *(f"alter table {name} rename to old_{name}" for name in old),
+        """create table person (
+            id integer primary key, number text not null default '', name text not null default '',
+            since text not null, salt blob, code blob)""",
+        """create table slot (
+            person integer not null references person on delete cascade, name text not null,
+            value text not null, spoken text not null, source text not null, confirmed text not null,
+            expires text not null, primary key (person, name))""",
+        """create table preference (
+            person integer not null references person on delete cascade, name text not null,
+            value text not null, spoken text not null, agreed integer not null,
+            primary key (person, name))""",
+        """create table summary (
+            conversation text primary key, person integer references person on delete cascade,
+            at text not null, text text not null)""",
+        *(f"insert into {name} ({into}) select {what} from old_{name}" for name, (into, what) in old.items()),
+        *(f"drop table old_{name}" for name in reversed(old)),
+        "create index person_number on person (number)",
+        "create index summary_person on summary (person, at)",
+        """create table recollection (
+            id integer primary key autoincrement, person integer references person on delete cascade,
+            conversation text not null, at text not null, kind text not null, text text not null)""",
+        "create index recollection_person on recollection (person, at)",
+    )
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (notebook, events, people, desk, regulars)
 
 
 def _each(db: sqlite3.Connection, *statements: str) -> None:

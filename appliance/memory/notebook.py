@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from appliance.engines.thread import EngineThread
 from appliance.memory.store import Database, Store
 
@@ -12,8 +10,8 @@ class Notebook:
     """Written in a thread of its own. What `message` or `unanswered` returned for is on the disk;
     StorageError where it could not be."""
 
-    def __init__(self, path: Path, thread: EngineThread) -> None:
-        self._store = Store(path)
+    def __init__(self, store: Store, thread: EngineThread) -> None:
+        self._store = store
         self._thread = thread
 
     async def message(self, call: str, text: str) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from appliance.memory.events import Event, EventLog
 from appliance.memory.store import Database, Store, stamp
@@ -24,8 +28,10 @@ class Identity:
 
     level: Level = "anyone"
     number: str = ""
-    """As the network or the caller gave it; proven only from `verified` on."""
+    """As the network or the caller gave it. A code proves that it is the person who gave it before."""
     name: str = ""
+    person: int | None = None
+    """Who it is among the people whom the desk knows; only from `verified` on."""
 
     @property
     def verified(self) -> bool:
@@ -33,16 +39,20 @@ class Identity:
 
 
 def identity(events: Iterable[Event]) -> Identity:
-    """Fold `identified` events ({how: said | caller_id | code | staff, number, name}). What a weaker proof
-    tells does not overwrite what a stronger one told."""
+    """Fold `identified` events ({how: said | caller_id | code | staff, number, name, person}). What a weaker
+    proof tells does not overwrite what a stronger one told."""
     known = Identity()
     for event in events:
         if event.kind != "identified":
             continue
         level = PROVES.get(event.data.get("how", ""), "anyone")
         if LEVELS.index(level) >= LEVELS.index(known.level):
+            proven = event.data.get("person") if level in ("verified", "staff") else None
             known = Identity(
-                level, event.data.get("number") or known.number, event.data.get("name") or known.name
+                level,
+                event.data.get("number") or known.number,
+                event.data.get("name") or known.name,
+                proven or known.person,
             )
     return known
 
@@ -50,11 +60,13 @@ def identity(events: Iterable[Event]) -> Identity:
 @dataclass(frozen=True, slots=True)
 class Slot:
     name: str
-    value: str
+    value: Any
+    """Plain JSON."""
+    spoken: str
     source: str
     """The conversation in which the person confirmed it."""
     expires: str
-    """UTC, ISO 8601."""
+    """UTC, ISO 8601; empty for what the person wished to be remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +78,34 @@ class About:
     number: str
     slots: tuple[Slot, ...] = ()
     """Those that have not expired."""
-    preferences: tuple[tuple[str, str], ...] = ()
+    preferences: tuple[Slot, ...] = ()
     summaries: tuple[tuple[str, str], ...] = ()
     """Time (UTC, ISO 8601) and text, newest first, at most ten."""
+
+
+def enrol(db: Database, at: str, name: str, number: str) -> tuple[int, str]:
+    """A new person, and the code of six digits that shows next time who it is. A number is no proof: whoever
+    else gives the same one is another person with another code."""
+    code = f"{secrets.randbelow(900_000) + 100_000}"
+    salt = secrets.token_bytes(16)
+    rows = db.execute(
+        "insert into person (number, name, since, salt, code) values (?, ?, ?, ?, ?) returning id",
+        number, name, at, salt, _hashed(code, salt),
+    )  # fmt: skip
+    return int(rows[0][0]), code
+
+
+def known_by(db: Database, number: str, code: str) -> tuple[int, str] | None:
+    """Id and name of the person with that number and that code."""
+    rows = db.execute("select id, name, salt, code from person where number = ? and code not null", number)
+    for person, name, salt, kept in rows:
+        if hmac.compare_digest(_hashed(code, salt), kept):
+            return int(person), str(name)
+    return None
+
+
+def _hashed(code: str, salt: bytes) -> bytes:
+    return hashlib.pbkdf2_hmac("sha256", code.encode(), salt, 20_000)
 
 
 class People:
@@ -76,36 +113,19 @@ class People:
         self._store = store
         self._log = EventLog(store)
 
-    def by_number(self, number: str) -> int | None:
-        """The person with a VERIFIED number."""
-        rows = self._store.read("select id from person where number = ?", number)
-        return int(rows[0][0]) if rows else None
-
-    def meet(self, who: Identity) -> int | None:
-        """The person a conversation is with: known by a verified number, new otherwise. At the kiosk a name
-        is all there is, and two people may share it: each visit is a person of its own. None for nobody."""
-        if not (who.verified and who.number) and not who.name:
-            return None
-        with self._store.write() as db:
-            number = who.number if who.verified else ""
-            if number and (rows := db.execute("select id from person where number = ?", number)):
-                return int(rows[0][0])
-            rows = db.execute(
-                "insert into person (number, name, since) values (?, ?, ?) returning id",
-                number or None, who.name, self._store.stamp(),
-            )  # fmt: skip
-            return int(rows[0][0])
-
-    def keep_slot(self, person: int, name: str, value: str, source: str, days: int = 365) -> None:
+    def keep_slot(
+        self, person: int, name: str, value: Any, spoken: str, source: str, days: int = 365
+    ) -> None:
         """Remember what a person confirmed in conversation `source`, for that many days."""
         now = self._store.now()
+        until = now + timedelta(days=days)
         with self._store.write() as db:
             db.execute(
-                "insert or replace into slot values (?, ?, ?, ?, ?, ?)",
-                person, name, value, source, stamp(now), stamp(now + timedelta(days=days)),
+                "insert or replace into slot values (?, ?, ?, ?, ?, ?, ?)",
+                person, name, json.dumps(value), spoken, source, stamp(now), stamp(until),
             )  # fmt: skip
 
-    def prefer(self, person: int, name: str, value: str, agreed: int) -> bool:
+    def prefer(self, person: int, name: str, value: Any, spoken: str, agreed: int) -> bool:
         """Remember a preference. `agreed` is the id of the `agreed` event ({name, value}) that recorded the
         yes to "shall I remember that?"; False, and nothing is kept, where there is none such."""
         event = self._log.get(agreed)
@@ -114,7 +134,10 @@ class People:
         if event.data.get("value") != value:
             return False
         with self._store.write() as db:
-            db.execute("insert or replace into preference values (?, ?, ?, ?)", person, name, value, agreed)
+            db.execute(
+                "insert or replace into preference values (?, ?, ?, ?, ?)",
+                person, name, json.dumps(value), spoken, agreed,
+            )  # fmt: skip
         return True
 
     def summarise(self, conversation: str, person: int | None = None) -> str:
@@ -128,32 +151,38 @@ class People:
         return text
 
     def about(self, person: int) -> About | None:
-        rows = self._store.read("select name, coalesce(number, '') from person where id = ?", person)
+        rows = self._store.read("select name, number from person where id = ?", person)
         if not rows:
             return None
         slots = self._store.read(
-            "select name, value, source, expires from slot where person = ? and expires > ? order by name",
+            """select name, value, spoken, source, expires from slot where person = ? and expires > ?
+                order by name""",
             person, self._store.stamp(),
         )  # fmt: skip
         preferences = self._store.read(
-            "select name, value from preference where person = ? order by name", person
+            """select preference.name, value, spoken, coalesce(conversation, ''), '' from preference
+                left join event on event.id = agreed where person = ? order by preference.name""",
+            person,
         )
         summaries = self._store.read(
             "select at, text from summary where person = ? order by at desc, conversation limit 10", person
         )
         return About(
-            person, rows[0][0], rows[0][1], tuple(Slot(*slot) for slot in slots),
-            tuple((name, value) for name, value in preferences), tuple((at, text) for at, text in summaries),
+            person, rows[0][0], rows[0][1], tuple(map(_slot, slots)), tuple(map(_slot, preferences)),
+            tuple((at, text) for at, text in summaries),
         )  # fmt: skip
 
     def forget(self, person: int) -> None:
-        """Remove a person, and all that is kept under the person's name here."""
+        """Remove a person, and all that is kept under the person's name here; no byte of it stays in the
+        file."""
         with self._store.write() as db:
-            forget(db, person)
+            db.execute("delete from person where id = ?", person)
+        self._store.scrub()
 
 
-def forget(db: Database, person: int) -> None:
-    db.execute("delete from person where id = ?", person)
+def _slot(row: tuple[Any, ...]) -> Slot:
+    name, value, *more = row
+    return Slot(name, json.loads(value), *more)
 
 
 def summary(events: Sequence[Event]) -> str:

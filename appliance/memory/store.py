@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,11 +89,20 @@ class Store:
         """A connection of its own for somebody who holds a transaction for a while."""
         db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         db.execute("pragma synchronous = full")
+        db.execute("pragma secure_delete = on")
         db.execute("pragma foreign_keys = on")
         return db
 
+    def scrub(self) -> None:
+        """Leave no byte of what was deleted, neither in the file nor in its log."""
+        with self._lock, self._plain_errors():
+            self._kept.execute("vacuum")
+            self._kept.execute("pragma wal_checkpoint(truncate)")
+
     def close(self) -> None:
-        with self._lock:
+        """Bring what the log beside the file holds into the file, and let go of both. Safe to repeat."""
+        with self._lock, suppress(sqlite3.Error):
+            self._kept.execute("pragma wal_checkpoint(truncate)")
             self._kept.close()
 
     @contextmanager

@@ -6,19 +6,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 
 from appliance.slots.acts import act
 from appliance.slots.dates import find_dates
 from appliance.slots.durations import find_durations
 from appliance.slots.emails import find_emails
 from appliance.slots.lexer import LONGEST, Context, Found, Token, Value, corrections, has, tokens, word
-from appliance.slots.names import TITLES, find_choices, find_names
+from appliance.slots.names import TITLES, UNDECIDED, find_choices, find_names
 from appliance.slots.numbers import find_money, find_numbers
 from appliance.slots.phones import find_phones
+from appliance.slots.sounds import find_misheard_days
 from appliance.slots.spelling import amended, find_codes, find_spelled
 from appliance.slots.times import find_datetimes, find_times
 
-__all__ = ["KINDS", "Context", "Value", "find", "parse", "warm"]
+__all__ = ["KINDS", "Context", "Value", "chosen", "find", "parse", "several", "warm"]
 
 Finder = Callable[[Sequence[Token], Context], Iterator[Found]]
 
@@ -56,6 +58,10 @@ CUES = {
 }
 """Words before a value that tell which kind it is, where several are wanted."""
 
+EITHER = frozenset("either both any whichever whatever".split())
+MOST_ASKED = 3
+"""Values that the caller can be asked to choose between."""
+
 _STEPS = 20_000
 """Ways of sharing words out that are tried."""
 
@@ -82,7 +88,70 @@ def parse(kind: str, text: str, context: Context) -> Value | None:
             return replace(anew, score=anew.score * 0.95)
     if kind == "name":
         return _best(FINDERS[kind], heard, context)
-    return _best(FINDERS[kind], _core(heard), context) or _instead(FINDERS[kind], heard, context)
+    best = _best(FINDERS[kind], _core(heard), context) or _instead(FINDERS[kind], heard, context)
+    return best if best or kind != "date" else _best(find_misheard_days, heard, context)
+
+
+def several(kind: str, text: str, context: Context) -> tuple[Value, ...]:
+    """The values between which the text leaves it open which is meant: both of "tomorrow or Thursday", and of
+    "Tom" all who are called so. Empty where it does not."""
+    if kind not in FINDERS:
+        return ()
+    heard = tokens(text[:LONGEST])
+    heard = heard[max((end for _, end in corrections(heard)), default=0) :]
+    found = [each for each in FINDERS[kind](heard, context) if not _refused(heard, each)]
+    best = max(found, key=lambda each: each.value.score, default=None)
+    if best is None:
+        return ()
+    tied = [best]
+    if kind in ("name", "choice") and best.value.score <= UNDECIDED:
+        tied = [each for each in found if each.overlaps(best) and each.value.score == best.value.score]
+    if len(tied) < 2:
+        pairs = [pair for pair in pairwise(_apart(found)) if _either(heard, *pair)]
+        tied = [each for pair in pairs for each in pair]
+    values = {each.value.value: replace(each.value, score=UNDECIDED) for each in tied}
+    return tuple(values.values())[:MOST_ASKED] if len(values) > 1 else ()
+
+
+def chosen(kind: str, text: str, context: Context, values: Sequence[Value]) -> Value | None:
+    """Which of a few values that were named to the caller: by a word that only one of them has, by its place
+    ("the first one"), or said again. "Either" is the first."""
+    heard = tokens(text[:LONGEST])
+    said = {token.word for token in heard}
+    own = [
+        set(_plain(value)) - {w for other in values if other is not value for w in _plain(other)}
+        for value in values
+    ]
+    named = [value for value, words in zip(values, own, strict=True) if said & words]
+    if len(named) == 1:
+        return named[0]
+    if kind in ("name", "choice"):
+        context = replace(context, options=tuple(str(value.value) for value in values))
+    again = parse(kind, text, context)
+    if match := next((value for value in values if again and value.value == again.value), None):
+        return match
+    if place := _best(find_choices, heard, replace(context, options=tuple(map(str, range(len(values)))))):
+        return values[int(place.value)]
+    return values[0] if said & EITHER else None
+
+
+def _apart(found: Sequence[Found]) -> list[Found]:
+    """The surest of those that overlap, in the order in which they were said."""
+    kept: list[Found] = []
+    for each in sorted(found, key=lambda each: -each.value.score):
+        if not any(each.overlaps(other) for other in kept):
+            kept.append(each)
+    return sorted(kept, key=lambda each: each.start)
+
+
+def _either(heard: Sequence[Token], first: Found, second: Found) -> bool:
+    """Whether an "or" stands between the two."""
+    between = [token.word for token in heard[first.end : second.start]]
+    return "or" in between and len(between) <= 4 and first.value.value != second.value.value
+
+
+def _plain(value: Value) -> list[str]:
+    return [token.word for token in tokens(f"{value.value} {value.spoken}")]
 
 
 def find(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from functools import cache
 
 LONGEST = 500
@@ -68,6 +68,10 @@ class Context:
     """Two letters: the order of day and month, the money, the phone numbers."""
     least: float | None = None
     most: float | None = None
+    weekdays: frozenset[int] = frozenset()
+    """The days of the week that are likely, 0 being Monday; empty where any is."""
+    hours: tuple[tuple[time, time], ...] = ()
+    """When a time is likely to be meant: from 18:00 to 22:00 "half past seven" is in the evening."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word
 from appliance.slots.numbers import ONES, cardinal, ordinal
+from appliance.slots.sounds import alike, sound_of
 from appliance.slots.spelling import runs
 from appliance.spoken import TEENS, TENS
 
@@ -43,6 +45,10 @@ STOPS = frozenset(
 
 FIRST_NAME, LAST_NAME = 0.9, 0.93
 """How sure one is of somebody by one name alone."""
+UNDECIDED = 0.45
+"""How sure one is at most of an option that another rivals."""
+TIE, NEARLY = 0.04, 0.15
+"""How much nearer an option must be than another, and than one that sounds the same."""
 MOST_OPTIONS = 2_000
 """Options that are looked through."""
 
@@ -82,20 +88,37 @@ def find_choices(heard: Sequence[Token], context: Context) -> Iterator[Found]:
 
 
 def _listed(heard: Sequence[Token], options: Sequence[str], people: bool) -> Iterator[Found]:
-    """The options that are near to something said. An option that fits as well as another has at most 0.45:
-    the desk had better ask "A or B?"."""
-    near = sorted(_fits(heard, tuple(options[:MOST_OPTIONS]), people), key=lambda fit: -fit[1])[:6]
-    for option, score, start, end in near:
-        tied = any(
-            rival[0] != option and rival[1] >= score - 0.04 and rival[2] < end and start < rival[3]
-            for rival in near
-        )
-        yield Found(Value(option, _aloud(option), min(score, 0.45) if tied else score), start, end)
+    """The options that are near to something said. An option that fits as well as another, or sounds as
+    another does, has at most UNDECIDED: the desk had better ask "A or B?"."""
+    near = sorted(_fits(heard, tuple(options[:MOST_OPTIONS]), people), key=lambda fit: -fit.score)[:6]
+    for fit in near:
+        tied = any(rival.option != fit.option and fit.rivalled(rival) for rival in near)
+        score = min(fit.score, UNDECIDED) if tied else fit.score
+        yield Found(Value(fit.option, _aloud(fit.option), score), fit.start, fit.end)
 
 
-def _fits(
-    heard: Sequence[Token], options: tuple[str, ...], people: bool
-) -> list[tuple[str, float, int, int]]:
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """An option that is near to a stretch of what was heard."""
+
+    option: str
+    score: float
+    start: int
+    end: int
+    wanted: str
+    """The letters of it that were compared."""
+    spelled: bool
+    """Whether it was said letter by letter."""
+
+    def rivalled(self, other: Fit) -> bool:
+        """Whether the other may as well have been said."""
+        if other.start >= self.end or self.start >= other.end:
+            return False
+        homophone = sound_of(self.wanted) == sound_of(other.wanted) != "" and not self.spelled
+        return other.score >= self.score - TIE or (homophone and abs(other.score - self.score) <= NEARLY)
+
+
+def _fits(heard: Sequence[Token], options: tuple[str, ...], people: bool) -> list[Fit]:
     """For each option that is near to some stretch of the text: how near, and where."""
     from rapidfuzz.distance import Levenshtein
     from rapidfuzz.process import cdist
@@ -112,14 +135,14 @@ def _fits(
         scorer=Levenshtein.normalized_similarity,
         score_cutoff=0.5,
     )
-    best: dict[str, tuple[str, float, int, int]] = {}
+    best: dict[str, Fit] = {}
     for s, t in zip(*letters.nonzero(), strict=True):
         said, start, end = stretches[s]
         wanted, option, weight, most, least = targets[t]
         spelled = all(len(token.word) == 1 for token in heard[start:end])
         if (end - start > most and not spelled) or abs(len(said) - len(wanted)) > 3:
             continue
-        score = _alike(said, wanted, float(letters[s, t]))
+        score = alike(said, wanted, float(letters[s, t]))
         if score < least:
             continue
         if people and said != wanted and len(wanted) < 4 and not _expected(heard, start):
@@ -127,8 +150,8 @@ def _fits(
         if people and weight == FIRST_NAME and not _expected(heard, start):
             weight *= 0.6
         score *= weight * (0.8 if _titled(heard, start, option) is False else 1)
-        if score >= 0.6 and score > best.get(option, ("", 0.0))[1]:
-            best[option] = (option, score, start, end)
+        if score >= 0.6 and (option not in best or score > best[option].score):
+            best[option] = Fit(option, score, start, end, wanted, spelled)
     return list(best.values())
 
 
@@ -164,20 +187,6 @@ def _titled(heard: Sequence[Token], start: int, option: str) -> bool | None:
     return None if not said or not first else said == first
 
 
-def _alike(said: str, wanted: str, letters: float) -> float:
-    """0 to 1, by letters and by sound; `letters` is their likeness in letters."""
-    from rapidfuzz.distance import JaroWinkler, Levenshtein
-
-    if said == wanted:
-        return 1.0
-    spoken, sound = _sound(said), _sound(wanted)
-    if spoken == sound and sound and len(wanted) > 2 and abs(len(said) - len(wanted)) <= 2:
-        return 0.9 + letters / 20
-    near = JaroWinkler.normalized_similarity(said, wanted)
-    by_sound = Levenshtein.normalized_similarity(spoken, sound) if sound else 0.0
-    return min(0.89, 0.5 * letters + 0.25 * near + 0.25 * by_sound)
-
-
 @lru_cache(maxsize=64)
 def _stretches(said: tuple[str, ...], most: int) -> tuple[tuple[str, int, int], ...]:
     """Every stretch of up to so many words: its letters, start, end."""
@@ -206,13 +215,6 @@ def _parts(option: str) -> tuple[str, ...]:
 def _numeral(name: str) -> str:
     value = ONES.get(name, TEENS.get(name))
     return name if value is None else str(value)
-
-
-@lru_cache(maxsize=8192)
-def _sound(letters: str) -> str:
-    import jellyfish
-
-    return jellyfish.metaphone(letters) if letters.isalpha() and letters.isascii() else ""
 
 
 def _aloud(option: str) -> str:

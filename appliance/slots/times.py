@@ -1,5 +1,5 @@
 """Times of day as they are said: "half past ten", "quarter to four", "10 30". A time without a.m. or p.m.
-falls between 7:00 and 18:59, when desks are open."""
+falls into the hours that are expected, or else between 7:00 and 18:59, when desks are open."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def find_times(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     """Every time of day that is said."""
     i = 0
     while i < len(heard):
-        said = _time(heard, i, context.now)
+        said = _time(heard, i, context)
         if said:
             clock, after, score = said
             start, end = _own(heard, i, after)
@@ -117,7 +117,8 @@ def _shared_part(heard: Sequence[Token], clock: Found, day: Found) -> bool:
     return all(heard[i].word in ("tonight", "this", "morning", "afternoon", "evening") for i in shared)
 
 
-def _time(heard: Sequence[Token], i: int, now: datetime) -> Clock | None:
+def _time(heard: Sequence[Token], i: int, context: Context) -> Clock | None:
+    now = context.now
     for phrase, clock in FIXED.items():
         if used := has(heard, i, phrase):
             return clock, i + used, 1.0
@@ -139,7 +140,8 @@ def _time(heard: Sequence[Token], i: int, now: datetime) -> Clock | None:
         part, after = _part(heard, passes(heard, end, "tomorrow", "today"))
         end = after if part else end
         part = part or lead
-        moment = _in_day(hour, minute, "am" if word(heard, at)[:1] == "0" and not part else part)
+        padded = word(heard, at)[:1] == "0" and not part
+        moment = _in_day(hour, minute, "am" if padded else part, context.hours)
         if moment is None:
             return None
         return moment, end, 1.0 if part else score
@@ -157,8 +159,8 @@ def _part(heard: Sequence[Token], i: int) -> tuple[str, int]:
     return "", i
 
 
-def _in_day(hour: int, minute: int, part: str) -> time | None:
-    """The hour as the part of day has it; without one, as business hours have it."""
+def _in_day(hour: int, minute: int, part: str, hours: Sequence[tuple[time, time]] = ()) -> time | None:
+    """The hour as the part of day has it; without one, as these hours have it, or else business hours."""
     if hour == 24:
         hour = 0
     if hour > 23 or minute > 59:
@@ -172,7 +174,12 @@ def _in_day(hour: int, minute: int, part: str) -> time | None:
     if part == "evening":
         late = hour % 12 + (12 if 4 <= hour < 12 else 0)
         return time(late, minute)
-    return time(hour % 12 + (0 if 7 <= hour < 12 else 12), minute)
+    likely = [
+        moment
+        for moment in (time(hour % 12, minute), time(hour % 12 + 12, minute))
+        if any(opens <= moment <= closes for opens, closes in hours)
+    ]
+    return likely[0] if len(likely) == 1 else time(hour % 12 + (0 if 7 <= hour < 12 else 12), minute)
 
 
 def _clock(heard: Sequence[Token], i: int) -> tuple[int, int, int, float] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from appliance.engines import Embed
@@ -16,6 +17,16 @@ NEAR = 0.005
 
 OFFERED = 4
 """Candidates at most: nobody keeps more in mind."""
+
+OUTSIDE = tuple(
+    line
+    for line in (Path(__file__).parent / "outside.txt").read_text("utf-8").splitlines()
+    if line and not line.startswith("#")
+)
+"""What people say to any desk and what no desk is for."""
+
+BESIDE = 0.6
+"""Cosine to a phrase from which something said to be outside is taken to be the desk's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +51,17 @@ class Understood:
 
 class Understanding:
     """Learns as it is made, from each intent's phrases and its name. `outside`: things that are said and mean
-    none of them. Raises ValueError(wrong, mend) for a phrase that cannot be read."""
+    none of them; what comes near a phrase nevertheless is left out. `by_phrase`: intents that only their very
+    phrases mean. Raises ValueError(wrong, mend) for a phrase that cannot be read."""
 
     def __init__(
-        self, intents: Mapping[str, Sequence[str]], embed: Embed, outside: Sequence[str] = ()
+        self,
+        intents: Mapping[str, Sequence[str]],
+        embed: Embed,
+        outside: Sequence[str] = (),
+        by_phrase: Collection[str] = (),
     ) -> None:
+        self._by_phrase = frozenset(by_phrase)
         self._phrases = Phrases(intents)
         self._names = list(intents)
         examples: list[Example] = []
@@ -53,7 +70,7 @@ class Understanding:
             number = self._names.index(intent)
             examples += [Example(text, (number,), phrase) for text in sentences]
             phrase += 1
-        for text in outside:
+        for text in _apart(outside, [each.text for each in examples], embed):
             examples.append(Example(text, (), phrase))
             phrase += 1
         for number, name in enumerate(self._names):
@@ -70,12 +87,18 @@ class Understanding:
             return Understood("reject", "meaning", ())
         ranked = self.rank(text)
         calibration, likely = self.calibration, ranked[:OFFERED]
-        if likely[0].score >= calibration.accept:
-            return Understood("accept", "meaning", likely[:1])
-        if likely[0].score >= calibration.reject:
+        if likely[0].score < calibration.reject:
+            return Understood("reject", "meaning", tuple(each for each in likely if each.score >= NEAR))
+        if likely[0].score < calibration.accept:
             whole = sum(each.score for each in ranked)
-            return Understood("ask", "meaning", _options(likely, calibration.enough * whole))
-        return Understood("reject", "meaning", tuple(each for each in likely if each.score >= NEAR))
+            options = self._open(_options(likely, calibration.enough * whole))
+            return Understood("ask" if options else "reject", "meaning", options)
+        accepted = self._open(likely[:1])
+        return Understood("accept" if accepted else "reject", "meaning", accepted)
+
+    def _open(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """Those that may be meant in other words."""
+        return tuple(each for each in candidates if each.intent not in self._by_phrase)
 
     def rank(self, text: str) -> tuple[Candidate, ...]:
         """All intents by what the text means, likeliest first, phrases left aside."""
@@ -94,6 +117,14 @@ def _options(likely: tuple[Candidate, ...], enough: float) -> tuple[Candidate, .
         if held >= enough and count > 1:
             return likely[:count]
     return likely
+
+
+def _apart(outside: Sequence[str], phrases: Sequence[str], embed: Embed) -> list[str]:
+    """What is outside and not near any phrase."""
+    if not outside or not phrases:
+        return []
+    nearest = (embed.embed(outside) @ embed.embed(phrases).T).max(axis=1)
+    return [text for text, cosine in zip(outside, nearest.tolist(), strict=True) if cosine < BESIDE]
 
 
 def _words(name: str) -> str:

@@ -18,7 +18,14 @@ STRANGE = 0.1
 neighbours; what callers really say beside the matter is further off by far."""
 
 LOST = 0.005
-"""Share of the phrases that may be rejected."""
+"""Share of the phrases that may be rejected, where nothing is known of what is outside."""
+
+DEARER = 1.5
+"""How much worse it is to reject what was meant than to ask back about what was not."""
+
+SPARED = 1.2
+"""Share of the phrases that may be rejected to keep out what is outside, divided by the square of how many an
+intent has: a phrase of few is further from its fellows than a caller's words are from all of them."""
 
 LEAST, MOST = 0.7, 0.97
 """Bounds of the probability at which a meaning is accepted, however few the phrases."""
@@ -58,7 +65,8 @@ class Calibration:
 def calibrate(classifier: Classifier) -> Calibration:
     scores, targets = classifier.unseen()
     known = targets.any(axis=1)
-    strange = np.concatenate([classifier.strange(), scores[~known]])
+    outside = scores[~known]
+    strange = np.concatenate([classifier.strange(), outside])
     scores, intents = scores[known], targets[known].argmax(axis=1)
     slope, unknown = _fit(scores, intents, strange)
 
@@ -75,10 +83,25 @@ def calibrate(classifier: Classifier) -> Calibration:
         MOST,
     )
     right = best[~wrong]
-    lost = float(np.quantile(right, LOST)) if len(right) else 0.0
-    reject = (len(right) * min(lost, LEAST / 4) + TRUST * USUAL_REJECT) / (len(right) + TRUST)
+    outside = _softmax(outside, slope, unknown)[:, :-1].max(axis=1)
+    reject = (len(right) * _reject(right, outside, SPARED / classifier.depth**2) + TRUST * USUAL_REJECT) / (
+        len(right) + TRUST
+    )
     asked = (best < accept) & (best >= reject)
     return Calibration(slope, unknown, accept, reject, _enough(chances[asked], intents[asked]))
+
+
+def _reject(right: Matrix, outside: Matrix, most: float) -> float:
+    """The bound at which least is rejected that was meant, and asked about that was not; with no more than
+    `most` of the former."""
+    if not len(right):
+        return 0.0
+    if not len(outside):
+        return min(float(np.quantile(right, LOST)), LEAST / 4)
+    bounds = np.geomspace(0.005, LEAST / 4, 60)
+    lost = (right[:, None] < bounds).mean(axis=0)
+    asked = (outside[:, None] >= bounds).mean(axis=0)
+    return float(bounds[np.where(lost <= most, DEARER * lost + asked, np.inf).argmin()])
 
 
 def _surely(count: int) -> float:

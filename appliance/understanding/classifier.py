@@ -88,6 +88,12 @@ class Classifier:
         alike = np.einsum("ij,i->j", self._columns[some], spelled[some])
         return np.asarray(np.einsum("i,ij->j", self._likeness(meant, alike), self._weights))
 
+    @property
+    def depth(self) -> float:
+        """Phrases of an intent, on average, names left aside."""
+        phrases = [len(np.unique(self._phrases[rows[self._said[rows]]])) for rows in self._members()]
+        return max(1.0, float(np.mean(phrases)))
+
     def unseen(self) -> tuple[Matrix, Matrix]:
         """The scores of each phrase as if it had not been learned, and 1 for what it means. Intents with
         fewer than FEW phrases are left out: without one they are another desk's."""

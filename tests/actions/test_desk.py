@@ -112,7 +112,7 @@ def test_a_directory_without_sense_leaves_the_old_one(house: Desk) -> None:
 def test_a_message_gets_a_ticket_and_is_where_people_look_for_it(desk: Desk) -> None:
     outcome = desk.ask("message.take", text="Call me back", name="Ann", phone="5550142")
     assert outcome.result == {"ticket": 1}
-    notes = Notebook(desk.store.path, InlineThread()).messages()
+    notes = Notebook(desk.store, InlineThread()).messages()
     assert [(call, text) for call, _, text in notes] == [("call", "Call me back")]
     assert desk.ask("message.take", text="").why == "empty"
 

@@ -109,13 +109,16 @@ def test_caller_id_alone_never_verifies(desk: Desk) -> None:
         assert desk.ask("calendar.mine", claimed).why == "refused"
     desk.log.append("call", "identified", {"how": "code", "number": "5550142"})
     assert desk.ask("calendar.mine", "caller").why == "refused"
+    assert desk.ask("calendar.mine", "verified").why == "none"
+    desk.log.append("call", "identified", {"how": "code", "person": 1})
     told = desk.ask("calendar.mine", "verified")
     assert [each["time"] for each in told.result["appointments"]] == ["10:00"]
 
 
 def test_a_verified_caller_sees_no_other_number(desk: Desk) -> None:
-    desk.run("calendar.book", **TUESDAY)
-    desk.log.append("call", "identified", {"how": "code", "number": "5559999"})
+    desk.run("calendar.book", conversation="before", **TUESDAY)
+    desk.log.append("call", "identified", {"how": "code", "number": "5559999", "person": 2})
+    desk.log.append("before", "identified", {"how": "code", "number": "5550142", "person": 1})
     # Saying another number afterwards does not make it one's own.
     desk.log.append("call", "identified", {"how": "said", "number": "5550142"})
     desk.log.append("call", "identified", {"how": "caller_id", "number": "5550142"})

@@ -426,7 +426,7 @@ async def test_a_chat_that_breaks_off_says_so() -> None:
 
 async def test_what_is_on_and_off_and_why_is_there() -> None:
     status = [Status("page", True), Status("kiosk", False, "no microphone; plug one in")]
-    async with opened(Receptionist(), title="Harbour Street", status=lambda: status) as console:
+    async with opened(Receptionist(), title=lambda: "Harbour Street", status=lambda: status) as console:
         seen = await visit(
             console,
             ["see", "#summary", "1 on, 1 off"],

@@ -35,7 +35,7 @@ async def get(url: str, host: str = "") -> tuple[int, dict[str, str], str]:
 async def test_health_tells_what_is_on_and_off_and_why() -> None:
     status = [Status("page", True), Status("kiosk", False, "no microphone; plug one in")]
     async with (
-        opened(Receptionist(), title="Harbour Street", status=lambda: status) as console,
+        opened(Receptionist(), title=lambda: "Harbour Street", status=lambda: status) as console,
         calling(console),
     ):
         code, _, body = await get(f"{console.url}/health")

@@ -18,9 +18,9 @@ import pytest
 from numpy.typing import NDArray
 
 from appliance.documents import Documents
-from appliance.documents.vectors import connect
 from appliance.engines.fake import FakeEmbed
 from appliance.errors import StorageError
+from appliance.memory.vectors import connect
 from tests.documents.pdf import pdf
 
 ROOT = Path(__file__).parent.parent.parent

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from appliance.actions import Runner
+from appliance.actions import Hands, Runner
 from appliance.brain import Brain
 from appliance.channels.scripted import SILENCE, ScriptedCaller
 from appliance.clerk import Clerk
@@ -76,7 +76,7 @@ class Desk:
         self.store = Store(folder / "desk.db", now=lambda: NOW.astimezone())
         self.thread = InlineThread()
         self.knowledge = Knowledge(self.desk, FakeEmbed(), self.thread)
-        self.notebook = Notebook(folder / "desk.db", self.thread)
+        self.notebook = Notebook(self.store, self.thread)
         self.runner = Runner(self.store, self.desk.actions)
         self.calls = 0
 
@@ -86,7 +86,7 @@ class Desk:
         self.calls += 1
         call = f"call-{self.calls}"
         clerk = Clerk(
-            self.desk, EventLog(self.store), self.runner, self.thread, self.thread, call, lambda: NOW
+            self.desk, EventLog(self.store), self.runner, self.thread, Hands(self.thread), call, lambda: NOW
         )
         brain = Brain(self.knowledge, self.notebook, None, call, clerk)
         turns: list[Turn] = []
@@ -273,7 +273,9 @@ async def test_a_caller_who_cuts_in_while_it_is_being_done_still_hears_that_it_w
 ) -> None:
     desk = Desk(tmp_path)
     await desk.knowledge.load()
-    clerk = Clerk(desk.desk, EventLog(desk.store), desk.runner, desk.thread, SlowHands(), "call", lambda: NOW)
+    clerk = Clerk(
+        desk.desk, EventLog(desk.store), desk.runner, desk.thread, Hands(SlowHands()), "call", lambda: NOW
+    )
     brain = Brain(desk.knowledge, desk.notebook, None, "call", clerk)
     call = ScriptedCaller((), "call")
     turns: list[Turn] = []
@@ -300,7 +302,9 @@ async def test_while_an_action_takes_long_the_caller_hears_a_filler(
     monkeypatch.setattr("appliance.conversation.LONG", 0.0)
     desk = Desk(tmp_path)
     await desk.knowledge.load()
-    clerk = Clerk(desk.desk, EventLog(desk.store), desk.runner, desk.thread, SlowHands(), "call", lambda: NOW)
+    clerk = Clerk(
+        desk.desk, EventLog(desk.store), desk.runner, desk.thread, Hands(SlowHands()), "call", lambda: NOW
+    )
     brain = Brain(desk.knowledge, desk.notebook, None, "call", clerk)
 
     class Listener(ScriptedCaller):

@@ -11,6 +11,7 @@ import pytest
 
 from appliance.errors import ConfigError
 from appliance.memory.calendar import Appointment, Calendar, Opening, Unbookable
+from appliance.memory.events import insert
 from appliance.memory.store import Database, Store
 
 NOW = datetime(2026, 7, 13, 10, 10, tzinfo=UTC)  # A Monday.
@@ -113,7 +114,9 @@ def test_three_o_clock_stays_three_o_clock_over_the_end_of_summer_time(db: Datab
     now = datetime(2026, 10, 20, 9, 0, tzinfo=ZoneInfo("Europe/Vienna"))
     desk = calendar(db, Opening(), now)
     booked = desk.book(datetime(2026, 10, 26, 15, 0), "Ann", "1", "call")  # The day after the change.
-    assert [each.start.hour for each in desk.of("1")] == [15]
+    insert(db, "call", "2026-10-20", "identified", {"how": "code", "person": 1})
+    assert [each.start.hour for each in desk.of(1)] == [15]
+    assert desk.of(2) == []
     assert booked.end - booked.start == timedelta(minutes=30)
 
 

@@ -1,9 +1,9 @@
 // The page: the talk button, the text field, and what is on and off.
 
+import { Chat, sendOnEnter, tooLong } from "./chat.js";
 import { Transcript } from "./transcript.js";
 import { Problem, VoiceCall } from "./voice.js";
 
-const LETTERS = 2000; // as in channels/web.py
 const STATES = {
   ready: ["Ready", "Press to talk"],
   starting: ["One moment", "Press to cancel"],
@@ -15,8 +15,8 @@ const STATES = {
 
 const at = (id) => document.getElementById(id);
 const transcript = new Transcript(at("transcript"), at("announcer"));
+const chat = new Chat(transcript, complain);
 let call = null;
-let chat = null;
 
 function show(state) {
   document.body.dataset.state = state;
@@ -85,57 +85,14 @@ at("write").addEventListener("submit", (event) => {
   complain();
   const text = at("text").value.trim();
   if (!text) return;
-  if (text.length > LETTERS) {
-    const counts = `This has ${text.length.toLocaleString("en")} letters; the desk reads ${LETTERS.toLocaleString("en")}`;
-    return complain(new Problem("That is too long", counts));
-  }
+  const problem = tooLong(text);
+  if (problem) return complain(problem);
   at("text").value = "";
   transcript.typed(text);
-  send(text);
+  chat.send(text);
 });
 
-at("text").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    at("write").requestSubmit();
-  }
-});
-
-function send(text) {
-  const message = JSON.stringify({ text });
-  if (chat?.readyState === WebSocket.OPEN) return chat.send(message);
-  if (chat?.readyState === WebSocket.CONNECTING) return chat.addEventListener("open", () => chat.send(message));
-  const socket = (chat = new WebSocket(new URL("chat", location.href.replace(/^http/, "ws"))));
-  socket.onopen = () => socket.send(message);
-  socket.onmessage = ({ data }) => onChat(JSON.parse(data));
-  socket.onclose = ({ code }) => {
-    chat = null;
-    transcript.settle();
-    const problem = chatFarewell(code);
-    if (problem) complain(problem);
-  };
-}
-
-// Why the box ended a chat, where that is worth a word and it has not said so itself.
-function chatFarewell(code) {
-  const [wrong, mend] = {
-    1000: [],
-    1001: ["The desk is closing"],
-    1006: ["The box does not answer", "See that it is on, then write again"],
-    1009: ["That is too long", "Write less at a time"],
-    1013: ["Everybody here is busy", "Try again in a minute"],
-  }[code] ?? ["The conversation broke off", "Write again to begin another"];
-  return wrong && new Problem(wrong, mend);
-}
-
-function onChat(message) {
-  if (message.type === "say") transcript.say(message.text);
-  else if (message.type === "turn") transcript.wrote(message);
-  else if (message.type === "problem" || message.type === "refused") {
-    transcript.settle();
-    complain(new Problem(message.wrong, message.mend));
-  }
-}
+sendOnEnter(at("text"), at("write"));
 
 // What is on and off
 
@@ -145,6 +102,7 @@ async function refresh() {
     document.title = at("desk").textContent = health.desk;
     at("status").replaceChildren(...health.status.map(statusItem));
     const off = health.status.filter(({ on }) => !on).length;
+    at("editor").hidden = !health.editor;
     at("wake").hidden = !health.status.some(({ name, on }) => name === "kiosk" && on);
     at("summary").textContent = off ? `${health.status.length - off} on, ${off} off` : "All on";
     document.body.classList.remove("away");

@@ -3,8 +3,10 @@
 const RATE = 16; // samples of the call's clock in a millisecond
 
 export class Transcript {
-  constructor(list, announcer) {
+  // `reason` makes an element of why an answer was given.
+  constructor(list, announcer, reason = why) {
     this.list = list;
+    this.reason = reason;
     this.announcer = announcer; // what screen readers are told: final words only
     this.guess = null; // the caller's words that are not final
     this.answers = new Map(); // the desk's items that wait for their turn, by when the caller began
@@ -81,7 +83,7 @@ export class Transcript {
   }
 
   note(item, turn) {
-    const notes = [timeline(turn), reason(turn.decision)].filter(Boolean);
+    const notes = [timeline(turn), turn.decision && this.reason(turn.decision)].filter(Boolean);
     item.querySelector(".notes").replaceChildren(...notes);
     this.scroll();
   }
@@ -93,6 +95,12 @@ export class Transcript {
     this.answers.clear();
     this.spoken = null;
     this.writing = null;
+  }
+
+  // A word of the page itself, between what was said.
+  remark(text) {
+    this.list.append(element("li", "remark", text));
+    this.scroll();
   }
 
   add(who, ...classes) {
@@ -141,12 +149,11 @@ function mark(name, milliseconds, since) {
   return item;
 }
 
-function reason(decision) {
-  if (!decision) return null;
+function why(decision) {
   return element("p", "reason", [decision.intent, decision.why, decision.source].filter(Boolean).join(" · "));
 }
 
-function element(name, className, text = "") {
+export function element(name, className, text = "") {
   const made = document.createElement(name);
   if (className) made.className = className;
   made.textContent = text;

@@ -12,8 +12,8 @@ export class Problem extends Error {
 export class VoiceCall {
   // `heard` takes each message of the box, `level` the microphone's, 0 to 1, `speaking` true or false, and
   // `ended` the Problem that ended the call, or nothing.
-  constructor({ heard, level, speaking, ended }) {
-    Object.assign(this, { heard, level, speaking, ended });
+  constructor({ heard, level, speaking, ended, path = "talk" }) {
+    Object.assign(this, { heard, level, speaking, ended, path });
     this.played = 0n;
     this.playedAt = -Infinity;
     this.isSpeaking = false;
@@ -36,7 +36,7 @@ export class VoiceCall {
   }
 
   connect() {
-    this.socket = new WebSocket(new URL("talk", location.href.replace(/^http/, "ws")));
+    this.socket = new WebSocket(new URL(this.path, location.href.replace(/^http/, "ws")));
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => this.tell({ type: "hello", rate: this.context.sampleRate });
     this.socket.onmessage = ({ data }) => {

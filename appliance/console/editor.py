@@ -1,0 +1,233 @@
+"""The page's editor for the desk file: what a browser may ask of the workshop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from appliance import tomledit
+from appliance.channels.web import LETTERS
+from appliance.config import digest
+from appliance.console.keeper import HOURS, Keeper
+from appliance.errors import ApplianceError, ConfigError
+from appliance.versions import Version
+from appliance.workshop import QUESTIONS, ChangedMeanwhile, Trial, Workshop, differences
+
+log = logging.getLogger(__name__)
+
+COOKIE = "manager"
+
+LARGEST = 512 << 10
+"""Bytes that are read of a request: some thousand facts."""
+
+Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+class Editor:
+    """Everybody may read the desk file, which holds nothing that callers are not told; only the manager may
+    change it, try it out, and read what was asked."""
+
+    def __init__(self, workshop: Workshop, keeper: Keeper) -> None:
+        self._workshop = workshop
+        self._keeper = keeper
+        self._studying = asyncio.Semaphore(2)
+        """Checks and try-outs at the same time; a call needs the processor too."""
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/desk", self._desk),
+            Route("/desk/enter", self._enter, methods=["POST"]),
+            Route("/desk/leave", self._leave, methods=["POST"]),
+            self._route("versions", self._versions),
+            self._route("version", self._version),
+            self._route("compare", self._compare),
+            self._route("check", self._check),
+            self._route("facts", self._facts),
+            self._route("put", self._put),
+            self._route("drop", self._drop),
+            self._route("try", self._try),
+            self._route("questions", self._questions),
+            self._route("publish", self._publish),
+        ]
+
+    def trial(self, connection: HTTPConnection) -> Trial | None:
+        """The desk that a manager's call is for; None where there is none, or it is not the manager."""
+        may = self._keeper.may(_token(connection))
+        return self._workshop.trial(connection.path_params["id"]) if may else None
+
+    def _route(self, name: str, answer: Answer) -> Route:
+        """JSON in, JSON out, for the manager only."""
+
+        async def asked(request: Request) -> Response:
+            if not self._keeper.may(_token(request)):
+                why = self._keeper.why_closed() or "Only who knows the passphrase may do that."
+                return _problem(403, why)
+            try:
+                return JSONResponse(await answer(await _read(request)))
+            except ChangedMeanwhile as changed:
+                return JSONResponse(self._changed(changed), 409)
+            except ConfigError as error:
+                return _problem(422, error.wrong, error.mend, line=error.line)
+            except ApplianceError as error:
+                return _problem(503, error.wrong, error.mend)
+            except (KeyError, TypeError, ValueError):
+                return _problem(400, "That was not understood", "Load the page anew")
+
+        return Route(f"/desk/{name}", asked, methods=["POST"])
+
+    async def _desk(self, request: Request) -> Response:
+        may = self._keeper.may(_token(request))
+        workshop = self._workshop
+        on_disk = await asyncio.to_thread(workshop.on_disk)
+        return JSONResponse(
+            {
+                "name": workshop.desk.name,
+                "file": str(workshop.path),
+                "text": workshop.text,
+                "digest": digest(workshop.text),
+                "by_hand": {"text": on_disk, "digest": digest(on_disk)} if on_disk != workshop.text else None,
+                "may": may,
+                "closed": self._keeper.why_closed(),
+                "saved": workshop.path.exists(),
+            }
+        )
+
+    async def _enter(self, request: Request) -> Response:
+        address = request.client.host if request.client else ""
+        try:
+            token = self._keeper.enter(address, _text(await _read(request), "passphrase"))
+        except ApplianceError as error:
+            log.warning("somebody at %s did not know the passphrase", address)
+            return _problem(403, error.wrong, error.mend)
+        except (KeyError, TypeError, ValueError):
+            return _problem(400, "That was not understood", "Load the page anew")
+        response = JSONResponse({})
+        response.set_cookie(COOKIE, token, HOURS * 3600, path="/desk", httponly=True, samesite="strict")
+        return response
+
+    async def _leave(self, request: Request) -> Response:
+        self._keeper.leave(_token(request))
+        response = JSONResponse({})
+        response.delete_cookie(COOKIE, path="/desk", httponly=True, samesite="strict")
+        return response
+
+    async def _check(self, asked: dict[str, Any]) -> dict[str, Any]:
+        async with self._studying:
+            findings = await asyncio.to_thread(self._workshop.check, _text(asked))
+        return {"findings": [asdict(finding) for finding in findings]}
+
+    async def _facts(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"facts": [asdict(fact) for fact in tomledit.facts(_text(asked))]}
+
+    async def _put(self, asked: dict[str, Any]) -> dict[str, Any]:
+        questions = asked["ask"]
+        if not isinstance(questions, list):
+            raise TypeError
+        fact = tomledit.FactForm(
+            _text(asked, "name"),
+            tuple(str(each) for each in questions),
+            _text(asked, "say"),
+            _text(asked, "label"),
+        )
+        return {"text": tomledit.put(_text(asked), fact)}
+
+    async def _drop(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"text": tomledit.drop(_text(asked), _text(asked, "name"))}
+
+    async def _try(self, asked: dict[str, Any]) -> dict[str, Any]:
+        async with self._studying:
+            trial = await self._workshop.try_out(_text(asked))
+        answers = [
+            await self._workshop.answer(trial.served, str(question)[:LETTERS])
+            for question in asked.get("questions", [])[:QUESTIONS]
+        ]
+        return {"trial": trial.id, "answers": answers, "problems": trial.served.problems}
+
+    async def _questions(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"questions": [asdict(question) for question in await self._workshop.questions()]}
+
+    async def _versions(self, asked: dict[str, Any]) -> dict[str, Any]:
+        kept = await asyncio.to_thread(self._workshop.versions)
+        live = digest(self._workshop.text)
+        return {"versions": [_shown(version) for version in kept], "live": live}
+
+    async def _version(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"text": await self._kept(_text(asked, "id"))}
+
+    async def _compare(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Two texts, each given as such or as a version; "live" is the one that is served."""
+        before, after = [await self._side(asked[side]) for side in ("before", "after")]
+        return {"rows": await asyncio.to_thread(differences, before, after)}
+
+    async def _publish(self, asked: dict[str, Any]) -> dict[str, Any]:
+        by, why = (" ".join(_text(asked, key).split())[:200] for key in ("by", "why"))
+        version = await self._workshop.publish(_text(asked), _text(asked, "base"), by, why)
+        return {"version": _shown(version)}
+
+    async def _side(self, side: Any) -> str:
+        if not isinstance(side, dict):
+            raise TypeError
+        if "text" in side:
+            return _text(side)
+        return self._workshop.text if side["id"] == "live" else await self._kept(_text(side, "id"))
+
+    async def _kept(self, id: str) -> str:
+        text = await asyncio.to_thread(self._workshop.version, id)
+        if text is None:
+            raise KeyError(id)
+        return text
+
+    def _changed(self, changed: ChangedMeanwhile) -> dict[str, Any]:
+        return {
+            "wrong": changed.wrong,
+            "mend": changed.mend,
+            "theirs": changed.theirs,
+            "base": digest(changed.theirs),
+            "merged": changed.merged,
+            "rows": differences(self._workshop.text, changed.theirs),
+        }
+
+
+def _shown(version: Version) -> dict[str, Any]:
+    return {**asdict(version), "at": version.at.isoformat(), "digest": version.digest}
+
+
+async def _read(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent; ValueError where it is none, or too large."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST:
+            raise ValueError
+    try:
+        asked = json.loads(body or b"{}")
+    except RecursionError as error:
+        raise ValueError from error
+    if not isinstance(asked, dict):
+        raise ValueError
+    return asked
+
+
+def _text(asked: dict[str, Any], key: str = "text") -> str:
+    """A text that was sent; ValueError where it cannot be written as UTF-8."""
+    text = asked[key]
+    if not isinstance(text, str):
+        raise TypeError
+    text.encode()
+    return text.replace("\r\n", "\n")
+
+
+def _token(connection: HTTPConnection) -> str:
+    return connection.cookies.get(COOKIE, "")
+
+
+def _problem(code: int, wrong: str, mend: str = "", **more: Any) -> JSONResponse:
+    return JSONResponse({"wrong": wrong, "mend": mend, **more}, code)

@@ -1,0 +1,79 @@
+"""One version of the desk file, ready for calls. A call ends on the version it began with."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from appliance.actions import REGISTRY, Context, Hands, Runner
+from appliance.actions.registry import Unreachable
+from appliance.config import DeskFile
+from appliance.engines import Embed
+from appliance.engines.thread import EngineThread
+from appliance.knowledge import Knowledge
+from appliance.memory import directory
+from appliance.memory.notebook import Notebook
+from appliance.memory.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where conversations are kept and their actions done."""
+
+    store: Store
+    notebook: Notebook
+    memory: EngineThread
+    hands: Hands
+    trial: bool = False
+    """Whether it only tries a desk out: nothing is kept, and nothing outside is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    desk: DeskFile
+    knowledge: Knowledge
+    runner: Runner
+    place: Place
+    problems: tuple[str, ...] = ()
+    """What is wrong with its papers, in plain words."""
+
+    async def open(self) -> None:
+        """Have its directory looked up in from now on. Raises ConfigError, and then the old one stays."""
+        people = directory.entries(self.desk.actions)
+        await self.place.memory.run(directory.load, self.place.store, people)
+
+
+async def load(
+    desk: DeskFile, embed: Embed, thread: EngineThread, study: EngineThread, papers: Path, place: Place
+) -> Served:
+    """Learn a desk file in the thread `study`, to be asked in `thread`; indexes of papers lie in `papers`.
+    Raises ConfigError."""
+    knowledge = Knowledge(desk, embed, thread, index(papers, desk))
+    problems = await knowledge.load(study)
+    runner = Runner(place.store, desk.actions, UNSENT if place.trial else REGISTRY)
+    return Served(desk, knowledge, runner, place, tuple(problems))
+
+
+def index(folder: Path, desk: DeskFile) -> Path:
+    """The index of a desk's papers. One for each folder of papers: the calls of an old version may still
+    look up in theirs."""
+    return folder / f"papers-{hashlib.sha256(desk.documents.encode()).hexdigest()[:8]}.db"
+
+
+def tidy(folder: Path, desk: DeskFile) -> None:
+    """Delete the indexes of papers that this desk does not name."""
+    for path in folder.glob("papers-*.db*"):
+        if not path.name.startswith(index(folder, desk).name):
+            path.unlink(missing_ok=True)
+
+
+def _unsent(context: Context, **_: Any) -> dict[str, Any]:
+    raise Unreachable("a desk that is tried out reaches nobody outside")
+
+
+UNSENT = {
+    name: replace(action, function=_unsent) if action.outside else action for name, action in REGISTRY.items()
+}
+"""The actions of a desk that is tried out."""
