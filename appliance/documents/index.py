@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.memory.vectors import connect
 from appliance.errors import StorageError
+from appliance.memory.vectors import connect
 
 SCHEMA = """
 create table if not exists meta (key text primary key, value) without rowid;

@@ -217,8 +217,9 @@ class Modem:
         for command in (*READY, *self._family.ready):
             with contextlib.suppress(ModemError):
                 await self._ask(command)
-        # A call from before, of a desk that was killed perhaps, belongs to nobody.
-        await self.hang_up()
+        # A call from before, of a desk that was killed perhaps, belongs to nobody; one that rings does.
+        if any(call.state not in (INCOMING, WAITING) for call in await self._calls()):
+            await self.hang_up()
         self.health = Health(
             on=False, why="no network yet", restarts=self.health.restarts, family=self._family.what
         )

@@ -156,6 +156,23 @@ async def test_a_call_that_a_killed_desk_left_behind_is_ended_at_the_next_start(
         simulator.close()
 
 
+async def test_a_call_that_rings_while_the_desk_starts_is_there_to_be_answered() -> None:
+    simulator = Simulator()
+    simulator.plug_in()
+    simulator.ring()
+    desk = Desk(simulator)
+    running = asyncio.create_task(desk.modem.run())
+    try:
+        await until(desk.heard(Ringing))
+        await until(lambda: desk.modem.health.on)
+        await desk.modem.answer()
+        assert simulator.sound_on
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        simulator.close()
+
+
 async def test_network_lost_and_found_again_is_told() -> None:
     async with plugged() as (simulator, desk):
         simulator.leave_network()
