@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from appliance.errors import ConfigError
 from appliance.hours import WEEKDAYS, Hours, stretch
 from appliance.lines import Lines
 from appliance.sense import senseless
 from appliance.strict import TomlFile
+from appliance.trunks import Gsm, Sip
 
 SHIPPED = Path(__file__).parent / "shipped"
 """The box.toml and desk.toml that stand in for ones that are not there."""
@@ -97,26 +97,6 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
-class Gsm:
-    """A GSM modem on USB, with a SIM that callers ring."""
-
-    enabled: bool = False
-    modem: str = "auto"
-    """`auto` finds it on USB by what it is; `simulator` is one that is none, to try the phone without; or the
-    modem's family, where `at` and `sound` name its ports: simcom, quectel, huawei."""
-    at: str = ""
-    """Port for commands."""
-    sound: str = ""
-    """Port for sound."""
-    pin_file: Path | None = None
-    """A file that holds the SIM's PIN; beside box.toml unless it is a full path."""
-
-    def __post_init__(self) -> None:
-        if self.modem not in ("auto", "simulator") and not (self.at and self.sound):
-            raise ValueError(f"has modem = {self.modem!r} without its ports", "name them: at and sound")
-
-
-@dataclass(frozen=True, slots=True)
 class Box:
     """box.toml."""
 
@@ -130,6 +110,7 @@ class Box:
     kiosk: Kiosk = field(default_factory=Kiosk)
     web: Web = field(default_factory=Web)
     gsm: Gsm = field(default_factory=Gsm)
+    sip: Sip = field(default_factory=Sip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,8 +337,14 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     folder = beside(file.path)
     secret = folder / box.web.password_file if box.web.password_file else None
     web = replace(box.web, password_file=secret)
-    gsm = replace(box.gsm, pin_file=folder / box.gsm.pin_file if box.gsm.pin_file else None)
-    return replace(box, data=folder / box.data, models=PROGRAM / box.models, web=web, gsm=gsm), file.path
+    return replace(
+        box,
+        data=folder / box.data,
+        models=PROGRAM / box.models,
+        web=web,
+        gsm=box.gsm.beside(folder),
+        sip=box.sip.beside(folder),
+    ), file.path
 
 
 def read_desk(
@@ -371,16 +358,6 @@ def read_desk(
     papers = str(file.path.absolute().parent / desk.documents) if desk.documents else ""
     actions = _with_hours(desk.actions, desk.hours)
     return replace(desk, digest=digest(file.text), documents=papers, actions=actions), file.path
-
-
-def secret(path: Path | None) -> str:
-    """What a file of secrets holds; nothing without a file. Raises ConfigError where it cannot be read."""
-    if not path:
-        return ""
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: the secret cannot be read", "check the name and its rights") from error
 
 
 def _with_hours(actions: dict[str, dict[str, Any]], hours: Hours | None) -> dict[str, dict[str, Any]]:

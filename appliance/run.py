@@ -18,12 +18,15 @@ from appliance.channels import WaitingLine
 from appliance.channels.gsm.line import GsmLine
 from appliance.channels.gsm.profiles import Found, plugged_in
 from appliance.channels.kiosk import Kiosk
+from appliance.channels.sip.line import SipLine
+from appliance.channels.sip.wire import Account, Settings
 from appliance.channels.soundcard import SoundCard
 from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console, Status, address, is_loopback
 from appliance.errors import StorageError
 from appliance.lint import lint
+from appliance.trunks import Sip, secret
 from appliance.versions import Versions
 from appliance.workshop import Workshop
 
@@ -93,7 +96,8 @@ class Running:
         self._kiosk, self._kiosk_off = self._make_kiosk()
         self._console = self._make_console()
         self._gsm, self._gsm_off = self._make_gsm()
-        lines = (self._console, self._kiosk, self._gsm)
+        self._sip, self._sip_off = self._make_sip()
+        lines = (self._console, self._kiosk, self._gsm, self._sip)
         self.lines: list[WaitingLine] = [line for line in lines if line]
 
     def status(self) -> list[Status]:
@@ -105,9 +109,10 @@ class Running:
             page = Status("page", True, self._console.url)
         else:
             page = Status("page", False, "switched off in box.toml")
-        phone = Status("gsm", *self._gsm.state) if self._gsm else Status("gsm", False, self._gsm_off)
+        gsm = Status("gsm", *self._gsm.state) if self._gsm else Status("gsm", False, self._gsm_off)
+        sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
-        return [page, kiosk, phone, *engines]
+        return [page, kiosk, gsm, sip, *engines]
 
     async def announce(self) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes."""
@@ -146,7 +151,15 @@ class Running:
             return None, "switched off in box.toml"
         if why := self._app.voice_off():
             return None, why
-        return GsmLine(lambda: find_modem(box), config.secret(box.gsm.pin_file)), ""
+        return GsmLine(lambda: find_modem(box), secret(box.gsm.pin_file)), ""
+
+    def _make_sip(self) -> tuple[SipLine | None, str]:
+        sip = self._app.box.sip
+        if not sip.enabled:
+            return None, "switched off in box.toml"
+        if why := self._app.voice_off():
+            return None, why
+        return SipLine(sip_settings(sip), sip.a_minute), ""
 
     def _make_kiosk(self) -> tuple[Kiosk | None, str]:
         app, settings = self._app, self._app.box.kiosk
@@ -163,6 +176,20 @@ class Running:
             card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread
         )
         return kiosk, ""
+
+
+def sip_settings(sip: Sip) -> Settings:
+    """What the stack is started with, the secrets read. A desk without an account is called by address."""
+    accounts = tuple(
+        Account(
+            each.user, each.domain, secret(each.password_file), each.auth_user, each.proxy, each.transport,
+            each.encryption, each.register,
+        )
+        for each in sip.account
+    )  # fmt: skip
+    direct = (Account("desk", sip.interface or "127.0.0.1", register=0),)
+    ports = (sip.rtp_ports[0], sip.rtp_ports[1])
+    return Settings(accounts or direct, sip.listen, sip.interface, ports, sip.calls, sip.peers)
 
 
 def find_modem(box: config.Box) -> Found | None:

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"messages", "errors", "spoken", "strict", "hours"},
-    {"config", "lines", "standing", "sense", "models", "fetch", "versions", "merging"},
+    {"config", "trunks", "lines", "standing", "sense", "models", "fetch", "versions", "merging"},
     {"engines", "channels", "memory", "observe", "guard", "slots"},
     {"actions", "flows", "understanding", "documents"},
     {"turntaking", "ears", "speech", "mouth", "wording", "knowledge", "answers", "clerk"},

@@ -58,11 +58,11 @@ def attach(listener: socket.socket, peers: Sequence[str]) -> None:
 def guard(port: int, peers: Sequence[str]) -> int:
     """Attach to every socket of this process that is bound to the port; how many there were."""
     found = 0
-    for name in os.listdir("/proc/self/fd"):
+    for file in Path("/proc/self/fd").iterdir():
         with suppress(OSError, ValueError):
-            if not os.readlink(Path("/proc/self/fd") / name).startswith("socket:"):
+            if not str(file.readlink()).startswith("socket:"):
                 continue
-            with socket.socket(fileno=os.dup(int(name))) as each:
+            with socket.socket(fileno=os.dup(int(file.name))) as each:
                 address = each.getsockname()
                 if each.family == socket.AF_INET and address[1] == port:
                     attach(each, peers)

@@ -142,7 +142,10 @@ class Worker:
             info = call.audio.info()
             if not (info.rx_ready and info.tx_ready):
                 return
-            self._rates[number] = info.rx_sample_rate * info.rx_channels, info.tx_sample_rate * info.tx_channels
+            self._rates[number] = (
+                info.rx_sample_rate * info.rx_channels,
+                info.tx_sample_rate * info.tx_channels,
+            )
             self._tell(
                 "sound", call=number, rate=info.rx_sample_rate, channels=info.rx_channels,
                 to_rate=info.tx_sample_rate, to_channels=info.tx_channels,
