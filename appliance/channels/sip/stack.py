@@ -69,7 +69,7 @@ class SipStack:
     def __init__(self, settings: Settings, ringing: Callable[[Session], None]) -> None:
         self.why = "not started"
         """Why no call can come; empty while they can."""
-        self.accounts = [""] * len(settings.accounts)
+        self.accounts = ["registering" if account.register else "" for account in settings.accounts]
         """Why each account is not registered; empty while it is, or need not be."""
         self.restarts = 0
         self._settings = settings
