@@ -41,6 +41,8 @@ class Echo:
         self.calls: list[PhoneCall] = []
         self.heard = bytearray()
         self.ended = 0
+        self.lasted = 0
+        """Samples that the last call took, by its clock."""
         self.hang_up_after: float | None = None
 
     async def talk(self, channel: AudioChannel) -> None:
@@ -53,6 +55,7 @@ class Echo:
                 if self.hang_up_after and channel.now() > self.hang_up_after * RATE:
                     return
         finally:
+            self.lasted = channel.now()
             self.ended += 1
 
     async def chat(self, call: Call) -> None:

@@ -44,7 +44,10 @@ request_route {{
         save("location");
         exit;
     }}
-    if (has_totag()) {{ if (loose_route()) {{ t_relay(); }} else if (is_method("ACK")) {{ t_relay(); }} exit; }}
+    if (has_totag()) {{
+        if (loose_route() || is_method("ACK")) {{ t_relay(); }}
+        exit;
+    }}
     if (is_method("CANCEL")) {{ t_relay(); exit; }}
     record_route();
     if (!lookup("location")) {{ sl_send_reply("404", "Not Found"); exit; }}
