@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,6 +24,8 @@ class Answer:
     """True when the call is over once this was said."""
     then: Place = "open"
     """Where the conversation is once this was said."""
+    after: Callable[[], Awaitable[None]] | None = None
+    """What is done once this was said: the caller is put through."""
 
 
 def fixed(

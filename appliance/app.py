@@ -15,6 +15,7 @@ from appliance import config, served, slots
 from appliance.actions import Hands, Runner
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
+from appliance.channels.exchange import Exchange
 from appliance.clerk import Clerk, local_now
 from appliance.conversation import converse
 from appliance.ears import Hearing
@@ -22,6 +23,7 @@ from appliance.engines import registry
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
+from appliance.handoff import HandOff, Means
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
@@ -57,6 +59,8 @@ class App:
         self._engines: dict[str, tuple[Any, EngineThread]] = {}
         self._hearing: Hearing | None = None
         self._speech: Speech | None = None
+        self.exchange: Exchange | None = None
+        """By which the desk calls people; none where no line can."""
         self._wording: Wording | None = None
 
     async def __aenter__(self) -> App:
@@ -197,16 +201,18 @@ class App:
             await channel.hang_up()
             return
         recorder = None if served.place.trial else self._recorder(channel.id, recording)
-        voice = Voice(channel, self._hearing, self._speech, recorder, served.desk.silence)
+        voice = Voice(channel, self._hearing, self._speech, recorder, served.desk.silence, served.desk.keys)
+        handoff = self._handoff(served, voice, channel)
         try:
-            await self.chat(voice, served)
+            await self.chat(voice, served, handoff)
         finally:
             await channel.hang_up()
             if recorder:
                 recorder.close()
 
-    async def chat(self, call: Call, served: Served | None = None) -> None:
-        """A whole conversation, by whatever a Call is made of; with `served` as in `talk`."""
+    async def chat(self, call: Call, served: Served | None = None, handoff: HandOff | None = None) -> None:
+        """A whole conversation, by whatever a Call is made of; with `served` as in `talk`. `handoff` puts who
+        calls through to a person."""
         served = served or self.served
         place = served.place
         log.info("call %s by %s began", call.id, call.channel)
@@ -214,7 +220,7 @@ class App:
         self._idle.clear()
         events = EventLog(place.store)
         clerk = Clerk(served.desk, events, served.runner, place.memory, place.hands, call.id, local_now)
-        brain = Brain(served.knowledge, place.notebook, self._wording, call.id, clerk)
+        brain = Brain(served.knowledge, place.notebook, self._wording, call.id, clerk, handoff)
         await self._note(clerk.began())
         try:
             await converse(call, brain, _forget if place.trial else self._keep)
@@ -224,6 +230,15 @@ class App:
                 self._idle.set()
             await self._note(clerk.ended())
             log.info("call %s ended", call.id)
+
+    def _handoff(self, served: Served, voice: Voice, channel: AudioChannel) -> HandOff | None:
+        desk = served.desk
+        if not desk.handoff or not self.exchange or served.place.trial:
+            return None
+        assert self._hearing
+        assert self._speech
+        means = Means(self.exchange, self._hearing, self._speech)
+        return HandOff(desk.handoff, desk.lines, means, voice, channel, local_now, desk.closed)
 
     async def _note(self, writing: Awaitable[None]) -> None:
         """A disk that is full must not keep anybody from being answered."""

@@ -3,15 +3,19 @@ else; an action runs only as a flow's form says."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from appliance.answers import Answer, Place, chained, fixed, lines
 from appliance.clerk import Clerk
 from appliance.flows.form import Step
+from appliance.gist import gist
+from appliance.handoff import HandOff
 from appliance.knowing import Knowing, Meant, Unknown
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
-from appliance.messages import Decision, Expect, Heard, Noise, Silence, Turn
+from appliance.messages import Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
 from appliance.slots.acts import Act, act
 from appliance.smalltalk import SmallTalk
 from appliance.wording import Wording
@@ -33,21 +37,26 @@ class Brain:
         wording: Wording | None,
         call: str,
         clerk: Clerk | None = None,
+        handoff: HandOff | None = None,
     ) -> None:
+        self._desk = knowledge.desk
         self._lines = knowledge.desk.lines
         self._knowing = Knowing(knowledge, wording)
         self._smalltalk = SmallTalk(self._lines, notebook, call)
         self._clerk = clerk
+        self._handoff = handoff
         self._place: Place = "open"
         self._answer: Answer | None = None
         self._said: Turn | None = None
+        self._last_words = ""
+        """What the caller said last, other than that a person is wanted."""
 
     @property
     def filler(self) -> str:
         """Said while an answer takes long."""
         return self._lines.moment
 
-    async def decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
+    async def decide(self, cause: Heard | Noise | Silence | TakenBack | None) -> Answer | None:
         """The answer to what happened; None where nothing is to be said. A call begins with None."""
         answer = await self._decide(cause)
         self._answer = answer or self._answer
@@ -68,11 +77,13 @@ class Brain:
             if self._place != "taking":
                 self._smalltalk.message_taken()
 
-    async def _decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
+    async def _decide(self, cause: Heard | Noise | Silence | TakenBack | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
         match cause:
             case None:
                 return self._smalltalk.greet("the call began")
+            case TakenBack(_, why):
+                return fixed("person", why, self._lines.nobody, Expect("yes_no"), then="offered")
             case Heard():
                 self._smalltalk.heard()
                 answer = await self._respond(" ".join(cause.text.split())[:LONGEST])
@@ -88,6 +99,8 @@ class Brain:
 
     async def _respond(self, text: str) -> Answer:
         said, rest = act(text)
+        if said != "person":
+            self._last_words = text
         if self._clerk and self._clerk.busy:
             return await self._in_form(text, said)
         if self._place == "taking" and not (said in ("goodbye", "repeat", "cancel", "person") and not rest):
@@ -155,10 +168,19 @@ class Brain:
             asking = self._smalltalk.ask_for_message()
             return replace(asking, lines=lines([*step.say, self._lines.message]))
         if step.leave:
-            return Answer(decision, lines([*step.say, self._lines.person]), Expect("yes_no"), then="offered")
+            return self._to_person(decision, step.say)
         if form and form.stage == "ask":
             return Answer(decision, self._knowing.asked(name, step.say), step.expect)
         return Answer(decision, lines(step.say), step.expect)
+
+    def _to_person(self, decision: Decision, say: Sequence[str] = ()) -> Answer:
+        """Put through where somebody can be reached, or offer a message."""
+        if self._handoff and self._handoff.open:
+            form = self._clerk.latest if self._clerk else None
+            told = gist(self._desk, form, last_words=self._last_words)
+            put_through = partial(self._handoff.put_through, told)
+            return Answer(decision, lines([*say, self._lines.connecting]), after=put_through)
+        return Answer(decision, lines([*say, self._lines.person]), Expect("yes_no"), then="offered")
 
     def _go_on(self) -> Answer | None:
         """What cut the answer off was no speech: say the rest of it."""
@@ -183,6 +205,8 @@ class Brain:
     def _talk(self, said: Act) -> Answer:
         if said == "repeat":
             return self._repeat()
+        if said == "person":
+            return self._to_person(Decision("person", "a person is wanted", "desk.toml handoff"))
         return self._smalltalk.reply(said, first=self._said is not None and self._said.number == 1)
 
     def _repeat(self) -> Answer:

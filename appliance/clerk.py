@@ -12,7 +12,7 @@ from appliance.actions import REGISTRY, Hands, Runner
 from appliance.config import DeskFile
 from appliance.engines.thread import EngineThread
 from appliance.flows.form import Forms, Request, Step
-from appliance.flows.state import Event, State, apply
+from appliance.flows.state import Event, Form, State, apply
 from appliance.memory.events import EventLog
 from appliance.memory.people import Level
 from appliance.sense import ELSEWHERE
@@ -47,6 +47,8 @@ class Clerk:
         """The line that asked the caller to agree to an action."""
         self.news: tuple[str, ...] = ()
         """What came of actions and has not been heard yet."""
+        self.latest: Form | None = None
+        """The form that was open last."""
         self._lock = asyncio.Lock()
 
     async def began(self) -> None:
@@ -155,6 +157,7 @@ class Clerk:
         for event in step.events:
             self._last_event = await self._memory.run(self._append, event, line)
             self.state = apply(self.state, event)
+            self.latest = self.state.form or self.latest
         if self.confirming and step.say:
             self._asked = step.say[-1]
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from appliance.calling import HandOffRules
 from appliance.hours import WEEKDAYS, Hours, stretch
 from appliance.lines import Lines
 from appliance.sense import senseless
@@ -29,6 +30,9 @@ Mode = Literal["rules", "knowledge", "worded", "hybrid"]
 """Who has a part in an answer. `rules`: only the phrases, word for word. `knowledge`: what is meant too, by
 facts and documents. `worded`: the LLM puts the lines differently besides. `hybrid`: that only where
 `wording` says so, and it picks where [wording] lets it."""
+
+
+SHORTCUTS = {"*": "say that again", "0": "I want to speak to a person"}
 
 
 def _agree(mode: Mode | None, wording: Wording | None) -> None:
@@ -308,6 +312,10 @@ class DeskFile:
     hours: Hours | None = None
     """When the desk is open; always, where there are none. Appointments can be had then, unless
     [actions.calendar] has hours of its own."""
+    handoff: HandOffRules | None = None
+    """Who takes callers that want a person; nobody if left out, and a message is offered."""
+    keys: dict[str, str] = field(default_factory=lambda: dict(SHORTCUTS))
+    """What a key of a telephone says, in words, where nothing is asked that keys answer."""
     silence: float = 8.0
     """Seconds of quiet before the desk asks whether anybody is there."""
     digest: str = field(default="", metadata={"hidden": True})

@@ -10,7 +10,7 @@ from dataclasses import replace
 from appliance.answers import Answer
 from appliance.brain import Brain
 from appliance.channels import Call
-from appliance.messages import Heard, Line, Noise, Saying, Silence, SpeechStarted, Turn
+from appliance.messages import Heard, Line, Noise, Saying, Silence, SpeechStarted, TakenBack, Turn
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> No
             match event:
                 case SpeechStarted():
                     await cut(answering)
-                case Heard() | Noise() | Silence():
+                case Heard() | Noise() | Silence() | TakenBack():
                     if isinstance(event, Silence) and not answering.done():
                         continue
                     await cut(answering)
@@ -73,6 +73,8 @@ async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], N
             brain.remember(turn)
             call.notice(turn)
             keep(turn)
+    if answer and answer.after:
+        await answer.after()
 
 
 async def decide(call: Call, brain: Brain, turn: Turn) -> Answer | None:

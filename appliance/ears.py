@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -130,7 +130,12 @@ class Ears:
         self._expect = what
         self._turn.expect(what)
 
-    async def listen(self, microphone: AsyncIterator[Audio]) -> AsyncIterator[Event]:
+    def tell(self, event: Event) -> None:
+        """Let something be heard that is no sound: a key, or what became of a hand-off."""
+        self._quiet_since = self._now()
+        self._events.put_nowait(event)
+
+    async def listen(self, microphone: AsyncIterator[Audio]) -> AsyncGenerator[Event]:
         """What the caller does, until the microphone ends."""
         listening = asyncio.create_task(self._listen(microphone))
         try:

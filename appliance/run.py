@@ -15,6 +15,7 @@ from rich.markup import escape
 from appliance import config
 from appliance.app import App
 from appliance.channels import WaitingLine
+from appliance.channels.exchange import Exchange
 from appliance.channels.gsm.line import GsmLine
 from appliance.channels.gsm.profiles import Found, plugged_in
 from appliance.channels.kiosk import Kiosk
@@ -98,6 +99,8 @@ class Running:
         self._gsm, self._gsm_off = self._make_gsm()
         self._sip, self._sip_off = self._make_sip()
         lines = (self._console, self._kiosk, self._gsm, self._sip)
+        trunks = [trunk for trunk in (self._gsm, self._sip) if trunk]
+        app.exchange = Exchange(trunks) if trunks else None
         self.lines: list[WaitingLine] = [line for line in lines if line]
 
     def status(self) -> list[Status]:

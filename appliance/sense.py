@@ -16,6 +16,10 @@ ELSEWHERE = frozenset({"human", "message", "cancel"})
 """Where a flow may lead besides to another flow."""
 
 FILLED: Mapping[str, frozenset[str]] = {
+    "calls": frozenset({"who"}),
+    "calls_about": frozenset({"who", "what"}),
+    "calls_done": frozenset({"what"}),
+    "calls_saying": frozenset({"words"}),
     "resume": frozenset({"what"}),
     "case": frozenset({"number"}),
     "undo": frozenset({"what"}),

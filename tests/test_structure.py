@@ -13,11 +13,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"messages", "errors", "spoken", "strict", "hours"},
-    {"config", "trunks", "lines", "standing", "sense", "models", "fetch", "versions", "merging"},
+    {"config", "trunks", "calling", "lines", "standing", "sense", "models", "fetch", "versions", "merging"},
     {"engines", "channels", "memory", "observe", "guard", "slots"},
     {"actions", "flows", "understanding", "documents"},
-    {"turntaking", "ears", "speech", "mouth", "wording", "knowledge", "answers", "clerk"},
-    {"voice", "knowing", "smalltalk", "brain", "served"},
+    {"turntaking", "ears", "speech", "mouth", "wording", "knowledge", "answers", "clerk", "keypad", "gist"},
+    {"voice", "knowing", "smalltalk", "brain", "served", "handoff"},
     {"conversation"},
     {"app"},
     {"lint", "tomledit", "workshop", "console"},
@@ -80,7 +80,7 @@ def test_records_need_only_the_standard_library() -> None:
         assert imports(PACKAGE / f"{name}.py") <= {"messages", "errors"}
         tree = ast.parse((PACKAGE / f"{name}.py").read_text())
         modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        assert modules <= {"__future__", "dataclasses", "typing"}
+        assert modules <= {"__future__", "collections.abc", "dataclasses", "typing"}
 
 
 def test_engines_import_their_heavy_library_only_when_they_are_made() -> None:

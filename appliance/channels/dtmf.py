@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from appliance.messages import RATE, samples
+from appliance.messages import RATE, Audio, samples
 
 LOW = (697.0, 770.0, 852.0, 941.0)
 HIGH = (1209.0, 1336.0, 1477.0, 1633.0)
 KEYS = ("123A", "456B", "789C", "*0#D")
 """By low and high tone."""
+
+TWICE = samples(1.0)
+"""For which a key that was heard in the sound is the same as one that the line tells."""
 
 WINDOW = samples(0.025)
 HOP = samples(0.01)
@@ -54,6 +59,11 @@ class DtmfListener:
         self._missed = 0
         self._rest = b""
 
+    @property
+    def sounds(self) -> bool:
+        """Whether a key is in the sound now."""
+        return bool(self._held)
+
     def push(self, pcm: bytes) -> str:
         """The keys that became sure, in order; mostly none."""
         pcm = self._rest + pcm
@@ -81,6 +91,38 @@ class DtmfListener:
             return ""
         self._held, self._missed = heard, 0
         return heard
+
+
+class Keys:
+    """What a caller presses, each key once: as the line tells it, and from its sound on lines that tell none.
+    Where a line does both, its word counts."""
+
+    def __init__(self) -> None:
+        self._listener: DtmfListener | None = DtmfListener()
+        self._told = ""
+        self._heard = ("", 0)
+        """The latest key from the sound, and when."""
+        self._now = 0
+
+    def told(self, key: str) -> None:
+        """The line says that a key was pressed."""
+        latest, at = self._heard
+        twice = key == latest and self._now - at < TWICE
+        self._heard, self._listener = ("", 0), None
+        if not twice:
+            self._told += key
+
+    def hear(self, frame: Audio) -> Audio:
+        """The frame with the keys that were pressed by now. A key's sound is no speech: it is taken out."""
+        self._now = frame.end
+        keys, self._told = self._told, ""
+        if not self._listener:
+            return replace(frame, keys=keys) if keys else frame
+        for key in self._listener.push(frame.pcm):
+            keys += key
+            self._heard = key, frame.end
+        quiet = bytes(len(frame.pcm)) if self._listener.sounds else frame.pcm
+        return replace(frame, keys=keys, pcm=quiet) if keys or quiet is not frame.pcm else frame
 
 
 def key(sound: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:

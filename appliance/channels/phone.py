@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from appliance.channels.dtmf import Keys
 from appliance.channels.playout import Playout
 from appliance.messages import FRAME, FRAME_BYTES, RATE, Audio, Notice, samples, seconds
 
@@ -41,6 +42,15 @@ class Leg(Protocol):
         """Take 20 ms for the other side, s16le mono 16 kHz. Called every 20 ms; must not wait."""
         ...
 
+    def press(self, keys: str) -> None:
+        """Press keys for the other side. Must not wait."""
+        ...
+
+    async def transfer(self, to: str, patience: float) -> None:
+        """Let the other side call `to` instead, and be gone; DeviceError where it cannot or will not, and the
+        call goes on."""
+        ...
+
     async def hang_up(self) -> None:
         """End the call. Safe to repeat."""
         ...
@@ -63,9 +73,8 @@ class PhoneCall:
         """Frames that were lost or late."""
         self.dropped = 0
         """Frames that were left out to catch up, or because nobody listened."""
-        self.keys: asyncio.Queue[str] = asyncio.Queue()
-        """What the caller pressed."""
-        self._leg = leg
+        self._keypad = Keys()
+        self.leg = leg
         self._waiting: deque[bytes] = deque()
         self._rest = b""
         self._last = bytes(FRAME_BYTES)
@@ -90,8 +99,8 @@ class PhoneCall:
             self.dropped += 1
 
     def press(self, key: str) -> None:
-        """The caller pressed a key."""
-        self.keys.put_nowait(key)
+        """The line tells that the caller pressed a key."""
+        self._keypad.told(key)
 
     def ended(self) -> None:
         """The other side is gone."""
@@ -106,6 +115,15 @@ class PhoneCall:
         while (frame := await self._heard.get()) is not None:
             yield frame
 
+    def dial_keys(self, keys: str) -> None:
+        """Press keys for the other side."""
+        if keys:
+            self.leg.press(keys)
+
+    async def transfer(self, to: str, patience: float = 30.0) -> None:
+        """As `Leg.transfer`."""
+        await self.leg.transfer(to, patience)
+
     def notice(self, what: Notice) -> None:
         """A telephone has no screen."""
 
@@ -118,12 +136,12 @@ class PhoneCall:
             await asyncio.wait([self._running])
         while pcm := self.playout.pull(FRAME):
             self.playout.dropped(len(pcm) // 2)
-        await self._leg.hang_up()
+        await self.leg.hang_up()
 
     async def _run(self) -> None:
         """A frame in and a frame out every 20 ms."""
         while True:
-            self._tell(self._next())
+            self._tell(self._keypad.hear(self._next()))
             self._speak()
             self._clock += FRAME
             late = time.monotonic() - self._began - seconds(self._clock)
@@ -159,7 +177,7 @@ class PhoneCall:
 
     def _speak(self) -> None:
         pcm = self.playout.pull(FRAME)
-        self._leg.send(pcm.ljust(FRAME_BYTES, b"\0"))
+        self.leg.send(pcm.ljust(FRAME_BYTES, b"\0"))
         if pcm:
             self.playout.played(pcm, self._clock)
 

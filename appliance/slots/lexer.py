@@ -11,6 +11,9 @@ from functools import cache
 LONGEST = 500
 """Characters of an utterance that are read."""
 
+COUNTRY = "US"
+"""Two letters: of callers whose country nothing tells."""
+
 FILLERS = frozenset("um uh er erm hmm hm mm ah eh".split())
 
 CORRECTIONS = (
@@ -64,7 +67,7 @@ class Context:
     now: datetime
     options: tuple[str, ...] = ()
     """The names or choices that can be meant; empty where anything can."""
-    country: str = "US"
+    country: str = COUNTRY
     """Two letters: the order of day and month, the money, the phone numbers."""
     least: float | None = None
     most: float | None = None

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from appliance.channels.phone import CUSHION, FULL, PhoneCall, loudness
+from appliance.errors import DeviceError
 from appliance.messages import FRAME, FRAME_BYTES, Audio
 from tests.desk import voice
 
@@ -21,6 +22,12 @@ class Wire:
 
     def send(self, pcm: bytes) -> None:
         self.sent.append(pcm)
+
+    def press(self, keys: str) -> None:
+        self.pressed = keys
+
+    async def transfer(self, to: str, patience: float) -> None:
+        raise DeviceError("this wire hands nothing over")
 
     async def hang_up(self) -> None:
         self.hung_up += 1

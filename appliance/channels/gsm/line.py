@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from appliance.channels import Desk
+from appliance.channels.exchange import CallFailed, Unreached
 from appliance.channels.gsm.at import ModemError
 from appliance.channels.gsm.modem import Event, Key, Modem, Over, Ringing, Text
 from appliance.channels.gsm.pdu import Sms
@@ -39,6 +41,8 @@ class GsmLine:
         self._modem: Modem | None = None
         self._ringing: asyncio.Queue[Ringing] = asyncio.Queue()
         self._call: PhoneCall | None = None
+        self._taken = asyncio.Lock()
+        """A modem carries one call."""
 
     @property
     def state(self) -> tuple[bool, str]:
@@ -53,6 +57,8 @@ class GsmLine:
             try:
                 while True:
                     ringing = await self._ringing.get()
+                    if self._taken.locked():
+                        continue
                     await self._answer(modem, desk, ringing)
             finally:
                 await asyncio.shield(modem.hang_up())
@@ -69,17 +75,53 @@ class GsmLine:
             case Text():
                 self._texted(event.sms)
 
+    def carries(self, to: str) -> bool:
+        return not to.startswith("sip")
+
+    async def dial(self, to: str, patience: float = 30.0) -> PhoneCall:
+        """Call a number. Some modems say that a call stands while it still rings: it is answered once a voice
+        is heard."""
+        modem = self._modem
+        if modem is None or self._taken.locked():
+            raise CallFailed("the modem is in another call")
+        await self._taken.acquire()
+        try:
+            await modem.dial(to, patience)
+            return self._begin(modem, to, self._taken.release)
+        except BaseException as error:
+            await asyncio.shield(modem.hang_up())
+            self._taken.release()
+            if not isinstance(error, DeviceError):
+                raise
+            raise (Unreached if modem.health.on else CallFailed)(str(error)) from error
+
+    async def text(self, number: str, text: str) -> None:
+        """Send an SMS. DeviceError where it was not taken."""
+        if not self._modem:
+            raise CallFailed("the modem is not started")
+        await self._modem.text(number, text)
+
+    def _begin(self, modem: Modem, number: str, free: Callable[[], None] | None = None) -> PhoneCall:
+        """The call that stands now; `free` is called once it is over."""
+        leg = _Leg(modem, free)
+        leg.call = self._call = PhoneCall(leg, "gsm", number)
+        return self._call
+
     async def _answer(self, modem: Modem, desk: Desk, ringing: Ringing) -> None:
         """One call, from its first ring to its end."""
-        try:
-            await modem.answer()
-            leg = _Leg(modem)
-        except DeviceError as error:
-            log.warning("a call could not be answered: %s", error)
-            await modem.hang_up()
-            return
-        call = self._call = PhoneCall(leg, "gsm", ringing.number)
-        leg.call = call
+        async with self._taken:
+            try:
+                await modem.answer()
+                call = self._begin(modem, ringing.number)
+            except DeviceError as error:
+                log.warning("a call could not be answered: %s", error)
+                await modem.hang_up()
+                return
+            await self._serve_call(desk, call)
+
+    async def _serve_call(self, desk: Desk, call: PhoneCall) -> None:
+        leg = call.leg
+        assert isinstance(leg, _Leg)
         try:
             await desk.talk(call)
         except Exception:
@@ -96,11 +138,14 @@ class GsmLine:
 class _Leg:
     """The modem's sound port, for one call."""
 
-    def __init__(self, modem: Modem) -> None:
+    def __init__(self, modem: Modem, free: Callable[[], None] | None = None) -> None:
         self._modem = modem
+        self._free = free
         self.call: PhoneCall | None = None
         self._mending: asyncio.Task[None] | None = None
         self._stalls = 0
+        self._pressing: asyncio.Task[None] | None = None
+        self._over = False
         if not modem.found:
             raise ModemError("the modem is gone", "plug it in again")
         rate = family(modem.found.family).rate
@@ -110,12 +155,29 @@ class _Leg:
     def send(self, pcm: bytes) -> None:
         self.sound.send(pcm)
 
+    def press(self, keys: str) -> None:
+        self._pressing = asyncio.create_task(self._press(keys))
+
+    async def _press(self, keys: str) -> None:
+        with suppress(ModemError):
+            await self._modem.press(keys)
+
+    async def transfer(self, to: str, patience: float) -> None:
+        raise ModemError("a modem hands no call over")
+
     async def hang_up(self) -> None:
+        if self._over:
+            return
+        self._over = True
         if self._mending:
             self._mending.cancel()
         self._modem.flow = None
         self.sound.close()
-        await self._modem.hang_up()
+        try:
+            await self._modem.hang_up()
+        finally:
+            if self._free:
+                self._free()
 
     def _heard(self, pcm: bytes) -> None:
         if self.call:

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict, deque
 
 from appliance.channels import Desk
+from appliance.channels.exchange import CallFailed, Unreached
 from appliance.channels.phone import PhoneCall
 from appliance.channels.sip.stack import Session, SipError, SipStack
 from appliance.channels.sip.wire import Settings
@@ -58,8 +59,10 @@ class SipLine:
 
     def _ring(self, stack: SipStack, desk: Desk, session: Session) -> None:
         """A call comes: take it, or say at once that it is busy here."""
-        if not self._may(session.peer):
-            log.warning("sip call %d refused: its caller calls too often", session.number)
+        full = len(self._calls) >= self._settings.calls
+        if full or not self._may(session.peer):
+            why = "as many are served as can be" if full else "its caller calls too often"
+            log.warning("sip call %d refused: %s", session.number, why)
             stack.reject(session)
             return
         task = asyncio.create_task(self._talk(stack, desk, session))
@@ -72,10 +75,7 @@ class SipLine:
         except SipError as error:
             log.warning("sip call %d: %s", session.number, error)
             return
-        call = PhoneCall(SipLeg(stack, session), "sip", number(session.peer))
-        session.heard, session.keyed, session.ended = call.push, call.press, call.ended
-        if session.over.is_set():
-            call.ended()
+        call = _call(stack, session)
         try:
             await desk.talk(call)
         except Exception:
@@ -86,6 +86,22 @@ class SipLine:
             "sip call %s: %.1f s, %d frames concealed, %d dropped",
             call.id, seconds(call.now()), call.concealed, call.dropped,
         )  # fmt: skip
+
+    def carries(self, to: str) -> bool:
+        return True
+
+    async def dial(self, to: str, patience: float = 30.0) -> PhoneCall:
+        """Call by the first account that is registered; a number is called at its PBX."""
+        stack = self.stack
+        up = [n for n, why in enumerate(stack.accounts) if not why] if stack and not stack.why else []
+        if stack is None or not up:
+            raise CallFailed("no account is registered", "see [sip] in box.toml")
+        account = self._settings.accounts[up[0]]
+        uri = to if to.startswith("sip") else f"sip:{to}@{account.domain}"
+        try:
+            return _call(stack, await stack.dial(uri, up[0], patience))
+        except SipError as error:
+            raise (Unreached if REFUSED.search(str(error)) else CallFailed)(str(error)) from error
 
     def _may(self, peer: str) -> bool:
         """Whether this caller has not begun too many calls of late."""
@@ -99,6 +115,10 @@ class SipLine:
         return len(begun) <= self._a_minute
 
 
+REFUSED = re.compile(r"\b(404|408|410|480|484|486|487|600|603|604|607)\b|nobody answered|hung up")
+"""Why a call is over, where that was the other side's doing."""
+
+
 class SipLeg:
     """A SIP session as what carries a telephone call."""
 
@@ -109,8 +129,22 @@ class SipLeg:
     def send(self, pcm: bytes) -> None:
         self._stack.send(self.session, pcm)
 
+    def press(self, keys: str) -> None:
+        self._stack.press(self.session, keys)
+
+    async def transfer(self, to: str, patience: float) -> None:
+        await self._stack.transfer(self.session, to, patience)
+
     async def hang_up(self) -> None:
         await self._stack.hang_up(self.session)
+
+
+def _call(stack: SipStack, session: Session) -> PhoneCall:
+    call = PhoneCall(SipLeg(stack, session), "sip", number(session.peer))
+    session.heard, session.keyed, session.ended = call.push, call.press, call.ended
+    if session.over.is_set():
+        call.ended()
+    return call
 
 
 def number(uri: str) -> str:

@@ -234,7 +234,8 @@ def _config(settings: Settings) -> Config:
     first, last = settings.rtp_ports
     return Config(
         net_interface=settings.interface or None,
-        max_concurrent_calls=settings.calls,
+        # One more for each: the person whom its caller is put through to. And one that is told it is busy.
+        max_concurrent_calls=2 * settings.calls + 1,
         rtp_timeout=settings.silent,
         extra_config_text="\n".join(
             [

@@ -1,0 +1,50 @@
+"""How a desk behaves on the telephone, as desk.toml has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from appliance.hours import Hours
+
+BRIEF = ("who", "goal", "slots", "done", "last_words")
+"""What a person can be told of a caller."""
+
+Recording = Literal["never", "announce", "ask"]
+"""Of calls, where box.toml has recordings switched on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOffRules:
+    """Where a caller is put through to."""
+
+    to: str
+    """Who is called: "sip:desk@pbx" or a telephone number."""
+    mode: Literal["warm", "blind"] = "warm"
+    """`warm`: the person is told who is calling and why. `blind`: the caller is handed over at once."""
+    brief: tuple[str, ...] = BRIEF
+    """What the person is told."""
+    accept: Literal["ask", "at_once"] = "ask"
+    """`ask`: the person presses 1 or says yes first, so that no caller is put through to a voicemail."""
+    rings: float = 25.0
+    """Seconds for the person to answer."""
+    closed_to: str = ""
+    """Who is called while the desk is closed; nobody if left out."""
+    hours: Hours | None = None
+    """When somebody can be reached; else the desk's opening hours."""
+
+    def __post_init__(self) -> None:
+        for part in self.brief:
+            if part not in BRIEF:
+                raise ValueError(f"has the brief {part!r}", f"one of: {', '.join(BRIEF)}")
+        if not 5 <= self.rings <= 60:
+            raise ValueError(f"has rings = {self.rings}", "5 to 60 seconds")
+        if not self.to.strip():
+            raise ValueError("has nobody to put callers through to", 'write to = "sip:desk@pbx"')
+
+    def whom(self, now: datetime, closed: bool) -> str:
+        """Who is called at that time on the wall; empty for nobody. `closed`: by the desk's own hours."""
+        if self.hours is not None:
+            closed = not self.hours.open_at(now)
+        return self.closed_to if closed else self.to
