@@ -16,6 +16,26 @@ Recording = Literal["never", "announce", "ask"]
 
 
 @dataclass(frozen=True, slots=True)
+class TextRules:
+    """SMS by the modem."""
+
+    answer: bool = False
+    """Whether the desk talks by SMS with who texts it."""
+    hours: float = 4.0
+    """For which a conversation goes on; later texts begin another."""
+    an_hour: int = 10
+    """Texts that one number is sent in an hour."""
+    a_day: int = 200
+    """Texts that are sent in a day at all."""
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.hours <= 72:
+            raise ValueError(f"has hours = {self.hours}", "0.1 to 72")
+        if self.an_hour < 1 or self.a_day < 1:
+            raise ValueError("has a limit below 1", "leave [sms] out to send nothing")
+
+
+@dataclass(frozen=True, slots=True)
 class HandOffRules:
     """Where a caller is put through to."""
 

@@ -155,6 +155,7 @@ class SipStack:
             for wait in waits:
                 wait.cancel()
             if not session.ready.is_set():
+                session.why = session.why or "" if session.over.is_set() else "nobody answered"
                 await asyncio.shield(self.hang_up(session))
         if not session.ready.is_set():
             raise SipError(f"the call did not come about: {session.why or 'nobody answered'}")

@@ -109,29 +109,41 @@ MODULES = ("g711", "aufile", "aubridge", "sndfile", "srtp")
 class Telephone:
     """Debian's baresip: says a recording and keeps what it hears. Commands as on its keyboard."""
 
-    def __init__(self, folder: Path, says: bytes, account: str = "caller", more: str = "") -> None:
-        """`says` is s16le mono 16 kHz."""
+    def __init__(
+        self, folder: Path, says: bytes, account: str = "caller", more: str = "", answers: str = ""
+    ) -> None:
+        """`says` is s16le mono 16 kHz. `answers`: `auto` takes calls that come, `manual` lets them ring."""
+        self.port = free_port()
+        self.uri = f"sip:{account}@{HOST}:{self.port}"
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         with wave.open(str(folder / "says.wav"), "wb") as file:
             file.setparams((1, 2, 8000, 0, "NONE", ""))
             file.writeframes(resample(says, RATE, to=8000))
         modules = Path("/usr/lib/baresip/modules")
-        lines = [f"module_path {modules}", f"sip_listen {HOST}:{free_port()}", f"net_interface {HOST}"]
+        lines = [f"module_path {modules}", f"sip_listen {HOST}:{self.port}", f"net_interface {HOST}"]
         lines += [f"audio_source aufile,{folder}/says.wav", "audio_player aubridge,nobody"]
         lines += ["audio_alert ausine,440", "audio_srate 8000", "audio_channels 1", "call_local_timeout 20"]
         lines += [f"module {name}.so" for name in MODULES]
         lines += [f"snd_path {folder}"]
         lines += ["module_app account.so", "module_app menu.so", more]
         (folder / "config").write_text("\n".join(lines) + "\n")
-        (folder / "accounts").write_text(f"<sip:{account}@{HOST}>;regint=0;audio_codecs=pcmu\n")
+        mode = f";answermode={answers}" if answers else ""
+        (folder / "accounts").write_text(f"<sip:{account}@{HOST}>;regint=0;audio_codecs=pcmu{mode}\n")
         self._process: asyncio.subprocess.Process | None = None
         self.said = ""
 
     async def call(self, uri: str, lasting: float) -> None:
         """Dial, stay for that long, hang up."""
+        await self._run("-e", f"/dial {uri}", lasting=lasting)
+
+    async def wait(self, lasting: float) -> None:
+        """Be there for calls for that long; at the end hang up."""
+        await self._run(lasting=lasting)
+
+    async def _run(self, *arguments: str, lasting: float) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            "baresip", "-f", str(self.folder), "-e", f"/dial {uri}", "-t", str(round(lasting)),
+            "baresip", "-f", str(self.folder), *arguments, "-t", str(round(lasting)),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
