@@ -17,6 +17,7 @@ from appliance.app import App
 from appliance.channels import WaitingLine
 from appliance.channels.exchange import Exchange
 from appliance.channels.gsm.line import GsmLine
+from appliance.channels.gsm.pdu import Sms
 from appliance.channels.gsm.profiles import Found, plugged_in
 from appliance.channels.kiosk import Kiosk
 from appliance.channels.sip.line import SipLine
@@ -27,6 +28,7 @@ from appliance.console.keeper import Keeper
 from appliance.console.server import Console, Status, address, is_loopback
 from appliance.errors import StorageError
 from appliance.lint import lint
+from appliance.texting import Texting
 from appliance.trunks import Sip, secret
 from appliance.versions import Versions
 from appliance.workshop import Workshop
@@ -98,7 +100,8 @@ class Running:
         self._console = self._make_console()
         self._gsm, self._gsm_off = self._make_gsm()
         self._sip, self._sip_off = self._make_sip()
-        lines = (self._console, self._kiosk, self._gsm, self._sip)
+        self._texting = self._make_texting()
+        lines = (self._console, self._kiosk, self._gsm, self._sip, self._texting)
         trunks = [trunk for trunk in (self._gsm, self._sip) if trunk]
         app.exchange = Exchange(trunks) if trunks else None
         self.lines: list[WaitingLine] = [line for line in lines if line]
@@ -115,7 +118,11 @@ class Running:
         gsm = Status("gsm", *self._gsm.state) if self._gsm else Status("gsm", False, self._gsm_off)
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
-        return [page, kiosk, gsm, sip, *engines]
+        texting = self._texting
+        sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
+        exchange = self._app.exchange
+        out = exchange.state if exchange else (False, "no line that can call")
+        return [page, kiosk, gsm, sip, sms, Status("outgoing calls", *out), *engines]
 
     async def announce(self) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes."""
@@ -154,7 +161,19 @@ class Running:
             return None, "switched off in box.toml"
         if why := self._app.voice_off():
             return None, why
-        return GsmLine(lambda: find_modem(box), secret(box.gsm.pin_file)), ""
+        return GsmLine(lambda: find_modem(box), secret(box.gsm.pin_file), self._texted), ""
+
+    def _texted(self, sms: Sms) -> None:
+        if self._texting:
+            self._texting.came(sms)
+
+    def _make_texting(self) -> Texting | None:
+        """Texts come and go by the modem."""
+        gsm, app = self._gsm, self._app
+        if not gsm:
+            return None
+        place = app.place
+        return Texting(lambda: app.desk.sms, place.store, place.memory, gsm.text, lambda: gsm.state[0])
 
     def _make_sip(self) -> tuple[SipLine | None, str]:
         sip = self._app.box.sip
