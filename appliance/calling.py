@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-from appliance.hours import Hours
+from appliance.hours import WEEKDAYS, Hours, stretch
 
 BRIEF = ("who", "goal", "slots", "done", "last_words")
 """What a person can be told of a caller."""
@@ -33,6 +33,43 @@ class TextRules:
             raise ValueError(f"has hours = {self.hours}", "0.1 to 72")
         if self.an_hour < 1 or self.a_day < 1:
             raise ValueError("has a limit below 1", "leave [sms] out to send nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundRules:
+    """Calls that the desk makes: reminders, and calls back."""
+
+    enabled: bool = False
+    between: str = "09:00-19:00"
+    """When people may be called, on the wall clock; never outside of it."""
+    days: tuple[str, ...] = WEEKDAYS[:6]
+    tries: int = 3
+    """Times that somebody who does not answer is called."""
+    again: tuple[float, ...] = (30.0, 120.0)
+    """Minutes until the second try, the third ...; the last one stands for those after."""
+    voicemail: bool = False
+    """Whether a machine that answers is told; else it is tried again."""
+    remind: float = 0.0
+    """Hours before an appointment at which who booked it is called; 0: nobody is."""
+    a_day: int = 100
+    """Calls in a day at all."""
+
+    def __post_init__(self) -> None:
+        stretch(self.between)
+        for day in self.days:
+            if day not in WEEKDAYS:
+                raise ValueError(f"has the day {day!r}", f"one of: {', '.join(WEEKDAYS)}")
+        if not 1 <= self.tries <= 10 or not self.again or min(self.again) < 1:
+            raise ValueError("has no sense in tries or again", "1 to 10 tries, and a minute or more between")
+
+    def may_call(self, now: datetime) -> bool:
+        """Whether people may be called at that time on the wall."""
+        begins, ends = stretch(self.between)
+        return WEEKDAYS[now.weekday()] in self.days and begins <= now.time() < ends
+
+    def wait(self, tries: int) -> timedelta:
+        """How long until the next try after so many."""
+        return timedelta(minutes=self.again[min(tries, len(self.again)) - 1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from appliance.calling import HandOffRules, TextRules
+from appliance.calling import HandOffRules, OutboundRules, Recording, TextRules
 from appliance.hours import WEEKDAYS, Hours, stretch
 from appliance.lines import Lines
 from appliance.sense import senseless
@@ -314,6 +314,10 @@ class DeskFile:
     [actions.calendar] has hours of its own."""
     handoff: HandOffRules | None = None
     """Who takes callers that want a person; nobody if left out, and a message is offered."""
+    recording: Recording = "announce"
+    """Whether callers are told that they are recorded, or asked, where box.toml has recordings switched on;
+    `never` records nobody."""
+    outbound: OutboundRules = field(default_factory=OutboundRules)
     sms: TextRules = field(default_factory=TextRules)
     keys: dict[str, str] = field(default_factory=lambda: dict(SHORTCUTS))
     """What a key of a telephone says, in words, where nothing is asked that keys answer."""

@@ -17,7 +17,7 @@ LAYERS = [
     {"engines", "channels", "memory", "observe", "guard", "slots"},
     {"actions", "flows", "understanding", "documents"},
     {"turntaking", "ears", "speech", "mouth", "wording", "knowledge", "answers", "clerk"},
-    {"keypad", "gist", "texting"},
+    {"keypad", "gist", "texting", "consent", "outbound"},
     {"voice", "knowing", "smalltalk", "brain", "served", "handoff"},
     {"conversation"},
     {"app"},

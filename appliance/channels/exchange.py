@@ -80,14 +80,14 @@ class Exchange:
 def allowed(to: str, country: str = "US") -> str:
     """What may be dialled, without spaces and punctuation. CallFailed for emergency numbers and service
     codes, however they are written, and for what is no number."""
-    sip = re.fullmatch(r"sips?:([\w.+-]+)@[\w.:\[\]-]+", to.strip())
+    sip = re.fullmatch(r"sips?:([A-Za-z0-9_.+-]+)@[\w.:\[\]-]+", to.strip())
     if not sip and re.match(r"sips?:", to.strip()):
         raise CallFailed("this is no address that the desk calls", "write it like sip:desk@pbx")
     user = sip[1] if sip else re.sub(r"[\s().\-/]", "", to.removeprefix("tel:"))
     number = re.sub(r"[.-]", "", user)
-    if sip and not re.fullmatch(r"\+?\d+", number):
+    if sip and not re.fullmatch(r"\+?[0-9]+", number):
         return to.strip()
-    if not re.fullmatch(r"\+?\d{2,15}", number):
+    if not re.fullmatch(r"\+?[0-9]{2,15}", number):
         raise CallFailed("this is no telephone number", "digits, with + and the country's code from abroad")
     if is_emergency(number, country):
         raise CallFailed("emergency numbers are never called by the desk", "dial it yourself")
