@@ -38,6 +38,8 @@ FIRST_LOOK = 1.0
 
 NAMES = {
     "vad": "speech detection",
+    "eot": "end of turn",
+    "echo": "echo cancellation",
     "asr": "speech recognition",
     "tts": "voice",
     "embed": "understanding",
@@ -115,7 +117,8 @@ class Running:
         gsm = Status("gsm", *self._gsm.state) if self._gsm else Status("gsm", False, self._gsm_off)
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
-        return [page, kiosk, gsm, sip, *engines]
+        papers = [Status("papers", not app.papers_off, app.papers_off)]
+        return [page, kiosk, gsm, sip, *engines, *(papers if app.served.desk.documents else [])]
 
     async def announce(self) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes."""
@@ -174,7 +177,7 @@ class Running:
         wake, wake_thread = app.engine("wake")
         if settings.wake == "word" and not wake:
             return None, f"no wake word: {app.off['wake']}"
-        card = SoundCard(settings.microphone, settings.speaker)
+        card = SoundCard(settings.microphone, settings.speaker, echo=app.echo_stream())
         kiosk = Kiosk(
             card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread
         )
