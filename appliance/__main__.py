@@ -14,7 +14,7 @@ from typing import Any
 from appliance import __version__
 from appliance.errors import ApplianceError
 
-BENCHES = ["engines", "loop", "recognition", "understanding"]
+BENCHES = ["engines", "loop", "recognition", "turns", "understanding", "wake"]
 
 
 def main() -> None:
@@ -69,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
         "messages", parents=[hardware], help="print what callers left, and what nothing answered"
     )
     messages.set_defaults(do=_messages)
+
+    calendar = commands.add_parser(
+        "calendar", parents=[hardware], help="write the appointments to an .ics file, or take one in"
+    )
+    calendar.add_argument("what", choices=["export", "import"])
+    calendar.add_argument("file", type=Path, metavar="FILE.ics")
+    calendar.set_defaults(do=_calendar)
 
     doctor = commands.add_parser("doctor", parents=[files], help="try every device, engine and model")
     doctor.set_defaults(do=_doctor)
@@ -141,6 +148,12 @@ def _messages(arguments: argparse.Namespace) -> int:
     from appliance.messages_command import messages
 
     return messages(arguments.box)
+
+
+def _calendar(arguments: argparse.Namespace) -> int:
+    from appliance.calendar_command import calendar
+
+    return calendar(arguments.what, arguments.file, arguments.box)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

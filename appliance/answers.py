@@ -8,9 +8,9 @@ from typing import Literal
 
 from appliance.messages import Decision, Expect, Line
 
-Place = Literal["open", "offered", "taking", "which"]
+Place = Literal["open", "offered", "taking", "which", "agreeing"]
 """Where a conversation is, outside of forms: anywhere; asked whether to take a message; taking one; asked
-which of a few things is meant."""
+which of a few things is meant; asked to agree to what the clerk offers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,31 +6,37 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from appliance import config, served, slots
+from appliance import config, served, slots, standing
 from appliance.actions import Hands, Runner
+from appliance.aftermath import settle
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
 from appliance.channels.exchange import Exchange
 from appliance.clerk import Clerk, local_now
 from appliance.conversation import converse
 from appliance.ears import Hearing
-from appliance.engines import registry
+from appliance.engines import EchoStream, registry
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
+from appliance.foresight import Foresight
 from appliance.handoff import HandOff, Means
+from appliance.memory import ics
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
+from appliance.memory.recall import Recall
 from appliance.memory.store import Store
 from appliance.messages import Turn
 from appliance.observe.recorder import Recorder
+from appliance.patience import MANNERS
+from appliance.picking import Picker
 from appliance.served import Place, Served
-from appliance.speech import Speech
+from appliance.speech import Delivery, SoundStore, Speech
 from appliance.voice import Voice
 from appliance.wording import Wording, sentences
 
@@ -62,6 +68,7 @@ class App:
         self.exchange: Exchange | None = None
         """By which the desk calls people; none where no line can."""
         self._wording: Wording | None = None
+        self._picker: Picker | None = None
 
     async def __aenter__(self) -> App:
         try:
@@ -81,23 +88,26 @@ class App:
         self._memory = memory = self._thread("memory")
         self._study = self._thread("study")
         hands = Hands(self._thread("actions"), [self._thread(f"outside {n}") for n in range(OUTSIDE)])
-        self.place = Place(store, Notebook(store, memory), memory, hands)
-        if doubts := await memory.run(Runner(store, self._desk.actions).recover):
-            log.warning(
-                "%d actions were under way when the box went down: look whether they were done", len(doubts)
-            )
+        await memory.run(Runner(store, self._desk.actions).recover)
+        if broken := await memory.run(settle, self._desk, EventLog(store)):
+            log.warning("%d conversations were under way when the box went down: see the messages", broken)
         await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
+        recall = Recall(store, self.box.data / "recall.db", *self._embedding())
+        self.place = Place(store, Notebook(store, memory), memory, hands, recall)
         served.tidy(self.box.data, self._desk)
         self.served = await self.load(self._desk)
         await self.served.open()
         for problem in self.served.problems:
             log.warning("papers: %s", problem)
         if "vad" in self._engines and "asr" in self._engines:
-            self._hearing = Hearing(*self._engines["vad"], *self._engines["asr"])
+            vad, asr, (eot, thread) = self._engines["vad"], self._engines["asr"], self.engine("eot")
+            self._hearing = Hearing(*vad, *asr, eot, thread)
         if "tts" in self._engines:
-            self._speech = Speech(*self._engines["tts"])
+            sounds = SoundStore(self.box.data / "speech")
+            self._speech = Speech(*self._engines["tts"], Delivery(self.desk), sounds)
         if "llm" in self._engines:
             self._wording = Wording(*self._engines["llm"])
+            self._picker = Picker(*self._engines["llm"])
         self._stack.callback(lambda: self._preparing.cancel())
         self._preparing = asyncio.create_task(self._prepare())
 
@@ -119,8 +129,9 @@ class App:
         then nothing has changed."""
         await ready.open()
         self.served = ready
-        self._preparing.cancel()
-        self._preparing = asyncio.create_task(self._prepare())
+        if self._speech:
+            self._speech = self._speech.for_desk(ready.desk)
+        self._preparing = asyncio.create_task(self._prepare(self._preparing))
 
     async def _load(self, kind: str) -> None:
         """Load one engine in its own thread; where it cannot be, the desk does without and says why."""
@@ -130,6 +141,9 @@ class App:
             return
         if kind == "wake" and self.box.kiosk.wake != "word":
             self.off[kind] = f"not needed: the kiosk wakes by {self.box.kiosk.wake}"
+            return
+        if kind == "echo" and self.box.kiosk.echo != "cancel":
+            self.off[kind] = f"not needed: the kiosk's echo is {self.box.kiosk.echo}"
             return
         thread = self._thread(kind)
         try:
@@ -155,18 +169,34 @@ class App:
             self._engines["embed"] = FakeEmbed(), self._thread("embed")
         return self._engines["embed"]
 
-    async def _prepare(self) -> None:
-        """Make the sound of the fixed lines ahead, and let the LLM read its instructions."""
+    async def _prepare(self, before: asyncio.Task[None] | None = None) -> None:
+        """Make the sound of the fixed lines ahead, and word what the LLM may word. What no desk file changes
+        was done `before`."""
         try:
-            await self._memory.run(slots.warm, local_now())
-            if self._wording:
-                await self._wording.warm()
+            if before:
+                await before
+            else:
+                await self._memory.run(slots.warm, local_now())
+                if self._wording:
+                    await self._wording.warm()
             if self._speech:
-                for line in fixed_lines(self.desk):
+                desk = self.desk
+                for line in fixed_lines(standing.whole(desk)):
                     await self._idle.wait()
-                    await self._speech.prepare(line)
+                    if desk is not self.desk:
+                        return
+                    await self._speech.lay_in(line)
+                await self._word_ahead(self._speech)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
+
+    async def _word_ahead(self, speech: Speech) -> None:
+        knowledge = self.served.knowledge
+        for name, fact in knowledge.desk.fact.items():
+            if self._wording and knowledge.rephrased(name):
+                await self._idle.wait()
+                async for line in self._wording.reword(fact.say):
+                    await speech.prepare(line.text)
 
     async def prepared(self) -> None:
         """Wait until the desk is as quick as it will be."""
@@ -178,8 +208,23 @@ class App:
         return self.served.desk
 
     @property
+    def papers_off(self) -> str:
+        """Why nothing is looked up in papers; empty where it is."""
+        return self.served.knowledge.papers_off
+
+    @property
     def hearing(self) -> Hearing | None:
         return self._hearing
+
+    @property
+    def speech(self) -> Speech | None:
+        return self._speech
+
+    def echo_stream(self) -> EchoStream | None:
+        """What takes the desk's voice out of a kiosk's microphone; None where it is not the desk's to do."""
+        echo, _ = self.engine("echo")
+        stream: EchoStream | None = echo.stream() if echo else None
+        return stream
 
     def engine(self, kind: str) -> tuple[Any, EngineThread | None]:
         """The engine of a kind and its thread; None where it is off."""
@@ -201,16 +246,25 @@ class App:
             await channel.hang_up()
             return
         recorder = None if served.place.trial else self._recorder(channel.id, recording)
-        voice = Voice(channel, self._hearing, self._speech, recorder, served.desk.silence, served.desk.keys)
+        desk = served.desk
+        hearing = replace(self._hearing, patience=MANNERS[desk.turns])
+        speech = self._speech if served is self.served else self._speech.for_desk(desk)
+        voice = Voice(channel, hearing, speech, recorder, desk.silence, unbroken(desk), desk.keys)
         handoff = self._handoff(served, voice, channel)
         try:
-            await self.chat(voice, served, handoff)
+            await self.chat(voice, served, lambda brain: Foresight(brain, speech, voice.enough), handoff)
         finally:
             await channel.hang_up()
             if recorder:
                 recorder.close()
 
-    async def chat(self, call: Call, served: Served | None = None, handoff: HandOff | None = None) -> None:
+    async def chat(
+        self,
+        call: Call,
+        served: Served | None = None,
+        foresee: Callable[[Brain], Foresight] = Foresight,
+        handoff: HandOff | None = None,
+    ) -> None:
         """A whole conversation, by whatever a Call is made of; with `served` as in `talk`. `handoff` puts who
         calls through to a person."""
         served = served or self.served
@@ -219,16 +273,22 @@ class App:
         self._calls += 1
         self._idle.clear()
         events = EventLog(place.store)
-        clerk = Clerk(served.desk, events, served.runner, place.memory, place.hands, call.id, local_now)
-        brain = Brain(served.knowledge, place.notebook, self._wording, call.id, clerk, handoff)
+        clerk = Clerk(
+            served.desk, events, served.runner, place.memory, place.hands, call.id, local_now,
+            recall=place.recall, channel=call.channel, caller=call.caller,
+        )  # fmt: skip
+        brain = Brain(served.knowledge, place.notebook, self._wording, call.id, clerk, self._picker, handoff)
         await self._note(clerk.began())
         try:
-            await converse(call, brain, _forget if place.trial else self._keep)
+            await converse(call, brain, _forget if place.trial else self._keep, foresee(brain))
         finally:
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
             await self._note(clerk.ended())
+            if clerk.did_something and not place.trial:
+                publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")
+                await self._note(publishing)
             log.info("call %s ended", call.id)
 
     def _handoff(self, served: Served, voice: Voice, channel: AudioChannel) -> HandOff | None:
@@ -262,10 +322,18 @@ def _forget(turn: Turn) -> None:
     """What is tried out is nobody's conversation."""
 
 
+def unbroken(desk: config.DeskFile) -> frozenset[str]:
+    """What is said to its end: lines, and the sentences of them."""
+    lines = [desk.line(name) or "" for name in desk.uninterruptible]
+    return frozenset([*lines, *(sentence for line in lines for sentence in sentences(line))])
+
+
 def fixed_lines(desk: config.DeskFile) -> list[str]:
     """Every line that is said as it stands in the desk file."""
     lines = [getattr(desk.lines, field.name) for field in fields(desk.lines)]
-    lines += [sentence for fact in desk.fact.values() for sentence in sentences(fact.say)]
+    answers = [line for fact in desk.fact.values() for line in (fact.say, fact.say_closed)]
+    lines += [sentence for answer in answers for sentence in sentences(answer)]
     for flow in desk.flow.values():
-        lines += [flow.say, *(line for ask in flow.ask for line in (ask.prompt, *ask.reprompt))]
+        lines += [flow.say, flow.done, flow.closed.say if flow.closed else ""]
+        lines += [line for ask in flow.ask for line in (ask.prompt, *ask.reprompt)]
     return [line for line in lines if line and "{" not in line]

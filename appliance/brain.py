@@ -4,20 +4,25 @@ else; an action runs only as a flow's form says."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from appliance.answers import Answer, Place, chained, fixed, lines
 from appliance.clerk import Clerk
-from appliance.flows.form import Step
+from appliance.flows.steps import Step
 from appliance.gist import gist
 from appliance.handoff import HandOff
 from appliance.knowing import Knowing, Meant, Unknown
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
 from appliance.messages import Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
+from appliance.picking import Picker
+from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
 from appliance.slots.acts import Act, act
 from appliance.smalltalk import SmallTalk
+from appliance.standing import UNDO
 from appliance.wording import Wording
 
 LONGEST = 2_000
@@ -37,11 +42,12 @@ class Brain:
         wording: Wording | None,
         call: str,
         clerk: Clerk | None = None,
+        picker: Picker | None = None,
         handoff: HandOff | None = None,
     ) -> None:
         self._desk = knowledge.desk
         self._lines = knowledge.desk.lines
-        self._knowing = Knowing(knowledge, wording)
+        self._knowing = Knowing(knowledge, wording, picker)
         self._smalltalk = SmallTalk(self._lines, notebook, call)
         self._clerk = clerk
         self._handoff = handoff
@@ -50,17 +56,58 @@ class Brain:
         self._said: Turn | None = None
         self._last_words = ""
         """What the caller said last, other than that a person is wanted."""
+        self._before: list[dict[str, Any]] = []
+        """What `retract` goes back to."""
+
+    @property
+    def _closed(self) -> bool:
+        """Whether nobody is at the desk at this hour."""
+        return self._clerk is not None and self._clerk.closed
 
     @property
     def filler(self) -> str:
         """Said while an answer takes long."""
         return self._lines.moment
 
+    @property
+    def expects(self) -> Expect:
+        """What the caller was last asked for."""
+        return self._answer.expect if self._answer else Expect()
+
     async def decide(self, cause: Heard | Noise | Silence | TakenBack | None) -> Answer | None:
         """The answer to what happened; None where nothing is to be said. A call begins with None."""
         answer = await self._decide(cause)
         self._answer = answer or self._answer
         return answer
+
+    async def enough(self, text: str) -> bool:
+        """Whether these words are all of an answer: of what was asked for, or of a phrase of the desk's."""
+        if self._place == "taking":
+            return False
+        if self._clerk and self._clerk.busy:
+            return not self._clerk.asks_for_text and self._clerk.consider(text).understood
+        return await self._knowing.exactly(text)
+
+    def rehearsal(self) -> Brain:
+        """A mind that thinks as this one does and leaves no trace."""
+        other = copy(self)
+        other._knowing = copy(self._knowing)
+        other._smalltalk = self._smalltalk.rehearsal(ForgetfulNotebook())
+        other._clerk = RehearsingClerk(self._clerk) if self._clerk else None
+        return other
+
+    async def retract(self) -> bool:
+        """Take back the last decision, of which nothing was heard. False where it did something that stands:
+        an action that ran, a message that was kept."""
+        if self._place == "taking" or (self._clerk and not await self._clerk.retract()):
+            return False
+        for part, before in zip(self._parts(), self._before, strict=True):
+            vars(part).update(before)
+        return True
+
+    def _parts(self) -> tuple[object, ...]:
+        """Where a conversation is, apart from its forms."""
+        return self, self._knowing, self._smalltalk
 
     def apologise(self) -> Answer:
         """The answer where deciding failed."""
@@ -79,9 +126,12 @@ class Brain:
 
     async def _decide(self, cause: Heard | Noise | Silence | TakenBack | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
+        self._before = [dict(vars(part)) for part in self._parts()]
+        if self._clerk:
+            self._clerk.mark()
         match cause:
             case None:
-                return self._smalltalk.greet("the call began")
+                return self._smalltalk.greet("the call began", self._closed)
             case TakenBack(_, why):
                 return fixed("person", why, self._lines.nobody, Expect("yes_no"), then="offered")
             case Heard():
@@ -105,6 +155,12 @@ class Brain:
             return await self._in_form(text, said)
         if self._place == "taking" and not (said in ("goodbye", "repeat", "cancel", "person") and not rest):
             return await self._smalltalk.take_message(text)
+        if self._place == "agreeing" and self._clerk and said in ("yes", "no") and not rest:
+            played = self._said.spoken.text if self._said else ""
+            return self._form(await self._clerk.answer(said == "yes", played))
+        undone = said == "back" or (said == "cancel" and self._clerk and self._clerk.undoable)
+        if undone and not rest and self._clerk:
+            return await self._serve(UNDO, text)
         if self._place == "offered" and said in ("yes", "no") and not rest:
             return self._smalltalk.ask_for_message() if said == "yes" else self._smalltalk.decline()
         if self._place == "which" and said not in ("repeat", "goodbye", "person", "thanks", "hello"):
@@ -118,18 +174,34 @@ class Brain:
         match about:
             case Answer():
                 return about
-            case Unknown(score):
-                return await self._smalltalk.unknown(text, score)
+            case Unknown(score, foreign):
+                return await self._smalltalk.unknown(text, score, foreign)
         if about.found.intent == MESSAGE:
             return self._smalltalk.ask_for_message()
-        if fact := self._knowing.fact(about):
+        if self._clerk and (service := self._knowing.service_of(about.found)):
+            return await self._serve(service, text)
+        if fact := self._knowing.fact(about, self._closed):
             return fact
         return await self._begin(about)
 
     async def _begin(self, errand: Meant) -> Answer:
         if not self._clerk:
             return await self._smalltalk.unknown(errand.text, errand.found.score)
-        return self._form(await self._clerk.start(errand.found.intent, errand.text), errand)
+        step = await self._clerk.start(errand.found.intent, errand.text, errand.slots)
+        return self._form(step, errand)
+
+    async def _serve(self, service: str, text: str) -> Answer:
+        """What every desk can do for somebody who was here before or will come again."""
+        assert self._clerk
+        match service:
+            case "undo":
+                step = self._clerk.undo()
+            case "recall":
+                step = await self._clerk.recall(text)
+            case _:
+                step = Step(say=await self._clerk.pause() or (self._lines.declined,))
+        decision = Decision(service, "asked for", "desk.toml lines")
+        return replace(self._form(step), decision=decision)
 
     async def _in_form(self, text: str, said: Act) -> Answer:
         """A form is open: its answer, or for once another subject, after which it goes on."""
@@ -139,8 +211,11 @@ class Brain:
         if self._clerk.confirming and said == "yes" and not (played and self._clerk.agreeable(played.text)):
             return self._form(await self._clerk.again())
         if said == "goodbye":
-            return self._talk(said)
+            return await self._leave(self._talk(said))
         if form and not self._clerk.asks_for_text:
+            if (service := await self._knowing.service(text)) and service != UNDO:
+                served = await self._serve(service, text)
+                return await self._and_back(served) if self._clerk.busy else served
             errand = await self._knowing.errand(text)
             if errand and errand.found.intent != form.flow:
                 return await self._begin(errand)
@@ -150,11 +225,18 @@ class Brain:
         if isinstance(aside, Meant):
             if form and self._knowing.is_flow(aside.found) and aside.found.intent != form.flow:
                 return await self._begin(aside)
-            aside = self._knowing.fact(aside)
+            aside = self._knowing.fact(aside, self._closed)
+        if isinstance(aside, Unknown):
+            aside = await self._smalltalk.unknown(text, aside.score, aside.foreign)
         if aside:
-            back = await self._clerk.again()
-            return replace(aside, lines=chained(aside.lines, lines(back.say)), expect=back.expect)
+            return await self._and_back(aside)
         return self._form(await self._clerk.hear(text, ""))
+
+    async def _and_back(self, aside: Answer) -> Answer:
+        """Another subject, and then the open question once more."""
+        assert self._clerk
+        back = await self._clerk.again()
+        return replace(aside, lines=chained(aside.lines, lines(back.say)), expect=back.expect)
 
     def _form(self, step: Step, errand: Meant | None = None) -> Answer:
         """What a form says; or where it hands over to."""
@@ -169,6 +251,8 @@ class Brain:
             return replace(asking, lines=lines([*step.say, self._lines.message]))
         if step.leave:
             return self._to_person(decision, step.say)
+        if not form and (offer := self._clerk.offer):
+            return Answer(decision, lines([*step.say, offer.line]), Expect("yes_no"), then="agreeing")
         if form and form.stage == "ask":
             return Answer(decision, self._knowing.asked(name, step.say), step.expect)
         return Answer(decision, lines(step.say), step.expect)
@@ -198,9 +282,14 @@ class Brain:
         if self._clerk and self._clerk.busy:
             return self._form(await self._clerk.quiet())
         if self._said is None:
-            return self._smalltalk.greet("nobody speaks")
+            return self._smalltalk.greet("nobody speaks", self._closed)
         answer = self._smalltalk.break_silence()
-        return answer if answer.hang_up else replace(answer, then=self._place)
+        return await self._leave(answer) if answer.hang_up else replace(answer, then=self._place)
+
+    async def _leave(self, goodbye: Answer) -> Answer:
+        """Before the end: how to go on with what is unfinished."""
+        paused = await self._clerk.pause() if self._clerk else ()
+        return replace(goodbye, lines=chained(lines(paused), goodbye.lines))
 
     def _talk(self, said: Act) -> Answer:
         if said == "repeat":
@@ -212,6 +301,6 @@ class Brain:
     def _repeat(self) -> Answer:
         """The last answer again, and what it led to."""
         if self._answer is None or self._said is None:
-            return self._smalltalk.greet("asked to repeat nothing")
+            return self._smalltalk.greet("asked to repeat nothing", self._closed)
         decision = Decision("repeat", "small talk", self._answer.decision.source)
         return replace(self._answer, decision=decision, lines=lines([self._said.meant]))

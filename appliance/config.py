@@ -11,12 +11,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from appliance.box import Box as Box
+from appliance.box import Engine as Engine
+from appliance.box import Engines as Engines
+from appliance.box import Kiosk as Kiosk
+from appliance.box import Web as Web
 from appliance.calling import HandOffRules, OutboundRules, Recording, TextRules
 from appliance.hours import WEEKDAYS, Hours, stretch
-from appliance.lines import Lines
+from appliance.lines import Lines as Lines
+from appliance.manner import VoiceManner, check_pace, check_sounds
 from appliance.sense import senseless
 from appliance.strict import TomlFile
-from appliance.trunks import Gsm, Sip
 
 SHIPPED = Path(__file__).parent / "shipped"
 """The box.toml and desk.toml that stand in for ones that are not there."""
@@ -43,81 +48,6 @@ def _agree(mode: Mode | None, wording: Wording | None) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
-    """Which engine does a job, and with which model."""
-
-    engine: str
-    """As `appliance doctor` lists them; `none` where the job may stay undone."""
-    model: str = ""
-    """As `appliance models list` names it; empty for an engine that needs none."""
-    threads: int = 2
-    """CPU threads."""
-    partials: Literal["", "moonshine"] = ""
-    """For `asr` only: a second engine, for the words so far, at a quarter of Whisper's cost. It needs the
-    model moonshine-tiny-en."""
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.threads <= 64:
-            raise ValueError(f"has threads = {self.threads}", "1 to 64, at most the number of cores")
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    vad: Engine = Engine("silero", "silero-vad", 1)
-    asr: Engine = Engine("whisper", "whisper-tiny.en")
-    tts: Engine = Engine("piper", "piper-en_US-joe-medium", 1)
-    embed: Engine = Engine("minilm", "minilm-l6-v2", 1)
-    llm: Engine = Engine("llama", "smollm2-135m-instruct", 1)
-    wake: Engine = Engine("openwakeword", "openwakeword", 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Kiosk:
-    """A microphone and a loudspeaker on this box."""
-
-    enabled: bool = True
-    microphone: str = "default"
-    """The device's name or a part of it; `appliance doctor` lists them."""
-    speaker: str = "default"
-    wake: Literal["speech", "word", "button", "always"] = "speech"
-    """What begins a conversation: being spoken to, the wake word, the button on the page, or nothing."""
-    words: tuple[str, ...] = ("alexa",)
-    """Wake words, as the wake engine's models are called."""
-    echo: Literal["none", "cancelled"] = "none"
-    """Whether the hardware removes the desk's own voice from the microphone. With `none` a visitor cannot
-    interrupt."""
-    chime: bool = True
-    """A short sound that says: I am listening."""
-
-
-@dataclass(frozen=True, slots=True)
-class Web:
-    enabled: bool = True
-    listen: str = "127.0.0.1:8080"
-    """Address and port of the box's own page."""
-    password_file: Path | None = None
-    """A file whose first line is what the manager must know to change the desk file by the page; beside
-    box.toml unless it is a full path. Needed wherever other machines can open the page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """box.toml."""
-
-    data: Path = Path("var")
-    """Folder for what the box remembers; beside box.toml unless it is a full path."""
-    models: Path = Path("models")
-    """Folder of the models; beside the program unless it is a full path."""
-    recordings: bool = False
-    """Whether calls are recorded into the data folder."""
-    engines: Engines = field(default_factory=Engines)
-    kiosk: Kiosk = field(default_factory=Kiosk)
-    web: Web = field(default_factory=Web)
-    gsm: Gsm = field(default_factory=Gsm)
-    sip: Sip = field(default_factory=Sip)
-
-
-@dataclass(frozen=True, slots=True)
 class Fact:
     """Something the desk knows."""
 
@@ -134,8 +64,12 @@ class Fact:
     mode: Mode | None = None
     """Who has a part in the answer; else as the desk's `mode` says."""
 
+    pace: float = 1.0
+    """How fast it is said, beside the desk's usual pace."""
+
     def __post_init__(self) -> None:
         _agree(self.mode, self.wording)
+        check_pace(self.pace)
         if not self.ask:
             raise ValueError("has no questions", 'add ask = ["...", "..."]')
         if not self.say.strip():
@@ -160,6 +94,8 @@ class Ask:
     prompt: str = ""
     reprompt: tuple[str, ...] = ()
     """Said instead of the prompt after the first, second ... answer that was none."""
+    label: str = ""
+    """What callers call it ("change the problem"), besides the slot's name and type."""
     options: tuple[str, ...] = ()
     """For `choice` and `name`: what there is to choose from."""
     directory: bool = False
@@ -280,9 +216,12 @@ class Flow:
     differently, but none that asks for a yes."""
     mode: Mode | None = None
     """Who has a part in it; else as the desk's `mode` says."""
+    pace: float = 1.0
+    """How fast its lines are said, beside the desk's usual pace."""
 
     def __post_init__(self) -> None:
         _agree(self.mode, self.wording)
+        check_pace(self.pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +244,9 @@ class DeskFile:
     mode: Mode = "hybrid"
     """Who has a part in an answer, where a fact or a flow does not say."""
     wording: WordingRules = field(default_factory=WordingRules)
+    voice: VoiceManner = field(default_factory=VoiceManner)
+    pronounce: dict[str, str] = field(default_factory=dict)
+    """How names sound: by another spelling, "win", or by IPA phonemes between slashes, "/wɪn/"."""
     actions: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of actions, by name or family: [actions.calendar] ..."""
     documents: str = ""
@@ -312,6 +254,8 @@ class DeskFile:
     hours: Hours | None = None
     """When the desk is open; always, where there are none. Appointments can be had then, unless
     [actions.calendar] has hours of its own."""
+    turns: Literal["patient", "normal", "brisk"] = "normal"
+    """How soon the desk takes a pause for the end: `brisk` answers sooner and cuts in more often."""
     handoff: HandOffRules | None = None
     """Who takes callers that want a person; nobody if left out, and a message is offered."""
     recording: Recording = "announce"
@@ -323,12 +267,17 @@ class DeskFile:
     """What a key of a telephone says, in words, where nothing is asked that keys answer."""
     silence: float = 8.0
     """Seconds of quiet before the desk asks whether anybody is there."""
+    uninterruptible: tuple[str, ...] = ()
+    """What is said to its end whatever the caller does: "greeting", "fact.privacy", "flow.booking". Who
+    speaks meanwhile is answered afterwards."""
     digest: str = field(default="", metadata={"hidden": True})
     """Not a key: the first 12 hex digits of the file's sha256."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.silence <= 120:
             raise ValueError(f"has silence = {self.silence}", "2 to 120 seconds")
+        for name, sounds in self.pronounce.items():
+            check_sounds(name, sounds)
         for place, wrong, mend in senseless(self):
             raise ValueError(wrong, mend, place)
 
@@ -340,6 +289,15 @@ class DeskFile:
         """The names of [[actions.directory.people]]."""
         entries = self.actions.get("directory", {}).get("people", ())
         return tuple(str(entry["name"]) for entry in entries if "name" in entry)
+
+    def line(self, name: str) -> str | None:
+        """The text that "greeting", "fact.privacy" or "flow.booking" stands for; None where there is none."""
+        table, _, rest = name.partition(".")
+        if table == "fact" and rest in self.fact:
+            return self.fact[rest].say
+        if table == "flow" and rest in self.flow:
+            return self.flow[rest].say
+        return getattr(self.lines, name, None)
 
 
 def read_box(path: Path | None = None) -> tuple[Box, Path]:

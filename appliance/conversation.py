@@ -10,7 +10,20 @@ from dataclasses import replace
 from appliance.answers import Answer
 from appliance.brain import Brain
 from appliance.channels import Call
-from appliance.messages import Heard, Line, Noise, Saying, Silence, SpeechStarted, TakenBack, Turn
+from appliance.foresight import Foresight
+from appliance.messages import (
+    Heard,
+    Line,
+    Noise,
+    Partial,
+    Saying,
+    Silence,
+    SpeechStarted,
+    Spoken,
+    TakenBack,
+    Turn,
+    samples,
+)
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +36,24 @@ LONG = 0.8
 FOLLOW = 0.25
 """Seconds between two looks of a screen at what is being said."""
 
+REACTION = 0.3
+"""Seconds into an answer in which nobody yet reacts to it: who speaks by then has not finished."""
 
-async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> None:
+
+async def converse(
+    call: Call, brain: Brain, keep: Callable[[Turn], None], foresight: Foresight | None = None
+) -> None:
     """One call, from the greeting until either side hangs up. `keep` takes the record of each exchange."""
-    turn = Turn(call.id, 1)
+    turn = last = Turn(call.id, 1)
+    foresight = foresight or Foresight(brain)
+
+    def kept(answered: Turn) -> None:
+        nonlocal last
+        last = answered
+        keep(answered)
+
     answering = asyncio.create_task(
-        respond(call, brain, turn, keep) if call.desk_begins else asyncio.sleep(0)
+        respond(call, brain, turn, kept, foresight.answering) if call.desk_begins else asyncio.sleep(0)
     )
     try:
         async for event in call.hear():
@@ -36,22 +61,46 @@ async def converse(call: Call, brain: Brain, keep: Callable[[Turn], None]) -> No
             match event:
                 case SpeechStarted():
                     await cut(answering)
+                case Partial(text, paused=True):
+                    foresight.paused(text)
                 case Heard() | Noise() | Silence() | TakenBack():
                     if isinstance(event, Silence) and not answering.done():
                         continue
                     await cut(answering)
-                    turn = Turn(call.id, turn.number + 1, event)
-                    answering = asyncio.create_task(respond(call, brain, turn, keep))
+                    foreseen = isinstance(event, Heard) and foresight.heard(event.text)
+                    if isinstance(turn.cause, Heard) and went_on(turn, last, event) and await brain.retract():
+                        event = turn.cause.going_on(event) if isinstance(event, Heard) else turn.cause
+                        foreseen = False
+                    turn = Turn(call.id, turn.number + 1, event, foreseen=foreseen)
+                    answering = asyncio.create_task(respond(call, brain, turn, kept, foresight.answering))
         # The line is dead, but what was said last, a message perhaps, must still be taken care of.
         await asyncio.wait([answering], timeout=LAST_WORDS)
     finally:
+        foresight.close()
         await cut(answering)
 
 
-async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], None]) -> None:
-    """Decide, say, and record what was really played, also when it was cut short."""
+def went_on(turn: Turn, last: Turn, event: Heard | Noise | Silence | TakenBack) -> bool:
+    """Whether what the desk began to answer in `turn` was not over: the caller spoke on, or a sound cut the
+    answer off, before anything of it was heard. `last` is the last turn that came to an answer."""
+    if isinstance(event, Silence | TakenBack) or (last.number == turn.number and last.spoken.whole):
+        return False
+    if last.number < turn.number or last.spoken.start is None:
+        return True
+    return isinstance(event, Heard) and event.start < last.spoken.start + samples(REACTION)
+
+
+async def respond(
+    call: Call,
+    brain: Brain,
+    turn: Turn,
+    keep: Callable[[Turn], None],
+    ending: Callable[[Turn], None] = lambda turn: None,
+) -> None:
+    """Decide, say, and record what was really played, also when it was cut short. `ending` is told when the
+    last words have been handed over to be spoken."""
     meant: list[str] = []
-    answer = None
+    answer, expected = None, brain.expects
     try:
         answer = await decide(call, brain, turn)
         if answer is None:
@@ -60,7 +109,7 @@ async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], N
         call.expect(answer.expect)
         showing = asyncio.create_task(_show(call, turn))
         try:
-            await call.say(_noted(answer.lines, meant))
+            await call.say(_noted(answer.lines, meant, lambda: ending(whole(turn, meant))))
         finally:
             showing.cancel()
         if answer.hang_up:
@@ -70,6 +119,8 @@ async def respond(call: Call, brain: Brain, turn: Turn, keep: Callable[[Turn], N
     finally:
         if answer:
             turn = replace(turn, meant=" ".join(meant), spoken=call.spoken())
+            if not turn.spoken.text:
+                call.expect(expected)
             brain.remember(turn)
             call.notice(turn)
             keep(turn)
@@ -107,10 +158,19 @@ async def _show(call: Call, turn: Turn) -> None:
             call.notice(Saying(replace(turn, spoken=spoken)))
 
 
-async def _noted(lines: AsyncIterator[Line], meant: list[str]) -> AsyncIterator[Line]:
+async def _noted(
+    lines: AsyncIterator[Line], meant: list[str], over: Callable[[], None]
+) -> AsyncIterator[Line]:
     async for line in lines:
         meant.append(line.text)
         yield line
+    over()
+
+
+def whole(turn: Turn, meant: list[str]) -> Turn:
+    """The turn, as if all that was meant had been heard."""
+    text = " ".join(meant)
+    return replace(turn, meant=text, spoken=Spoken(text, 0, 0, 0, whole=True))
 
 
 async def _filler(brain: Brain) -> AsyncIterator[Line]:

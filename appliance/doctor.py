@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -16,7 +17,9 @@ from rich.markup import escape
 from appliance import config, models
 from appliance.channels import soundcard
 from appliance.console import server
+from appliance.documents import Documents
 from appliance.engines import registry
+from appliance.engines.fake import FakeEmbed
 from appliance.errors import ApplianceError, StorageError
 from appliance.memory.store import Store
 from appliance.messages import RATE, Expect
@@ -62,6 +65,8 @@ def examine(box_path: Path | None, desk_path: Path | None) -> Iterator[Finding]:
         yield _engine(kind, box)
     yield _tried("microphone", lambda: soundcard.attempt("input", box.kiosk.microphone), needed=False)
     yield _tried("speaker", lambda: soundcard.attempt("output", box.kiosk.speaker), needed=False)
+    if desk.documents:
+        yield _tried("papers", lambda: _papers(Path(desk.documents)), needed=False)
     yield _tried("page", lambda: _page(box.web.listen))
 
 
@@ -82,9 +87,19 @@ def _data(box: config.Box) -> str:
     return f"{box.data}, {free} MB free"
 
 
+def _papers(folder: Path) -> str:
+    if not folder.is_dir():
+        raise StorageError(f"{folder} is no folder", "make it, or mend `documents` in desk.toml")
+    with tempfile.TemporaryDirectory() as place:
+        problems = Documents(folder, Path(place) / "papers.db", FakeEmbed()).load()
+    if problems:
+        raise StorageError("; ".join(problems), "what is wrong with one keeps no other from being read")
+    return f"{folder}, all of it can be read"
+
+
 def _engine(kind: str, box: config.Box) -> Finding:
     spec: config.Engine = getattr(box.engines, kind)
-    needed = kind not in ("llm", "wake") or (kind == "wake" and box.kiosk.wake == "word")
+    needed = kind not in ("llm", "wake", "eot", "echo") or (kind == "wake" and box.kiosk.wake == "word")
     what = f"{kind} ({spec.engine})"
     if spec.engine == "none":
         return Finding(what, False, "switched off in box.toml", needed)
@@ -112,6 +127,8 @@ def _hear(engine: Any) -> None:
 
 TRY: dict[str, Callable[[Any], Any]] = {
     "vad": lambda engine: engine.stream().push(bytes(2 * RATE)),
+    "eot": lambda engine: engine.finished(bytes(2 * RATE)),
+    "echo": lambda engine: engine.stream().remove(bytes(2 * RATE), bytes(2 * RATE)),
     "asr": _hear,
     "tts": lambda engine: list(engine.speak("Hello.")),
     "embed": lambda engine: engine.embed(["Hello."]),

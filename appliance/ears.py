@@ -6,11 +6,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
-from appliance.engines import Asr, AsrStream, Vad
+from appliance.engines import Asr, AsrStream, EndOfTurn, Vad
 from appliance.engines.thread import EngineThread
 from appliance.messages import (
     RATE,
@@ -25,6 +24,7 @@ from appliance.messages import (
     Transcript,
     samples,
 )
+from appliance.patience import MANNERS, Patience, Pause
 from appliance.turntaking import Change, Span, TurnTaking
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,9 @@ PARTIAL_SHARE = 3
 PARTIAL_LONGEST = samples(12)
 """Nor in an utterance longer than this."""
 
+SOUNDED = samples(8)
+"""Sound that an engine is given to tell whether the caller has finished."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
@@ -53,6 +56,9 @@ class Hearing:
     vad_thread: EngineThread
     asr: Asr
     asr_thread: EngineThread
+    eot: EndOfTurn | None = None
+    eot_thread: EngineThread | None = None
+    patience: Patience = MANNERS["normal"]
 
 
 class Utterance:
@@ -63,8 +69,10 @@ class Utterance:
     """
 
     def __init__(self, hearing: Hearing, expect: Expect) -> None:
+        self.expect = expect
+        """Counts until the engine is first asked for words."""
         self._thread = hearing.asr_thread
-        self._make = partial(hearing.asr.stream, expect)
+        self._make = hearing.asr.stream
         self._stream: AsrStream | None = None
         self._unheard: deque[bytes] = deque()
         self.length = 0
@@ -85,7 +93,7 @@ class Utterance:
 
     def _push(self) -> AsrStream:
         """In the engine's thread: give it what it has not had yet."""
-        self._stream = self._stream or self._make()
+        self._stream = self._stream or self._make(self.expect)
         while self._unheard:
             self._stream.push(self._unheard.popleft())
         return self._stream
@@ -94,9 +102,10 @@ class Utterance:
 class Ears:
     """The hearing of one call.
 
-    `desk_speaks` tells whether the desk's voice is in the air. With `half_duplex` the microphone hears it
-    too, and nothing is listened to meanwhile. `silence` is the quiet, in seconds, after which a `Silence`
-    event comes.
+    `desk_speaks` tells whether the desk's voice is in the air; while `deaf` the microphone hears that voice
+    too, and nothing is listened to. `watch` is told of every window as it comes: the probability of speech in
+    it, its clock and its length in samples. `silence` is the quiet, in seconds, after which a `Silence` event
+    comes.
     """
 
     def __init__(
@@ -104,13 +113,15 @@ class Ears:
         hearing: Hearing,
         desk_speaks: Callable[[], bool],
         now: Callable[[], int],
-        half_duplex: bool = False,
+        deaf: Callable[[], bool] = lambda: False,
         silence: float = 8.0,
+        watch: Callable[[float, int, int], None] = lambda probability, at, window: None,
     ) -> None:
         self._hearing = hearing
         self._desk_speaks = desk_speaks
         self._now = now
-        self._half_duplex = half_duplex
+        self._deaf = deaf
+        self._watch = watch
         self._silence = samples(silence)
         self._turn = TurnTaking()
         self._expect = Expect()
@@ -118,6 +129,9 @@ class Ears:
         self._tasks: set[asyncio.Task[None]] = set()
         self._utterance: Utterance | None = None
         self._final: asyncio.Task[tuple[Transcript, int]] | None = None
+        """The words up to the pause that the caller is in."""
+        self._pause: Pause | None = None
+        """What is known of that pause, once the words are."""
         self._quiet_since = 0
         self._window_end: int | None = None
         self._earlier: Heard | None = None
@@ -128,12 +142,17 @@ class Ears:
     def expect(self, what: Expect) -> None:
         """What the next utterance probably is."""
         self._expect = what
-        self._turn.expect(what)
+        if self._utterance:
+            self._utterance.expect = what
 
-    def tell(self, event: Event) -> None:
-        """Let something be heard that is no sound: a key, or what became of a hand-off."""
+    def enough(self, text: str) -> None:
+        """These words, if they are what the caller said before a pause, are all that is needed."""
+        if self._pause and self._pause.text == text and self._final:
+            self._judge(replace(self._pause, enough=True))
+
+    def stir(self) -> None:
+        """The caller did something that is no sound: nobody is silent."""
         self._quiet_since = self._now()
-        self._events.put_nowait(event)
 
     async def listen(self, microphone: AsyncIterator[Audio]) -> AsyncGenerator[Event]:
         """What the caller does, until the microphone ends."""
@@ -153,7 +172,7 @@ class Ears:
         try:
             async for frame in microphone:
                 recent += frame.pcm
-                del recent[: -2 * (BEFORE + RATE)]
+                del recent[: -2 * SOUNDED]
                 if self._utterance:
                     self._utterance.add(frame.pcm)
                 if self._window_end is None:
@@ -171,9 +190,10 @@ class Ears:
         window, at = self._hearing.vad.window, self._window_end
         self._window_end += window
         speaks = self._desk_speaks()
-        if speaks and self._half_duplex and not self._turn.in_turn:
+        if not self._turn.in_turn and self._deaf():
             probability = 0.0
-        match self._turn.step(probability, at, window, speaks):
+        self._watch(probability, at, window)
+        match self._turn.step(probability, at, window):
             case Change.STARTED:
                 oldest = max(self._transcribed_until, end - len(recent) // 2)
                 start = max(self._turn.span.start - BEFORE, oldest)
@@ -183,9 +203,11 @@ class Ears:
                 self._events.put_nowait(SpeechStarted(self._turn.span.start))
             case Change.PAUSED if self._utterance:
                 self._final = asyncio.create_task(self._transcribe(self._utterance))
+                since = self._turn.span.start - BEFORE - end
+                self._start(self._consider(self._final, self._utterance, bytes(recent[2 * since :])))
             case Change.RESUMED if self._final:
                 self._final.cancel()
-                self._final = None
+                self._final = self._pause = None
             case Change.ENDED if self._utterance:
                 self._end_of_turn(self._utterance, self._turn.span, goes_on=self._turn.span.end > at)
                 self._transcribed_until = end
@@ -203,13 +225,15 @@ class Ears:
         utterance = self._utterance
         if utterance is None or self._final or any(not task.done() for task in self._tasks):
             return
+        if not self._turn.speech:
+            return  # A pause may begin, and then the final words must not wait for these.
         too_long = utterance.length > PARTIAL_LONGEST and not self._hearing.asr.streams
         if end >= utterance.partial_due and not too_long:
             self._start(self._partial(utterance, end))
 
     def _end_of_turn(self, utterance: Utterance, span: Span, goes_on: bool = False) -> None:
         final = self._final or asyncio.create_task(self._transcribe(utterance))
-        self._utterance = self._final = None
+        self._utterance = self._final = self._pause = None
         self._quiet_since = span.end
         self._start(self._deliver(final, span, self._now(), goes_on))
 
@@ -229,6 +253,37 @@ class Ears:
             utterance.so_far = text
             self._events.put_nowait(Partial(text, self._now()))
 
+    async def _consider(
+        self, final: asyncio.Task[tuple[Transcript, int]], utterance: Utterance, sound: bytes
+    ) -> None:
+        """Judge a pause by its words, and by the `sound` of the voice before it. The words are told also when
+        there are none: whoever paused for this utterance may go on."""
+        sounding = asyncio.create_task(self._finished(sound))
+        await asyncio.wait([final, sounding])
+        if final.cancelled() or self._final is not final:
+            return
+        if final.exception():
+            return self._turn.judge(0)  # There are no words to wait for.
+        transcript, at = final.result()
+        self._judge(Pause(transcript.text, utterance.expect, sounding.result()))
+        utterance.so_far = transcript.text
+        self._events.put_nowait(Partial(transcript.text, at, paused=True))
+
+    def _judge(self, pause: Pause) -> None:
+        self._pause = pause
+        self._turn.judge(samples(self._hearing.patience(pause)))
+
+    async def _finished(self, sound: bytes) -> float | None:
+        """How likely the caller sounds finished; None where nobody can tell."""
+        eot, thread = self._hearing.eot, self._hearing.eot_thread
+        if eot is None or thread is None:
+            return None
+        try:
+            return await thread.run(eot.finished, sound)
+        except Exception:
+            log.exception("the end of a turn could not be told by the voice")
+            return None
+
     async def _transcribe(self, utterance: Utterance) -> tuple[Transcript, int]:
         transcript = await utterance.finish()
         return transcript, self._now()
@@ -245,8 +300,8 @@ class Ears:
             transcript, at = Transcript("", 0.0), self._now()
         heard, self._earlier = self._earlier, None
         if transcript.text:
-            start, before = (heard.start, f"{heard.text} ") if heard else (span.start, "")
-            heard = Heard(before + transcript.text, start, span.end, decided, at, transcript.confidence)
+            more = Heard(transcript.text, span.start, span.end, decided, at, transcript.confidence)
+            heard = heard.going_on(more) if heard else more
         if heard and (goes_on or self._utterance):
             self._earlier = heard
         else:

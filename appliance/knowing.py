@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from appliance.answers import Answer, chained, lines
 from appliance.knowledge import Knowledge
+from appliance.language import foreign
 from appliance.messages import Decision, Line
+from appliance.picking import Picker
 from appliance.slots.acts import Act
+from appliance.standing import SERVICES
 from appliance.understanding import Candidate
 from appliance.wording import Wording, sentences
 
@@ -26,20 +29,25 @@ class Meant:
     how: str
     text: str
     """The words in which it was said."""
+    slots: Mapping[str, str] = field(default_factory=dict)
+    """What the slots of a phrase caught of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
     score: float = 0.0
     """Of what is nearest."""
+    foreign: bool = False
+    """Whether it was said in another language."""
 
 
 class Knowing:
     """Of one conversation."""
 
-    def __init__(self, knowledge: Knowledge, wording: Wording | None) -> None:
+    def __init__(self, knowledge: Knowledge, wording: Wording | None, picker: Picker | None = None) -> None:
         self._knowledge = knowledge
         self._wording = wording
+        self._picker = picker
         self._options: tuple[Candidate, ...] = ()
         self._question = ""
         """What was said that may mean any of the options."""
@@ -48,12 +56,22 @@ class Knowing:
         """A fact or flow, a question back, or a sentence of the papers."""
         understood = await self._knowledge.understand(text)
         if understood.verdict == "accept":
-            return Meant(understood.candidates[0], understood.how, text)
+            return Meant(understood.candidates[0], understood.how, text, understood.slots)
+        if foreign(text):
+            return Unknown(foreign=True)
         if passage := await self._look_up(text):
             return passage
         if understood.verdict == "ask":
-            return self._which(understood.candidates[:2], text)
+            picked = await self._pick(text, understood.candidates)
+            return picked or self._which(understood.candidates[:2], text)
         return Unknown(understood.candidates[0].score if understood.candidates else 0.0)
+
+    async def _pick(self, text: str, options: tuple[Candidate, ...]) -> Meant | None:
+        """What the LLM is sure is meant, where the desk file lets it choose among all of these."""
+        if not self._picker or not all(self._knowledge.pickable(each.intent) for each in options):
+            return None
+        number = await self._picker.pick(text, [self._knowledge.label(each.intent) for each in options])
+        return None if number is None else Meant(options[number], "picked", text)
 
     def _which(self, options: tuple[Candidate, ...], text: str) -> Answer:
         self._options, self._question = options, text
@@ -71,42 +89,61 @@ class Knowing:
             return await self.about(text)
         understood = await self._knowledge.understand(text)
         if understood.verdict == "accept":
-            return Meant(understood.candidates[0], understood.how, text)
+            return Meant(understood.candidates[0], understood.how, text, understood.slots)
         heard = set(text.lower().split())
         if heard & LAST:
             chosen = options[-1]
         elif heard & FIRST or said == "yes":
             chosen = options[0]
-        elif understood.verdict == "ask" and not heard & NEITHER:
+        elif understood.verdict == "ask" and not heard & NEITHER and not foreign(text):
             chosen = await self._knowledge.best(text, options)
         else:
-            return Unknown()
+            return Unknown(foreign=foreign(text))
         return Meant(chosen, "chosen", self._question)
 
-    async def aside(self, text: str, flow: str) -> Meant | Answer | None:
+    async def exactly(self, text: str) -> bool:
+        """Whether this is one of the desk's very phrases."""
+        return (await self._knowledge.understand(text)).how == "phrase"
+
+    async def aside(self, text: str, flow: str) -> Meant | Answer | Unknown | None:
         """What somebody surely asks for in the middle of a flow."""
         understood = await self._knowledge.understand(text)
         by_rules = self._knowledge.mode(flow) == "rules"
         if understood.verdict == "accept" and not (by_rules and understood.how != "phrase"):
-            return Meant(understood.candidates[0], understood.how, text)
+            return Meant(understood.candidates[0], understood.how, text, understood.slots)
+        if foreign(text):
+            return Unknown(foreign=True)
         return None if by_rules else await self._look_up(text)
 
     async def errand(self, text: str) -> Meant | None:
         """A flow one of whose very phrases this is."""
         understood = await self._knowledge.understand(text)
         found = understood.candidates[0] if understood.how == "phrase" else None
-        return Meant(found, understood.how, text) if found and self.is_flow(found) else None
+        return Meant(found, understood.how, text, understood.slots) if found and self.is_flow(found) else None
+
+    async def service(self, text: str) -> str:
+        """What every desk can do, one of whose very phrases this is; empty where it is none."""
+        understood = await self._knowledge.understand(text)
+        return self.service_of(understood.candidates[0]) if understood.how == "phrase" else ""
+
+    def service_of(self, found: Candidate) -> str:
+        own = self.is_flow(found) or self._knowledge.fact(found.intent)
+        return found.intent if found.intent in SERVICES and not own else ""
 
     def is_flow(self, found: Candidate) -> bool:
         return self._knowledge.flow(found.intent) is not None
 
-    def fact(self, meant: Meant) -> Answer | None:
-        """What the desk file says; None where it is no fact."""
+    def fact(self, meant: Meant, closed: bool) -> Answer | None:
+        """What the desk file says, which may be something else while the desk is closed; None where it is no
+        fact."""
         found = meant.found
         if not (fact := self._knowledge.fact(found.intent)):
             return None
         decision = Decision(found.intent, meant.how, f"desk.toml fact.{found.intent}", found.score)
-        return Answer(decision, self._said(fact.say, self._knowledge.rephrased(found.intent)))
+        return Answer(
+            decision,
+            self._said((closed and fact.say_closed) or fact.say, self._knowledge.rephrased(found.intent)),
+        )
 
     def asked(self, flow: str, say: Sequence[str]) -> AsyncIterator[Line]:
         """The lines of a flow that is asking. Only what stands there as it is may be said differently, and

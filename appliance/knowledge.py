@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from appliance import standing
@@ -9,9 +10,12 @@ from appliance.config import DeskFile, Fact, Flow, Mode
 from appliance.documents import Documents, Passage
 from appliance.engines import Embed
 from appliance.engines.thread import EngineThread
-from appliance.errors import ConfigError
+from appliance.errors import ConfigError, StorageError
+from appliance.memo import Memo
 from appliance.understanding import OUTSIDE, Candidate, Understanding, Understood
 from appliance.understanding.phrases import Phrases
+
+log = logging.getLogger(__name__)
 
 MESSAGE = "leave_a_message"
 """What callers may want of any desk."""
@@ -35,7 +39,12 @@ class Knowledge:
         self._thread = thread
         self._understanding: Understanding | None = None
         self._services: Phrases | None = None
-        self._documents = Documents(Path(desk.documents), index, embed) if desk.documents and index else None
+        self._index = index
+        self._documents: Documents | None = None
+        self.papers_off = ""
+        """Why nothing is looked up in papers; empty where it is."""
+        self._understood: Memo[Understood] = Memo()
+        self._found: Memo[Passage | None] = Memo()
 
     async def load(self, thread: EngineThread | None = None) -> list[str]:
         """Learn the phrases and read the papers; what is wrong with a paper, in plain words. Raises
@@ -45,7 +54,7 @@ class Knowledge:
     async def understand(self, text: str) -> Understood:
         """Which fact or flow the text means, and how sure that is."""
         assert self._understanding
-        return await self._thread.run(self._understand, text)
+        return await self._understood.get(text, lambda: self._thread.run(self._understand, text))
 
     async def best(self, text: str, among: tuple[Candidate, ...]) -> Candidate:
         """Which of these the text is nearest to."""
@@ -55,8 +64,16 @@ class Knowledge:
         return next((each for each in ranked if each.intent in names), among[0])
 
     async def look_up(self, question: str) -> Passage | None:
-        """The sentence of the papers that answers, if one surely does."""
-        return await self._thread.run(self._documents.answer, question) if self._documents else None
+        """The sentence of the papers that answers, if one surely does; none where they cannot be read."""
+        if not self._documents:
+            return None
+        answer = self._documents.answer
+        try:
+            return await self._found.get(question, lambda: self._thread.run(answer, question))
+        except StorageError as error:
+            log.error("papers are off: %s", error)
+            self.papers_off = str(error)
+            return None
 
     def fact(self, intent: str) -> Fact | None:
         return self.desk.fact.get(intent)
@@ -113,6 +130,23 @@ class Knowledge:
         except ValueError as error:
             wrong, mend = (*map(str, error.args), "")[:2]
             raise ConfigError(f"desk.toml: {wrong}", mend) from error
-        if self._documents and not Path(self.desk.documents).is_dir():
-            return [f"{self.desk.documents} is no folder: there are no papers to look anything up in"]
-        return self._documents.load() if self._documents else []
+        return self._read_papers()
+
+    def _read_papers(self) -> list[str]:
+        """What is wrong with them, in plain words: a desk answers without papers too."""
+        folder = self.desk.documents
+        self._documents = None
+        if not folder or not self._index:
+            self.papers_off = "desk.toml names none"
+            return []
+        if not Path(folder).is_dir():
+            self.papers_off = f"{folder} is no folder: there are no papers to look anything up in"
+            return [self.papers_off]
+        try:
+            documents = Documents(Path(folder), self._index, self._embed)
+            problems = documents.load()
+        except StorageError as error:
+            self.papers_off = str(error)
+            return [f"papers are off: {error}"]
+        self._documents, self.papers_off = documents, ""
+        return problems

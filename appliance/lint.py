@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from appliance.actions import REGISTRY
 from appliance.config import DeskFile, Flow
 from appliance.errors import ConfigError
-from appliance.sense import ELSEWHERE, slots
+from appliance.sense import ELSEWHERE, fields_of, slots
 from appliance.strict import Place, TomlFile
 from appliance.understanding.phrases import Phrases
 
@@ -104,8 +105,24 @@ def _do(name: str, flow: Flow, known: set[str]) -> Iterator[Finding]:
     ]
     if missing:
         yield place, f"lacks {', '.join(missing)}", "ask for it in a slot of that name, or give it in `with`"
+    back = REGISTRY.get(do.undo)
+    if do.undo and back is None:
+        yield place, f"is undone by {do.undo}", _known()
+    if back is action and action.reverse is None:
+        yield place, f"is undone by {do.undo} itself", "that has no way back of its own: name another action"
+    if flow.remember and do.done.rstrip().endswith("?"):
+        yield (
+            place,
+            "ends with a question, and then asks whether to remember",
+            'leave the question out: "is there anything else?" comes after the answer',
+        )
     yield from _long(place, "asks for a yes", do.confirm)
     yield from _long(place, "ends", do.done)
+    for line in (do.done, *do.refused.values()):
+        for field in fields_of(line):
+            near = difflib.get_close_matches(field, known, 1, 0.6)
+            if field not in known and near:
+                yield place, f"says {{{field}}}", f"did you mean {{{near[0]}}}?"
 
 
 def broken_phrases(desk: DeskFile) -> Iterator[Finding]:

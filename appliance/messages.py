@@ -7,7 +7,7 @@ Clocks: every `at`, `start`, `end` and the like is a position on the call's samp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 RATE = 16_000
@@ -85,6 +85,8 @@ class Partial:
 
     text: str
     at: int
+    paused: bool = False
+    """True where the caller has paused after these words, and may have finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,15 @@ class Heard:
     transcribed: int
     """Clock when the final words were there (they may precede `decided`: they are prepared in the pause)."""
     confidence: float = 1.0
+    false_ends: int = 0
+    """Pauses in it that were taken for its end, and of which the caller heard nothing."""
+
+    def going_on(self, more: Heard) -> Heard:
+        """What was taken for two utterances, as the one that it was."""
+        ends = self.false_ends + 1 + more.false_ends
+        confidence = min(self.confidence, more.confidence)
+        text = f"{self.text} {more.text}"
+        return replace(more, text=text, start=self.start, confidence=confidence, false_ends=ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +195,8 @@ class Turn:
     """The words that were to be said, as far as they were ready."""
     spoken: Spoken = field(default_factory=Spoken)
     """What was played of them."""
+    foreseen: bool = False
+    """Whether the answer was prepared before the turn was over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,13 +108,16 @@ async def replay(
 async def _play(
     result: Replayed, scenario: Scenario, beside: Path, stage: Stage, knowledge: Knowledge, now: str
 ) -> None:
-    moment, desk, thread = datetime.fromisoformat(now), knowledge.desk, stage.thread
+    moment, desk, thread = datetime.fromisoformat(scenario.now or now), knowledge.desk, stage.thread
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "desk.db", now=lambda: moment.replace(tzinfo=ZONE))
         directory.load(store, directory.entries(desk.actions))
         prepare(scenario, store, Opening.read(desk.actions.get("calendar", {})))
         log, runner = EventLog(store), Runner(store, desk.actions)
-        clerk = Clerk(desk, log, runner, thread, Hands(thread), result.name, lambda: moment)
+        clerk = Clerk(
+            desk, log, runner, thread, Hands(thread), result.name, lambda: moment, caller=scenario.caller
+        )
+        await clerk.began()
         brain = Brain(knowledge, Notebook(store, thread), None, result.name, clerk)
         call = stage.call(scenario, beside, result.name, desk.silence)
         limit = LONGEST * (1 + len(scenario.says))

@@ -40,6 +40,8 @@ FIRST_LOOK = 1.0
 
 NAMES = {
     "vad": "speech detection",
+    "eot": "end of turn",
+    "echo": "echo cancellation",
     "asr": "speech recognition",
     "tts": "voice",
     "embed": "understanding",
@@ -122,7 +124,8 @@ class Running:
         sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
         exchange = self._app.exchange
         out = exchange.state if exchange else (False, "no line that can call")
-        return [page, kiosk, gsm, sip, sms, Status("outgoing calls", *out), *engines]
+        papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
+        return [page, kiosk, gsm, sip, sms, Status("outgoing calls", *out), *engines, *papers]
 
     async def announce(self) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes."""
@@ -193,7 +196,7 @@ class Running:
         wake, wake_thread = app.engine("wake")
         if settings.wake == "word" and not wake:
             return None, f"no wake word: {app.off['wake']}"
-        card = SoundCard(settings.microphone, settings.speaker)
+        card = SoundCard(settings.microphone, settings.speaker, echo=app.echo_stream())
         kiosk = Kiosk(
             card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread
         )

@@ -32,6 +32,10 @@ class Scenario:
     """What must not be in any answer."""
     diary: tuple[str, ...] = ()
     """Appointments there are beforehand: "2026-11-26T10:30 482913 Ann Smith", with reference and name."""
+    now: str = ""
+    """The time on the wall, where it is another than the file's."""
+    caller: str = ""
+    """The number that the call comes from."""
     cut: tuple[int, ...] = ()
     """Turns in which the caller cuts the desk off; 1 is the greeting."""
     booked: tuple[str, ...] = ()

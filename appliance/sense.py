@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from appliance.strict import Place
 
 if TYPE_CHECKING:
-    from appliance.config import DeskFile, Flow, Lines
+    from appliance.config import DeskFile, Flow
+    from appliance.lines import Lines
 
 ELSEWHERE = frozenset({"human", "message", "cancel"})
 """Where a flow may lead besides to another flow."""
@@ -37,12 +38,29 @@ Wrong = tuple[Place, str, str]
 
 def senseless(desk: DeskFile) -> Iterator[Wrong]:
     yield from _lines(desk.lines)
+    yield from _unbroken(desk)
     for name, flow in desk.flow.items():
         yield from _leads(desk, name, flow)
     for name in desk.flow:
         yield from _circle(desk, name)
     for name, flow in desk.flow.items():
         yield from _flow(desk, name, flow)
+
+
+def _unbroken(desk: DeskFile) -> Iterator[Wrong]:
+    place = ("uninterruptible",)
+    for name in desk.uninterruptible:
+        text = desk.line(name)
+        if not text:
+            mend = (
+                'name a key of [lines], as "greeting", or "fact.NAME", or "flow.NAME" for what it says first'
+            )
+            yield place, f'names "{name}", and there is no such line', mend
+            continue
+        fact = desk.fact.get(name.removeprefix("fact.")) if name.startswith("fact.") else None
+        if "{" in text or (fact and (fact.wording or desk.wording.default) == "rephrase"):
+            mend = "only what is said word for word can be recognised: write it without {} and rephrasing"
+            yield place, f'names "{name}", which is not always the same', mend
 
 
 def slots(desk: DeskFile, flow: Flow) -> set[str]:
@@ -92,6 +110,10 @@ def _flow(desk: DeskFile, name: str, flow: Flow) -> Iterator[Wrong]:
         every += [((*place, "do", "with"), line) for line in flow.do.arguments.values()]
         if flow.done:
             yield (*place, "done"), "stands beside do", "write it as done = ... in do"
+        # What an action comes back with is its own affair.
+        for key, line in (("done", flow.do.done), *(("refused", line) for line in flow.do.refused.values())):
+            for wrong, mend in unfit(line, set(fields_of(line))):
+                yield (*place, "do", key), wrong, mend
     for where, line in every:
         for wrong, mend in unfit(line, known):
             yield where, wrong, mend

@@ -15,6 +15,7 @@ from appliance.engines.thread import EngineThread
 from appliance.knowledge import Knowledge
 from appliance.memory import directory
 from appliance.memory.notebook import Notebook
+from appliance.memory.recall import Recall
 from appliance.memory.store import Store
 
 
@@ -26,6 +27,8 @@ class Place:
     notebook: Notebook
     memory: EngineThread
     hands: Hands
+    recall: Recall | None = None
+    """What came of earlier conversations; None where they are nothing to this one."""
     trial: bool = False
     """Whether it only tries a desk out: nothing is kept, and nothing outside is reached."""
 

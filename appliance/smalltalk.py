@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from copy import copy
 
 from appliance.answers import Answer, fixed, lines
 from appliance.config import Lines
@@ -28,9 +29,16 @@ class SmallTalk:
         self._silences = 0
         self._message: int | None = None
         """The message being taken, once a part of it is kept."""
+        self._pen = asyncio.Lock()
 
-    def greet(self, why: str) -> Answer:
-        return fixed("greeting", why, self._say.greeting)
+    def rehearsal(self, notebook: Notebook) -> SmallTalk:
+        """What would be said, noted down in another notebook."""
+        other = copy(self)
+        other._notebook = notebook
+        return other
+
+    def greet(self, why: str, closed: bool) -> Answer:
+        return fixed("greeting", why, (closed and self._say.greeting_closed) or self._say.greeting)
 
     def reply(self, said: Act, first: bool) -> Answer:
         """By what the caller does. `first`: only the greeting was said before."""
@@ -58,12 +66,15 @@ class SmallTalk:
             return fixed("silence", "nobody speaks", self._say.still_there)
         return fixed("silence", "nobody is there", self._say.goodbye, hang_up=True)
 
-    async def unknown(self, text: str, score: float = 0.0) -> Answer:
-        """Nothing answers it: that is said and noted, and a message is offered."""
+    async def unknown(self, text: str, score: float = 0.0, foreign: bool = False) -> Answer:
+        """Nothing answers it: that is noted, and a message is offered; who speaks another language is told
+        which one the desk speaks."""
         try:
             await self._notebook.unanswered(self._call, text)
         except StorageError:
             log.exception("an unanswered question could not be kept")
+        if foreign:
+            return fixed("language", "said in another language", self._say.language)
         decision = Decision("unknown", "nothing the desk knows is near", "desk.toml", score)
         return Answer(decision, lines([self._say.unknown]), Expect("yes_no"), then="offered")
 
@@ -79,6 +90,10 @@ class SmallTalk:
         return await asyncio.shield(asyncio.create_task(self._keep(text)))
 
     async def _keep(self, text: str) -> Answer:
+        async with self._pen:
+            return await self._write_down(text)
+
+    async def _write_down(self, text: str) -> Answer:
         try:
             if self._message is None:
                 self._message = await self._notebook.message(self._call, text)

@@ -41,6 +41,9 @@ SHORT = {
 ENDINGS = {"n't": " not", "'m": " am", "'re": " are", "'ll": " will", "'ve": " have"}
 SIGNS = {"#": " pound ", "*": " star ", "&": " and ", "%": " percent ", "+": " plus ", "@": " at "}
 
+SOUNDLESS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk"})
+"""Unicode categories of control characters, emoji and the like: nothing that one says."""
+
 _OH = re.compile(r"\boh\b", re.IGNORECASE)
 _TOKEN = re.compile(r"[0-9]+|[^\W\d_]+(?:'[^\W\d_]+)*")
 _SPELLED_RUN = re.compile(r"\b(?:[^\W\d_][.\-‑ ]+)+[^\W\d_]\b\.?|(?<![^\W\d_])[A-Z]{2,}(?![^\W\d_])")

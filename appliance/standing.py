@@ -33,10 +33,10 @@ SERVICES: dict[str, tuple[str, ...]] = {
         " (later|another time|tomorrow)",
         "I (will|have to|need to|must) (call|come) back [later]",
         "I (have|need) to go now, can we finish later",
-        "(not now|later please|let's stop here)",
+        "(later please|let's stop here)",
     ),
 }  # fmt: skip
-"""What callers may want at any time, by phrases; a flow of the desk file goes before."""
+"""What callers may want at any time, by phrases; a flow or fact of that name in the desk file goes before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,12 @@ def whole(desk: DeskFile) -> DeskFile:
     [actions.people], nobody is remembered or known."""
     remembers = desk.actions.get("people", {}).get("remember", True)
     added = {name: flow for name, flow in flows().items() if remembers or name == "case"}
+    added = {name: flow for name, flow in added.items() if name not in desk.fact}
     return replace(desk, flow={**added, **desk.flow})
 
 
 def phrases(desk: DeskFile) -> dict[str, tuple[str, ...]]:
     """By which the services and the standing flows of a whole desk are asked for."""
     kept = {name: flow.phrases for name, flow in flows().items() if desk.flow.get(name) == flow}
-    return {**{name: each for name, each in SERVICES.items() if name not in desk.flow}, **kept}
+    named = desk.flow.keys() | desk.fact.keys()
+    return {**{name: each for name, each in SERVICES.items() if name not in named}, **kept}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from appliance.messages import Expect, samples
+from appliance.messages import samples
 
 SPEECH = 0.5
 """A window at or above this is speech."""
@@ -16,9 +16,6 @@ QUIET = 0.35
 ONSET = samples(0.09)
 """Speech needed to believe that somebody speaks."""
 
-INTERRUPTION = samples(0.25)
-"""The same while the desk itself speaks: a cough is shorter."""
-
 PAUSE = samples(0.12)
 """Quiet after which the words so far are worth transcribing, in case that was all."""
 
@@ -28,15 +25,8 @@ RESUME = samples(0.06)
 LONGEST = samples(60)
 """A turn is taken to be over after this long even without a pause."""
 
-PATIENCE = {
-    "any": samples(0.7),
-    "yes_no": samples(0.5),
-    "digits": samples(1.2),
-    "spelled": samples(1.2),
-    "name": samples(0.8),
-    "message": samples(1.5),
-}
-"""Quiet that ends a turn, by what is expected: people pause between groups of digits, and to find words."""
+UNJUDGED = samples(3.0)
+"""Quiet that ends a turn as long as nothing is known of the pause."""
 
 
 class Change(Enum):
@@ -58,39 +48,46 @@ class TurnTaking:
     """Step it with every VAD window; it tells what changed. `span` holds the speech of the turn so far."""
 
     def __init__(self) -> None:
-        self.patience = PATIENCE["any"]
+        self.patience = UNJUDGED
+        """Samples of quiet that end the turn."""
         self.span = Span(0, 0)
         self._speaking = False
         self._paused = False
         self._loud = 0
         self._was_speech = False
 
-    def expect(self, what: Expect) -> None:
-        self.patience = PATIENCE[what.kind]
+    def judge(self, patience: int) -> None:
+        """How much quiet ends the turn, unless the caller goes on first."""
+        self.patience = patience
 
     @property
     def in_turn(self) -> bool:
         """True from the caller's first word to the end of the turn, pauses included."""
         return self._speaking
 
+    @property
+    def speech(self) -> bool:
+        """Whether the last window was speech."""
+        return self._was_speech
+
     def quiet(self, at: int) -> bool:
         """Whether the last turn is over and nobody has spoken since for as long as ends one."""
         return not self._speaking and at - self.span.end >= self.patience
 
-    def step(self, probability: float, at: int, window: int, desk_speaks: bool = False) -> Change | None:
+    def step(self, probability: float, at: int, window: int) -> Change | None:
         """`probability` of speech in the `window` samples from clock `at` on."""
         speech = probability >= (QUIET if self._was_speech else SPEECH)
         self._was_speech = speech
         self._loud = self._loud + window if speech else 0
         end = at + window
         if not self._speaking:
-            return self._wait(end, INTERRUPTION if desk_speaks else ONSET)
+            return self._wait(end)
         if self._paused:
             return self._pause(end)
         return self._speak(speech, end)
 
-    def _wait(self, end: int, needed: int) -> Change | None:
-        if self._loud < needed:
+    def _wait(self, end: int) -> Change | None:
+        if self._loud < ONSET:
             return None
         self._speaking = True
         self.span = Span(end - self._loud, end)
@@ -103,6 +100,7 @@ class TurnTaking:
                 return self._over()
         elif end - self.span.end >= PAUSE:
             self._paused = True
+            self.patience = UNJUDGED
             return Change.PAUSED
         return None
 

@@ -18,6 +18,10 @@ NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
 """When it was kept (UTC), and its digest: 20261123T091757.123Z-3f2a9c0b1d4e."""
 
 
+NEW = ".new"
+"""What ends the name of a file that is being written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     id: str
@@ -45,6 +49,8 @@ class Versions:
         self._now = now
         with plain_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            for cut_off in folder.glob(f".*{NEW}"):
+                cut_off.unlink()
             known = {version.id for version in self.all()}
             for path in sorted(folder.glob("*.toml")):
                 if NAME.fullmatch(path.stem) and path.stem not in known:
@@ -90,7 +96,7 @@ def write(path: Path, text: str) -> None:
     """Put a text in place of a file, whole or not at all, and on the disk when this returns; a link stays a
     link, and the file keeps its rights. OSError where it cannot be done."""
     path = path.resolve()
-    beside = path.with_name(f".{path.name}.new")
+    beside = path.with_name(f".{path.name}{NEW}")
     try:
         with beside.open("w", encoding="utf-8", newline="\n") as file:
             if path.exists():

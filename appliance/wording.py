@@ -11,6 +11,7 @@ from contextlib import aclosing
 from appliance.engines import Llm
 from appliance.engines.thread import EngineThread
 from appliance.guard import binding, same
+from appliance.memo import Memo
 from appliance.messages import Line
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,13 @@ def sentences(text: str) -> list[str]:
 
 
 class Wording:
-    """Rewords lines sentence by sentence, so that the first is spoken while the next is being written."""
+    """Rewords lines sentence by sentence, so that the first is spoken while the next is being written. The
+    LLM is greedy, so a sentence is worded once."""
 
     def __init__(self, llm: Llm, thread: EngineThread) -> None:
         self._llm = llm
         self._thread = thread
+        self._worded: Memo[str] = Memo(most=512)
 
     async def warm(self) -> None:
         """Let the LLM read its instructions now; it remembers them."""
@@ -61,7 +64,7 @@ class Wording:
     async def _one(self, sentence: str) -> str:
         try:
             async with asyncio.timeout(DEADLINE):
-                reworded = await self._ask(sentence)
+                reworded = await self._worded.get(sentence, lambda: self._ask(sentence))
         except TimeoutError:
             log.info("wording took over %.1f s: the fixed line is said", DEADLINE)
             return ""

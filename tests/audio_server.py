@@ -63,6 +63,11 @@ class AudioServer:
             sink = f"module-null-sink sink_name={name} rate=16000 channels=1 format=s16le"
             assert self._run("pactl", "load-module", *sink.split()) == 0
 
+    def loop_back(self) -> None:
+        """The microphone hears the speaker."""
+        loop = "module-loopback source=speaker.monitor sink=mic latency_msec=30"
+        assert self._run("pactl", "load-module", *loop.split()) == 0
+
     def unplug(self) -> None:
         assert self._run("pactl", "unload-module", "module-null-sink") == 0
 

@@ -69,10 +69,142 @@ def test_a_missing_key_names_its_table(tmp_path: Path) -> None:
             "line 6: fact.hours.wording is 'free'; one of: fixed, rephrase",
         ),
         ('name = "Alder House"', 'name = "A"\nsilence = 0.5', "silence = 0.5; 2 to 120 seconds"),
+        (
+            'name = "Alder House"',
+            'name = "A"\nturns = "slow"',
+            "line 2: turns is 'slow'; one of: patient, normal, brisk",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_mend(tmp_path: Path, before: str, after: str, expected: str) -> None:
     assert expected in desk_error(tmp_path, DESK.replace(before, after))
+
+
+FLOW = """
+[flow.book]
+phrases = ["book"]
+done = "Booked for {day}."
+
+[[flow.book.ask]]
+slot = "day"
+type = "date"
+prompt = "Which day?"
+
+[[flow.book.ask]]
+slot = "time"
+type = "time"
+prompt = "What time on {day}?"
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (
+            "on {day}?",
+            "on {dya}?",
+            "line 14: flow.book.ask.2.prompt says {dya}; what can stand here: day, time",
+        ),
+        ("on {day}?", "on {day?", "line 14: flow.book.ask.2.prompt has a brace that is not closed"),
+        ("for {day}.", "for {date}.", "line 4: flow.book.done says {date}; what can stand here: day, time"),
+        ('slot = "time"', 'slot = "day"', "line 11: flow.book.ask.2 asks for day a second time"),
+        (
+            'slot = "time"',
+            'slot = "the time"',
+            'flow.book.ask.2 has the slot "the time"; its name is one word',
+        ),
+        ('slot = "time"\n', "", "line 11: flow.book.ask.2 needs slot; add slot"),
+        ('type = "time"\n', "", "flow.book.ask.2 for time needs type"),
+        (
+            'type = "time"',
+            'type = "time"\nelse = "nowhere"',
+            "leads from time to nowhere; there is no such flow",
+        ),
+        ('type = "time"', 'type = "time"\nbetween = "5 to 10"', "which is no stretch of hours"),
+        ('type = "date"', 'type = "date"\nbetween = "17:00-22:00"', "for day has between, and is no time"),
+        ('type = "time"', 'type = "time"\nlength = 6', "for time has length = 6"),
+        ('type = "time"', 'type = "time"\npatience = 9', "for time has patience = 9.0; 0.2 to 5 seconds"),
+        ('type = "time"', 'type = "time"\npatience = "slow"', "one of: patient, normal, brisk"),
+        ('type = "time"', 'type = "time"\nfrom = "caller_id"', "for time is a time from caller_id"),
+        ('type = "time"', 'type = "time"\ndirectory = true', "for time is of the directory"),
+        (
+            'type = "time"',
+            'type = "choice"\noptions = ["a"]\ngoto = {b = "book"}',
+            "for time leads on from b, which is no option; one of: a",
+        ),
+        (
+            'done = "Booked for {day}."',
+            'remember = ["dey"]',
+            "flow.book.remember has dey; the slots here are day",
+        ),
+        (
+            'done = "Booked for {day}."',
+            'done = "x"\ndo = {action = "queue.take"}',
+            "line 4: flow.book.done stands beside do",
+        ),
+        (
+            'done = "Booked for {day}."',
+            'do = {action = "queue.take", done = "Number {number"}',
+            "line 4: flow.book.do.done has a brace that is not closed",
+        ),
+        (
+            'done = "Booked for {day}."',
+            'do = {action = "queue.take", confirm = "For {name}?"}',
+            "flow.book.do.confirm says {name}",
+        ),
+    ],
+)
+def test_what_a_flow_cannot_say_or_do_is_told_with_its_line(
+    tmp_path: Path, before: str, after: str, expected: str
+) -> None:
+    assert before in FLOW
+    assert expected in desk_error(tmp_path, 'name = "A"' + FLOW.replace(before, after, 1))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('readback = "{valu}?"', "line 3: lines.readback says {valu}; what can stand here: slot, value"),
+        ('which = "{option}?"', "line 3: lines.which says {option}; what can stand here: options"),
+        ('refused = "{reason}"', "line 3: lines.refused says {reason}"),
+        ('use = "{}"', "line 3: lines.use says {}"),
+        ('greeting = "Hello {name}"', "line 3: lines.greeting says {name}; what can stand here: no slot"),
+        ('use = "{value"', "line 3: lines.use has a brace that is not closed or not opened"),
+        ('use = "value}"', "line 3: lines.use has a brace that is not closed or not opened"),
+    ],
+)
+def test_a_line_that_would_fall_over_in_a_call_is_refused(tmp_path: Path, line: str, expected: str) -> None:
+    assert expected in desk_error(tmp_path, f'name = "A"\n[lines]\n{line}\n')
+
+
+@given(
+    st.text(st.sampled_from("{}ab value options slot!"), max_size=30),
+    st.sampled_from(["readback", "which", "use"]),
+)
+def test_a_line_that_is_read_can_be_said(
+    tmp_path_factory: pytest.TempPathFactory, line: str, key: str
+) -> None:
+    path = tmp_path_factory.mktemp("line") / "desk.toml"
+    path.write_text(f'name = "A"\n[lines]\n{key} = "{line}"\n')
+    try:
+        desk, _ = read_desk(path)
+    except ConfigError:
+        return
+    getattr(desk.lines, key).format(value="ten", slot="time", options="a or b")
+
+
+def test_what_is_said_to_its_end_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "desk.toml"
+    path.write_text('uninterruptible = ["greeting", "fact.hours"]\n' + DESK)
+    desk, _ = read_desk(path)
+    assert [desk.line(name) for name in desk.uninterruptible] == [desk.lines.greeting, "From nine to five."]
+
+
+@pytest.mark.parametrize("name", ["greting", "fact.privacy", "flow.hours", "", "fact.", "readback"])
+def test_what_is_said_to_its_end_must_be_there_and_always_the_same(tmp_path: Path, name: str) -> None:
+    error = desk_error(tmp_path, f'uninterruptible = ["{name}"]\n' + DESK)
+    assert f'"{name}"' in error
+    assert "desk.toml:1" in error or "line 1" in error
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ def test_a_good_desk_is_clean(tmp_path: Path) -> None:
         ),
         ("[flow.book]", "[flow.cancel]", "flow.cancel is called cancel, which leads out of flows"),
         ("[flow.book]", "[flow.hours]", "flow.hours is called like a fact"),
+        (
+            'confirm="Book {day}?"',
+            'confirm="Book {day}?", done="{dey}, {reference}"',
+            "flow.book.do says {dey}; did you mean {day}?",
+        ),
         ("calendar.book", "calendar.bok", "line 8: flow.book.do does calendar.bok; the actions are"),
         ('confirm="Book {day}?"', 'done="Done."', "does calendar.book without asking"),
         (', {slot="name", type="name", prompt="Who?"}', "", "lacks name; ask for it"),
@@ -54,6 +59,21 @@ def test_a_good_desk_is_clean(tmp_path: Path) -> None:
             'prompt="When?"',
             'prompt="When?", from="remembered", optional=true',
             "line 7: flow.book.ask.2 offers time, which is never asked for",
+        ),
+        (
+            '"Book {day}?"',
+            '"Book {day}?", undo="calendar.drop"',
+            "is undone by calendar.drop; the actions are",
+        ),
+        (
+            'action="calendar.book", confirm="Book {day}?"',
+            'action="directory.find", undo="directory.find"',
+            "is undone by directory.find itself; that has no way back of its own",
+        ),
+        (
+            'do = {action="calendar.book", confirm="Book {day}?"}',
+            'remember = ["name"]\ndo = {action="calendar.book", confirm="Book?", done="Is that all?"}',
+            "ends with a question, and then asks whether to remember",
         ),
         ('do = {action="calendar.book", confirm="Book {day}?"}', "", "line 5: flow.book ends without a word"),
         (

@@ -153,7 +153,7 @@ async def test_a_corrupt_model_switches_off_what_needs_it_and_is_named_with_the_
     engines = replace(
         box.engines, asr=asr, tts=replace(box.engines.tts, engine="fake"), llm=replace(asr, engine="none")
     )
-    for name in ("silero-vad", "minilm-l6-v2"):
+    for name in ("silero-vad", "smart-turn-v3.2", "minilm-l6-v2"):
         (tmp_path / "models" / name).symlink_to(models.ROOT / name)
     async with App(replace(box, data=tmp_path, models=tmp_path / "models", engines=engines), desk) as app:
         assert set(app.off) == {"llm", "wake", "asr"}

@@ -18,13 +18,15 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-async def test_every_scenario_ends_as_it_should() -> None:
-    results = await replay(SCENARIOS)
-    names = [path.stem for path in SCENARIOS]
-    assert names == ["alder-house", "clinic", "hotel", "lobby"]
-    for name in names:
-        assert sum(result.script == name for result in results) >= 25
-    assert {(result.script, result.name): result.wrong for result in results if result.wrong} == {}
+def test_every_desk_that_ships_has_its_scenarios() -> None:
+    assert [path.stem for path in SCENARIOS] == ["alder-house", "clinic", "hotel", "lobby"]
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: str(path.stem))
+async def test_every_scenario_ends_as_it_should(path: Path) -> None:
+    results = await replay([path])
+    assert len(results) >= 25
+    assert {result.name: result.wrong for result in results if result.wrong} == {}
 
 
 def test_what_is_not_as_it_should_be_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

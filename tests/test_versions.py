@@ -108,6 +108,7 @@ def test_killed_at_any_point_the_file_is_whole_and_nothing_told_is_lost(tmp_path
         assert text.endswith("end")
         assert len(set(text.splitlines()[:-1])) == 1
         versions = Versions(tmp_path / "desks")
+        assert not list((tmp_path / "desks").glob(".*"))
         kept = {version.digest: versions.text(version.id) for version in versions.all()}
         assert all(version is not None and digest(version) == name for name, version in kept.items())
         assert text == before or digest(text) in kept

@@ -191,6 +191,7 @@ class Runner:
         record = {
             "key": key, "action": name, "arguments": told, "flow": flow, "confirmation": confirmation,
             "caller": _counted_as(caller, conversation), "confirmed": action.confirm,
+            "looked": not action.confirm and action.reverse is None,
         }  # fmt: skip
         return Job(
             key, conversation, action, lambda context: action.function(context, **values), caller, record
@@ -373,6 +374,8 @@ class Runner:
 
 def _counted_as(caller: Identity, conversation: str) -> str:
     """Whose rate limit it falls under. A number that was only said is nobody's."""
+    if caller.person:
+        return f"person {caller.person}"
     known = caller.number and caller.level != "anyone"
     return caller.number if known else conversation
 

@@ -123,6 +123,23 @@ def _listening(engine: Any, pcm: bytes) -> Figures:
     return rate, max(took), f"{100 * rate:.2f} % of a core; first: the slowest frame"
 
 
+def _eot(engine: Any, pcm: bytes) -> Figures:
+    """The judgement of one pause."""
+    took = _median(partial(engine.finished, pcm[: 2 * 4 * RATE]))
+    return None, took, "first: one pause"
+
+
+def _echo(engine: Any, pcm: bytes) -> Figures:
+    """The desk's voice taken out of the microphone, 10 ms at a time."""
+    stream, took = engine.stream(), []
+    cpu = time.process_time()
+    for at in range(0, len(pcm) // FRAME_BYTES * FRAME_BYTES, FRAME_BYTES // 2):
+        block = pcm[at : at + FRAME_BYTES // 2]
+        took.append(_milliseconds(partial(stream.remove, block, block)))
+    rate = (time.process_time() - cpu) / _seconds(pcm)
+    return rate, max(took), f"{100 * rate:.2f} % of a core; first: the slowest 10 ms"
+
+
 def _asr(engine: Any, pcm: bytes) -> Figures:
     """The words of a 3 s utterance, once it has ended."""
     pcm = pcm[: 2 * 3 * RATE]
@@ -161,6 +178,8 @@ def _llm(engine: Any, pcm: bytes) -> Figures:
 MEASURES: dict[str, Callable[[Any, bytes], Figures]] = {
     "vad": _listening,
     "wake": _listening,
+    "eot": _eot,
+    "echo": _echo,
     "asr": _asr,
     "tts": _tts,
     "embed": _embed,

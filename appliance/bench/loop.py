@@ -122,7 +122,7 @@ async def measure(options: argparse.Namespace) -> dict[str, float]:
             watch = Stopwatch()
             watch.wrap(app.engine("embed")[0], "embed")
             watch.wrap_first(app.engine("tts")[0], "speak")
-            _watch_transcripts(app.engine("asr")[0], watch)
+            watch_transcripts(app.engine("asr")[0], watch)
             results: list[Answered] = []
             for number, sayings in enumerate(
                 track(list(callers(options)), "calls", console=Console(stderr=True))
@@ -195,7 +195,7 @@ def _heard(turn: Turn) -> Heard:
     return turn.cause
 
 
-def _watch_transcripts(asr: Any, watch: Stopwatch) -> None:
+def watch_transcripts(asr: Any, watch: Stopwatch) -> None:
     make: Callable[..., Any] = asr.stream
 
     def stream(*arguments: Any) -> Any:

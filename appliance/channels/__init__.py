@@ -62,8 +62,16 @@ class AudioChannel(Protocol):
     desk_begins: bool
     caller: str
     playout: Playout
-    half_duplex: bool
-    """True when the microphone hears the speaker and nothing removes it: the caller cannot interrupt."""
+
+    @property
+    def half_duplex(self) -> bool:
+        """True when the microphone hears the speaker and nothing removes it: the caller cannot interrupt."""
+        ...
+
+    def heard_itself(self) -> None:
+        """The desk took its own voice for the caller's. A channel that cannot do better is half-duplex from
+        now on, and says so where it has a screen."""
+        ...
 
     def microphone(self) -> AsyncIterator[Audio]:
         """Frames of 20 ms without gaps (lost sound comes as concealed silence), until the caller is gone.

@@ -29,6 +29,9 @@ SPEECH = 0.5
 SPOKEN_TO = samples(0.2)
 """Speech without a break that wakes the desk."""
 
+SAME_BREATH = samples(3.0)
+"""What was said after the wake word, until it was recognised, that a call can begin with."""
+
 BEFORE_SPEECH = samples(0.5)
 """How much of what preceded the speech a call begins with."""
 
@@ -43,10 +46,11 @@ class Kiosk:
     """Waits to be woken, then hands the desk one call after the other, all from one sound card.
 
     `mode` is what wakes: "speech" (the VAD hears 200 ms of it), "word" (`wake` hears its word), "button"
-    (`wake_now` only), or "always" (nothing is waited for). `wake_now` works in each of them. `echo` says
-    whether the hardware removes the desk's own voice from the microphone; with "none" a visitor cannot
-    interrupt. `on_state` is told when the kiosk comes or goes, and why. `thread` is that of the engine that
-    wakes (`wake` with "word", else `vad`), where others use the engine too.
+    (`wake_now` only), or "always" (nothing is waited for). `wake_now` works in each of them. `echo` says who
+    removes the desk's own voice from the microphone: "cancel" the sound card that is given, "hardware" the
+    device; with "half-duplex", or where neither does it well, a visitor cannot interrupt. `on_state` is told
+    when the kiosk comes or goes, and why. `thread` is that of the engine that wakes (`wake` with "word", else
+    `vad`), where others use the engine too.
     """
 
     name = "kiosk"
@@ -57,7 +61,7 @@ class Kiosk:
         vad: Vad,
         wake: Wake | None = None,
         mode: Mode = "speech",
-        echo: Literal["none", "cancelled"] = "none",
+        echo: Literal["cancel", "hardware", "half-duplex"] = "half-duplex",
         chime: bool = True,
         on_state: Callable[[bool, str], None] | None = None,
         thread: EngineThread | None = None,
@@ -68,7 +72,8 @@ class Kiosk:
         self._vad = vad
         self._wake = wake
         self._mode = mode
-        self._half_duplex = echo == "none"
+        self._echo = echo
+        self._heard_itself = False
         self._chime = chime
         self._pressed = asyncio.Event()
         self._on_state = on_state
@@ -78,7 +83,21 @@ class Kiosk:
     @property
     def state(self) -> tuple[bool, str]:
         """Whether the kiosk is on, and why: `(False, "no microphone; plug one in")`."""
+        if self._sound.on and self.half_duplex:
+            return True, f"{self._sound.why}; nobody can cut in: {self._why_half_duplex()}"
         return self._sound.on, self._sound.why
+
+    @property
+    def half_duplex(self) -> bool:
+        """Whether nothing is listened to while the desk speaks, because it would hear itself."""
+        card = self._sound.echo
+        missing = self._echo == "half-duplex" or (self._echo == "cancel" and card is None)
+        return missing or self._heard_itself or (card is not None and card.fails)
+
+    def heard_itself(self) -> None:
+        """The desk took its own voice for a visitor's."""
+        self._heard_itself = True
+        self._tell(*self.state)
 
     def wake_now(self) -> None:
         """The button: wake as if spoken to. Does nothing during a call."""
@@ -129,25 +148,36 @@ class Kiosk:
         """Wait to be woken; the call begins with what was said until then."""
         speech = await engine.run(self._vad.stream) if self._mode == "speech" else None
         word = await engine.run(self._wake.stream) if self._wake and self._mode == "word" else None
-        recent: deque[Audio] = deque(maxlen=(BEFORE_SPEECH + SPOKEN_TO) // FRAME + 5)
+        kept = SAME_BREATH if word else BEFORE_SPEECH + SPOKEN_TO
+        recent: deque[Audio] = deque(maxlen=kept // FRAME + 5)
         spoken = 0
         while True:
             frame = await self._sound.read()
             if self._pressed.is_set() or self._mode == "always":
                 return self._call(frame.at, [frame], desk_begins=True)
-            if word and await engine.run(word.push, frame.pcm) is not None:
-                return self._call(frame.end, [], desk_begins=False)
+            recent.append(frame)
+            if word and (woken := await engine.run(word.push, frame.pcm)):
+                rest = [each for each in recent if each.end > frame.end - woken.after]
+                return self._call(rest[0].at if rest else frame.end, rest, desk_begins=False)
             if speech:
-                recent.append(frame)
                 for probability in await engine.run(speech.push, frame.pcm):
                     spoken = spoken + self._vad.window if probability >= SPEECH else 0
                 if spoken >= SPOKEN_TO:
                     return self._call(recent[0].at, list(recent), desk_begins=False)
 
     def _call(self, zero: int, beginning: list[Audio], desk_begins: bool) -> KioskChannel:
-        return KioskChannel(self._sound, zero, beginning, self._half_duplex, desk_begins)
+        return KioskChannel(self, self._sound, zero, beginning, desk_begins)
+
+    def _why_half_duplex(self) -> str:
+        if self._echo == "half-duplex":
+            return "echo is not cancelled (box.toml kiosk.echo)"
+        if self._echo == "cancel" and self._sound.echo is None:
+            return "there is no echo cancellation"
+        return "the microphone hears the loudspeaker; turn it down, or put them farther apart"
 
     def _tell(self, on: bool, why: str) -> None:
+        if not on:
+            self._heard_itself = False  # What is plugged in next may do better.
         log.info("kiosk %s: %s", "on" if on else "off", why)
         if self._on_state:
             self._on_state(on, why)
@@ -160,12 +190,12 @@ class KioskChannel:
     caller = ""
 
     def __init__(
-        self, sound: SoundCard, zero: int, beginning: list[Audio], half_duplex: bool, desk_begins: bool
+        self, kiosk: Kiosk, sound: SoundCard, zero: int, beginning: list[Audio], desk_begins: bool
     ) -> None:
         self.id = uuid4().hex
         self.desk_begins = desk_begins
-        self.half_duplex = half_duplex
         self.playout = Playout()
+        self._kiosk = kiosk
         self._sound = sound
         self._zero = zero
         self._beginning = beginning
@@ -173,6 +203,13 @@ class KioskChannel:
         self._over = False
         self._waiting: asyncio.Timeout | None = None
         sound.play(self.playout, zero)
+
+    @property
+    def half_duplex(self) -> bool:
+        return self._kiosk.half_duplex
+
+    def heard_itself(self) -> None:
+        self._kiosk.heard_itself()
 
     async def microphone(self) -> AsyncIterator[Audio]:
         for frame in self._beginning:

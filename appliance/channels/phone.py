@@ -127,6 +127,9 @@ class PhoneCall:
     def notice(self, what: Notice) -> None:
         """A telephone has no screen."""
 
+    def heard_itself(self) -> None:
+        self.half_duplex = True
+
     def now(self) -> int:
         return max(self._clock, samples(time.monotonic() - self._began))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from appliance.messages import RATE, Audio
+from appliance.messages import FRAME, RATE, Audio
 
 DEPTH = RATE // 2
 """Samples that may wait; a writer with more waits."""
@@ -33,6 +33,9 @@ class Playout:
         self._queued = bytearray()
         self._out = 0
         self._heard = asyncio.Event()
+        self.level = 1.0
+        """How loud to play from the next `pull` on, 0 to 1; it is reached within 20 ms."""
+        self._level = 1.0
 
     async def write(self, pcm: bytes) -> None:
         """Queue sound; waits while more than `DEPTH` is queued."""
@@ -74,7 +77,17 @@ class Playout:
             pcm = bytes(self._queued[: 2 * count])
             del self._queued[: 2 * count]
             self._out += len(pcm) // 2
-        return pcm
+        return self._levelled(pcm) if pcm else pcm
+
+    def _levelled(self, pcm: bytes) -> bytes:
+        before, self._level = self._level, self.level
+        if before == self._level == 1.0:
+            return pcm
+        sound = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+        levels = np.full(len(sound), self._level, dtype=np.float32)
+        ramp = min(len(sound), FRAME)
+        levels[:ramp] = np.linspace(before, self._level, ramp)
+        return bytes((sound * levels).astype("<i2").tobytes())
 
     def played(self, pcm: bytes, at: int) -> None:
         """The device has played `pcm`, from clock `at` on. From any thread; every pulled sample must come

@@ -22,6 +22,9 @@ LONGEST = 3600
 BEFORE = samples(0.5)
 """The caller speaks this long after the desk has finished."""
 
+TICK = 50
+"""Steps of the loop that a frame lasts in scripted time."""
+
 UNANSWERED = samples(30)
 """A caller with more to say waits this long for an answer."""
 
@@ -97,6 +100,9 @@ class RecordedCaller:
         if self._watch:
             self._watch(what)
 
+    def heard_itself(self) -> None:
+        self.half_duplex = True
+
     async def hang_up(self) -> None:
         self._gone = True
 
@@ -144,5 +150,5 @@ class RecordedCaller:
             await asyncio.sleep(max(0.0, self._began + seconds(self._clock) - time.monotonic()))
         else:
             # Scripted time: everything that this frame set off happens before the next.
-            for _ in range(50):
+            for _ in range(TICK):
                 await asyncio.sleep(0)

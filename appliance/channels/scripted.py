@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal
 
-from appliance.messages import Event, Expect, Heard, Line, Notice, Silence, Spoken, Turn
+from appliance.messages import RATE, Event, Expect, Heard, Line, Notice, Silence, Spoken, Turn
 
 SILENCE: Literal["..."] = "..."
 """A line of a script at which nobody says anything."""
 
 
 class ScriptedCaller:
-    """A Call in scripted time: its clock counts what happens. Everything the desk says is played whole but
-    where `cut` names the number of a turn: of that answer nothing but its first words is."""
+    """A Call in scripted time: its clock takes a second for everything that happens. Everything the desk says
+    is played whole but where `cut` names the number of a turn: of that answer nothing but its first words
+    is."""
 
     channel = "scripted"
     desk_begins = True
@@ -60,7 +61,7 @@ class ScriptedCaller:
             self._answered.set()
 
     def now(self) -> int:
-        self._clock += 1
+        self._clock += RATE
         return self._clock
 
     async def hang_up(self) -> None:

@@ -11,8 +11,10 @@ from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from appliance.channels.clock import SampleClock
+from appliance.channels.echo import Canceller
 from appliance.channels.playout import Playout
 from appliance.channels.streams import Device, Microphone, Speaker
+from appliance.engines import EchoStream
 from appliance.engines.thread import EngineThread
 from appliance.errors import DeviceError
 from appliance.messages import FRAME, FRAME_BYTES, Audio, samples
@@ -31,6 +33,9 @@ STARTS_WITHIN = 5.0
 CHECK = 0.1
 """Seconds between two looks at whether the devices still run."""
 
+LEAD = 0.04
+"""Seconds by which the two devices' own tellings of time may be off, so that an echo seems to come early."""
+
 GONE_FOR_GOOD = samples(6.0)
 """A gap longer than any call waits is not filled with silence; the clock jumps over it."""
 
@@ -46,7 +51,8 @@ class SoundCard:
     """Sound in and out on one clock: samples of 16 kHz since the card was first opened.
 
     `microphone` and `speaker` are "default", a device's name, or a part of it. `keep` opens them, and again
-    whenever they are gone; `on_state` is told each time that they come or go, and why.
+    whenever they are gone; `on_state` is told each time that they come or go, and why. With `echo`, what is
+    read holds no echo of what is played.
     """
 
     def __init__(
@@ -54,7 +60,9 @@ class SoundCard:
         microphone: str = "default",
         speaker: str = "default",
         on_state: Callable[[bool, str], None] | None = None,
+        echo: EchoStream | None = None,
     ) -> None:
+        self.echo = Canceller(echo, LEAD) if echo else None
         self.names: dict[Kind, str] = {"input": microphone, "output": speaker}
         self.on_state = on_state
         self.on = False
@@ -172,8 +180,10 @@ class SoundCard:
         with plainly(f'the microphone "{microphone.name}"'):
             self._microphone = Microphone(microphone, self._clock, after, self._heard)
         with plainly(f'the speaker "{speaker.name}"'):
-            self._speaker = Speaker(speaker, self._clock)
+            self._speaker = Speaker(speaker, self._clock, *([self.echo.playing] if self.echo else []))
         self._speaker.play(*self._playing)
+        if self.echo:
+            self.echo.forget()
 
     def _close(self) -> None:
         for device in (self._microphone, self._speaker):
@@ -183,6 +193,8 @@ class SoundCard:
     def _heard(self, pcm: bytes, at: int) -> None:
         """In PortAudio's thread."""
         assert self._loop is not None
+        if self.echo:
+            pcm = self.echo.clean(pcm, at)
         self._frames.append((pcm, at))
         self._loop.call_soon_threadsafe(self._arrived.set)
 

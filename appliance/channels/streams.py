@@ -127,17 +127,24 @@ class _Sounding:
 
 class Speaker:
     """Plays the playout it is given, and tells it what was heard, and when on the microphone's clock.
+    `playing` is told the same as soon as it is known, some 60 ms before, in PortAudio's thread.
 
     Sound that follows without a gap is placed without a gap; the two crystals are brought together again
     between stretches of sound, or when they are more than 20 ms apart.
     """
 
-    def __init__(self, device: Device, clock: SampleClock) -> None:
+    def __init__(
+        self,
+        device: Device,
+        clock: SampleClock,
+        playing: Callable[[bytes, int], None] = lambda pcm, at: None,
+    ) -> None:
         self.calls = 0
         self.failure: Exception | None = None
         self.underruns = 0
         """Times that the box was too busy and the sound broke off."""
         self._clock = clock
+        self._playing = playing
         self._source: tuple[Playout, int] | None = None
         self._sounding: deque[_Sounding] = deque()
         self._end = 0
@@ -195,6 +202,7 @@ class Speaker:
             if pcm:
                 at = self._place(self._clock.at(heard), len(pcm) // 2)
                 self._sounding.append(_Sounding(playout, pcm, at - zero, heard + seconds(len(pcm) // 2)))
+                self._playing(pcm, at)
         self._unbroken = len(pcm) == 2 * self._block
         self._ready += self._resampler.push(pcm.ljust(2 * self._block, b"\0"))
         size = 2 * (self._block * self._rate // RATE)

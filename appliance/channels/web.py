@@ -184,6 +184,11 @@ class WebVoice:
     def notice(self, what: Notice) -> None:
         self._wire.tell(**_shown(what))
 
+    def heard_itself(self) -> None:
+        """The browser cancels echo, and this one does it badly."""
+        self.half_duplex = True
+        self._wire.tell(type="half-duplex")
+
     async def hang_up(self) -> None:
         self._wire.end()
 

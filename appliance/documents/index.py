@@ -8,6 +8,7 @@ without a gap.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 
 from appliance.errors import StorageError
 from appliance.memory.vectors import connect
+
+log = logging.getLogger(__name__)
 
 SCHEMA = """
 create table if not exists meta (key text primary key, value) without rowid;
@@ -63,12 +66,36 @@ class Index:
         self._path = path
         self._dimensions = dimensions
         self._thread = threading.local()
+        if not self._sound():
+            log.warning("the documents' index %s is damaged: it is made anew", path)
+            self._delete()
         with self._open() as db:
             db.execute("pragma journal_mode = wal")
             db.execute("begin immediate")
             for statement in SCHEMA.split(";\n"):
                 db.execute(statement)
             self._vectors(db)
+
+    def _sound(self) -> bool:
+        """Whether the file is a database without damage, or none yet."""
+        if not self._path.is_file():
+            return True
+        try:
+            with closing(connect(self._path, PATIENCE)) as db:
+                return bool(db.execute("pragma quick_check(1)").fetchone() == ("ok",))
+        except sqlite3.DatabaseError as error:
+            return error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+    def _delete(self) -> None:
+        """All that is in it was read from the documents, and can be again."""
+        try:
+            for end in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"the damaged index {self._path} cannot be deleted ({error.strerror})",
+                "delete it: it is made anew from the documents",
+            ) from error
 
     def _vectors(self, db: sqlite3.Connection) -> None:
         kept = db.execute("select value from meta where key = 'dimensions'").fetchone()

@@ -8,6 +8,7 @@ engine is used from one thread at a time. Sound is s16le mono 16 kHz bytes on ev
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -16,9 +17,18 @@ from numpy.typing import NDArray
 from appliance.messages import Expect, Transcript
 
 
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """A wake word was spoken."""
+
+    word: str
+    after: int
+    """Samples of what was pushed that came after the word: the same breath may go on."""
+
+
 class WakeStream(Protocol):
-    def push(self, pcm: bytes) -> str | None:
-        """Take any length of sound; return the wake word's name when it has just been spoken."""
+    def push(self, pcm: bytes) -> Woken | None:
+        """Take any length of sound; tell when a wake word has just been spoken."""
         ...
 
 
@@ -38,6 +48,24 @@ class Vad(Protocol):
     """Samples that one probability covers."""
 
     def stream(self) -> VadStream: ...
+
+
+class EndOfTurn(Protocol):
+    def finished(self, pcm: bytes) -> float:
+        """How likely it is, 0 to 1, that who speaks in this sound has said all. The sound ends about 0.2 s
+        into a pause; of a long one the last seconds count."""
+        ...
+
+
+class EchoStream(Protocol):
+    def remove(self, played: bytes, heard: bytes) -> bytes:
+        """What was heard without the echo of what was played. Both cover the same moments, in whole blocks
+        of 10 ms; the echo may be up to 0.2 s late. Learns the room as it goes, in a second or two."""
+        ...
+
+
+class Echo(Protocol):
+    def stream(self) -> EchoStream: ...
 
 
 class AsrStream(Protocol):
@@ -65,8 +93,12 @@ class Asr(Protocol):
 
 
 class Tts(Protocol):
-    def speak(self, text: str) -> Iterator[bytes]:
-        """Sound of the text, piece by piece as it is made; any piece length."""
+    voice: str
+    """Tells this voice from any other: what was made by one is not taken for another's."""
+
+    def speak(self, text: str, pace: float = 1.0) -> Iterator[bytes]:
+        """Sound of the text, piece by piece as it is made; any piece length. [[...]] holds phonemes of the
+        International Phonetic Alphabet. `pace` 1.2 speaks a fifth faster."""
         ...
 
 

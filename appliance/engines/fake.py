@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.engines import Woken
 from appliance.messages import FRAME, RATE, Expect, Transcript, samples
 
 PACE = samples(0.3)
@@ -43,13 +44,13 @@ class FakeWakeStream:
         self._engine = engine
         self._quiet = self.QUIET
 
-    def push(self, pcm: bytes) -> str | None:
+    def push(self, pcm: bytes) -> Woken | None:
         if _level(pcm) < self._engine.threshold:
             self._quiet += len(pcm) // 2
             return None
         woken = self._quiet >= self.QUIET
         self._quiet = 0
-        return self._engine.word if woken else None
+        return Woken(self._engine.word, 0) if woken else None
 
 
 class FakeVad:
@@ -83,6 +84,39 @@ class FakeVadStream:
         if self._script is not None:
             return next(self._script, 0.0)
         return 1.0 if _level(pcm) > self._threshold else 0.0
+
+
+class FakeEndOfTurn:
+    """Takes the pauses of the `script` for what it says, in order, and every other for an end."""
+
+    def __init__(self, script: Sequence[float] = ()) -> None:
+        self._script = iter(script)
+
+    def finished(self, pcm: bytes) -> float:
+        return next(self._script, 1.0)
+
+
+class FakeEcho:
+    """Removes an echo that comes back as it was played, `delay` samples later and `gain` as loud."""
+
+    def __init__(self, delay: int = 0, gain: float = 1.0) -> None:
+        self.delay = delay
+        self.gain = gain
+
+    def stream(self) -> FakeEchoStream:
+        return FakeEchoStream(self)
+
+
+class FakeEchoStream:
+    def __init__(self, engine: FakeEcho) -> None:
+        self._gain = engine.gain
+        self._before = np.zeros(engine.delay, dtype=np.float32)
+
+    def remove(self, played: bytes, heard: bytes) -> bytes:
+        known = np.concatenate((self._before, np.frombuffer(played, dtype="<i2").astype(np.float32)))
+        echo, self._before = known[: len(heard) // 2], known[len(heard) // 2 :]
+        left = np.frombuffer(heard, dtype="<i2") - self._gain * echo
+        return bytes(np.clip(np.rint(left), -32768, 32767).astype("<i2").tobytes())
 
 
 class FakeAsr:
@@ -127,12 +161,14 @@ class FakeTts:
     """A tone of `PACE` samples per word, the last `GAP` of them silent, one piece per word: which word was
     cut can be counted."""
 
+    voice = "fake"
+
     def __init__(self, hertz: float = 440.0) -> None:
         time = np.arange(PACE - GAP) / RATE
         tone = (0.2 * 32767 * np.sin(2 * np.pi * hertz * time)).astype("<i2")
         self._word = tone.tobytes() + bytes(2 * GAP)
 
-    def speak(self, text: str) -> Iterator[bytes]:
+    def speak(self, text: str, pace: float = 1.0) -> Iterator[bytes]:
         for _ in text.split():
             yield self._word
 
@@ -149,6 +185,14 @@ class FakeLlm:
     def reply(self, system: str, user: str, max_tokens: int) -> Iterator[str]:
         self.asked.append((system, user))
         yield from re.findall(r"\S+\s*", next(self._lines, user))[:max_tokens]
+
+    def weigh(self, system: str, user: str, answers: Sequence[str]) -> list[float]:
+        """All on the answer that the script says next, or alike on each."""
+        self.asked.append((system, user))
+        said = next(self._lines, "")
+        if said in answers:
+            return [float(answer == said) for answer in answers]
+        return [1 / len(answers)] * len(answers)
 
 
 class FakeEmbed:

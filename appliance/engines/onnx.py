@@ -1,9 +1,12 @@
 """ONNX models, loaded the way a small box wants them, and the few words of the format that it takes to
-write one: an ONNX model is a protobuf message, and the package `onnx` is 18 MB to say these lines."""
+write one or to take one apart: an ONNX model is a protobuf message, and the package `onnx` is 18 MB to say
+these lines."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +85,100 @@ class Graph:
     def model(self) -> bytes:
         graph = b"".join(self._parts) + _text(2, "graph")
         return _number(1, 9) + _message(7, graph) + _message(8, _text(1, "") + _number(2, OPSET))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    raw: memoryview
+
+
+class Whole:
+    """A model taken apart: `nodes` in the order in which they run. Raises ValueError for what is no model."""
+
+    def __init__(self, model: bytes) -> None:
+        self.nodes: list[Node] = []
+        self._head: list[memoryview] = []
+        self._constants: dict[str, memoryview] = {}
+        self._inputs: dict[str, memoryview] = {}
+        graph: memoryview | None = None
+        for field, value, raw in _fields(memoryview(model)):
+            if field == 7 and isinstance(value, memoryview):
+                graph = value
+            else:
+                self._head.append(raw)
+        if graph is None:
+            raise ValueError("there is no graph in it")
+        for field, value, raw in _fields(graph):
+            if not isinstance(value, memoryview):
+                continue
+            if field == 1:
+                self.nodes.append(Node(_texts(value, 4)[0], _texts(value, 1), _texts(value, 2), raw))
+            elif field == 5:
+                self._constants[_texts(value, 8)[0]] = raw
+            elif field == 11:
+                self._inputs[_texts(value, 1)[0]] = raw
+
+    def part(
+        self, given: Mapping[str, tuple[str | int, ...]], wanted: Mapping[str, tuple[str | int, ...]]
+    ) -> bytes:
+        """The part that makes the values `wanted` (names and shapes, float32) of the values `given`, and of
+        those inputs of the whole that it takes besides."""
+        needed, kept = set(wanted), []
+        for node in reversed(self.nodes):
+            if needed.difference(given).intersection(node.outputs):
+                kept.append(node.raw)
+                needed.update(node.inputs)
+        body = kept[::-1]
+        body += [raw for name, raw in self._constants.items() if name in needed]
+        body += [raw for name, raw in self._inputs.items() if name in needed]
+        values = [_message(11, _value(name, FLOAT, shape)) for name, shape in given.items()]
+        values += [_message(12, _value(name, FLOAT, shape)) for name, shape in wanted.items()]
+        return b"".join((*self._head, _message(7, b"".join((*body, *values, _text(2, "part"))))))
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview, memoryview]]:
+    """Number, value and raw bytes of each field of a protobuf message."""
+    at = 0
+    while at < len(message):
+        begun = at
+        key, at = _read_varint(message, at)
+        value: int | memoryview
+        match key & 7:
+            case 0:
+                value, at = _read_varint(message, at)
+            case 2:
+                size, at = _read_varint(message, at)
+                value, at = message[at : at + size], at + size
+            case 1 | 5 as width:
+                size = 8 if width == 1 else 4
+                value, at = message[at : at + size], at + size
+            case _:
+                raise ValueError("not a protobuf message")
+        if at > len(message):
+            raise ValueError("the message is cut short")
+        yield key >> 3, value, message[begun:at]
+
+
+def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < len(message) and shift < 64:
+        byte = message[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+    raise ValueError("the message is cut short")
+
+
+def _texts(message: memoryview, wanted: int) -> tuple[str, ...]:
+    return tuple(
+        bytes(value).decode()
+        for field, value, _ in _fields(message)
+        if field == wanted and isinstance(value, memoryview)
+    )
 
 
 def _value(name: str, kind: int, shape: tuple[str | int, ...]) -> bytes:

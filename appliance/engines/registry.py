@@ -13,7 +13,7 @@ from appliance.errors import EngineError, ModelError
 
 
 def make(kind: str, spec: Engine, box: Box) -> Any:
-    """An engine of a kind (`vad`, `asr`, `tts`, `embed`, `llm`, `wake`), its model loaded.
+    """An engine of a kind (`vad`, `eot`, `asr`, `tts`, `embed`, `llm`, `wake`), its model loaded.
 
     EngineError where there is no such engine, ModelError where its model is missing or broken.
     """
@@ -53,6 +53,18 @@ def _silero(spec: Engine, box: Box) -> Any:
     from appliance.engines.silero import Silero
 
     return Silero(_folder(spec, box))
+
+
+def _smart_turn(spec: Engine, box: Box) -> Any:
+    from appliance.engines.smartturn import SmartTurn
+
+    return SmartTurn(_folder(spec, box), threads=spec.threads)
+
+
+def _webrtc(spec: Engine, box: Box) -> Any:
+    from appliance.engines.webrtc import WebrtcEcho
+
+    return WebrtcEcho(noise=box.kiosk.noise == "suppress")
 
 
 def _whisper(spec: Engine, box: Box) -> Any:
@@ -103,11 +115,23 @@ def _llama(spec: Engine, box: Box) -> Any:
 def _openwakeword(spec: Engine, box: Box) -> Any:
     from appliance.engines.openwakeword import OpenWakeWord
 
-    return OpenWakeWord(_folder(spec, box), box.kiosk.words)
+    if spec.confirm == "none":
+        return OpenWakeWord(_folder(spec, box), box.kiosk.words)
+    judge = _whisper(Engine("whisper", "whisper-tiny.en", spec.threads), box)
+    return OpenWakeWord(_folder(spec, box), box.kiosk.words, threshold=0.3, judge=judge)
+
+
+def _spotter(spec: Engine, box: Box) -> Any:
+    from appliance.engines.spotter import Spotter
+
+    vad = _silero(Engine("silero", "silero-vad", 1), box)
+    return Spotter(vad, _whisper(spec, box), box.kiosk.words)
 
 
 ENGINES: dict[str, dict[str, Callable[[Engine, Box], Any]]] = {
     "vad": {"silero": _silero, "fake": lambda spec, box: fake.FakeVad()},
+    "eot": {"smart-turn": _smart_turn, "fake": lambda spec, box: fake.FakeEndOfTurn()},
+    "echo": {"webrtc": _webrtc, "fake": lambda spec, box: fake.FakeEcho()},
     "asr": {
         "whisper": _whisper,
         "moonshine": _moonshine,
@@ -121,6 +145,10 @@ ENGINES: dict[str, dict[str, Callable[[Engine, Box], Any]]] = {
         "fake": lambda spec, box: fake.FakeEmbed(),
     },
     "llm": {"llama": _llama, "fake": lambda spec, box: fake.FakeLlm()},
-    "wake": {"openwakeword": _openwakeword, "fake": lambda spec, box: fake.FakeWake(box.kiosk.words)},
+    "wake": {
+        "openwakeword": _openwakeword,
+        "spotter": _spotter,
+        "fake": lambda spec, box: fake.FakeWake(box.kiosk.words),
+    },
 }
 """How each engine is made, by kind and name."""

@@ -49,6 +49,18 @@ PHONE = re.compile(r"\d{7}|\d{10}|[01]\d{10}")
 DOUBTFUL = -0.5
 """Mean log-probability of a token below which more readings are tried than the likeliest token by token."""
 
+GLANCE = 4.0
+"""Seconds of the window in which a given phrase is looked for."""
+
+LATE = 0.12
+"""Seconds by which the model takes a phrase to be over before it is."""
+
+LIKELY = -3.5
+"""Mean log-probability of a given phrase from which on it was said."""
+
+FAR_OFF = -9.0
+"""Mean log-probability of a phrase below which it was not said, however it is written."""
+
 NO_SPEECH = 0.6
 """Probability that nobody speaks from which on nobody does, unless the words are sure. Noise is mostly at
 0.55 to 0.97, people are below 0.45, but for the shortest words."""
@@ -138,6 +150,26 @@ class Whisper:
         if expect.kind == "digits":
             guess = self._dictated(guess, encoded, length, expect)
         return guess.transcript
+
+    def begins(self, sound: NDArray[np.float32], phrase: str) -> tuple[float, float]:
+        """How likely sound from -1 to 1 begins with a phrase: the mean log-probability of its tokens, -0.1 to
+        -2 where it does and below -6 where it does not; and the second at which the phrase is over."""
+        loudness = float(np.sqrt(np.mean(sound**2))) if len(sound) else 0.0
+        if loudness < QUIET:
+            return -math.inf, 0.0
+        # The empty room that keeps the model from losing its place is not needed: the words are given.
+        encoded = self._encode(sound * min(10.0, LOUDNESS / loudness), GLANCE)
+        frames = min(round(GLANCE * FRAMES_PER_SECOND), len(sound) * FRAMES_PER_SECOND // RATE)
+        best = -math.inf, 0.0
+        for written in dict.fromkeys((phrase.capitalize(), phrase.lower(), phrase.title())):
+            ids = self._tokens.encode(f" {written}", add_special_tokens=False).ids
+            found = self._model.align(encoded, self._start, [ids], [frames])[0]
+            score = float(np.mean(np.log(np.maximum(found.text_token_probs, 1e-9))))
+            after = [frame for token, frame in found.alignments if token >= len(ids)]
+            best = max(best, (score, min(after, default=frames // 2) * 0.02 + LATE))
+            if score < FAR_OFF:
+                break
+        return best
 
     def _encode(self, sound: NDArray[np.float32], window: float) -> Any:
         picture = log_mel(np.pad(sound, (0, AFTER)))

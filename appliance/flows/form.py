@@ -2,85 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from appliance.config import Ask, DeskFile, Do, Flow
-from appliance.flows.state import Event, Form, State, fold
+from appliance.config import Ask, DeskFile, Do
+from appliance.flows import told
+from appliance.flows.lines import ask_about, expect, expect_about, fill
+from appliance.flows.questions import Questions
+from appliance.flows.state import SAID, Doubt, Event, Form, State, filled, fold, of, started
+from appliance.flows.steps import Request, Step, after
+from appliance.flows.told import SURE, Told
 from appliance.messages import Expect
-from appliance.slots import Context, Value, find, parse
-from appliance.slots.acts import act
+from appliance.slots import Value, chosen
+from appliance.slots.acts import Act, act
 
-SURE = 0.6
-"""A value less certain than this is read back even where the desk file does not ask for it."""
+NOTHING: Mapping[str, Any] = {}
 
-UNASKED = 0.75
-"""A value that nobody asked for counts only if it is at least so certain."""
-
-NOTHING: Mapping[str, Value] = {}
-
-EXPECT: Mapping[str, Literal["any", "yes_no", "digits", "spelled", "name"]] = {
-    "phone": "digits",
-    "number": "digits",
-    "code": "spelled",
-    "spelled": "spelled",
-    "email": "spelled",
-    "name": "name",
-    "choice": "name",
-    "yes_no": "yes_no",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Something that must be done in the world before the flow goes on."""
-
-    form: int
-    action: str
-    arguments: Mapping[str, Any]
-    check: str = ""
-    """The slot that this is only a look-up for; empty for the action at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What follows from what happened."""
-
-    events: tuple[Event, ...] = ()
-    say: tuple[str, ...] = ()
-    expect: Expect = field(default_factory=Expect)
-    request: Request | None = None
-    leave: str = ""
-    """`human` or `message` where the flow hands over to one; `cancel` where it was given up."""
-    understood: bool = True
-    """False where the caller said something that is no answer; it may be another subject."""
+LIKELY = 0.45
+"""A change of a form that is about to be confirmed counts from here: the confirm line tells it anew."""
 
 
 class Forms:
-    """The flows of a desk file. Every method is a pure function of the state it is given."""
+    """The flows of a desk file. Every method is a pure function of the state and the time it is given."""
 
     def __init__(self, desk: DeskFile) -> None:
         self._desk = desk
+        self._questions = Questions(desk)
 
     def start(
-        self, state: State, name: str, text: str, now: datetime, known: Mapping[str, Value] = NOTHING
+        self,
+        state: State,
+        name: str,
+        text: str,
+        now: datetime,
+        known: Mapping[str, Value] = NOTHING,
+        captured: Mapping[str, str] = NOTHING,
     ) -> Step:
-        """Begin a flow; what the sentence that began it tells already fills its slots, and so does what is
-        `known`: `caller_id`, and `remembered.SLOT`."""
-        flow = self._desk.flow[name]
-        form = Form(state.count + 1, name)
-        events = [Event("flow.started", {"form": form.id, "flow": name})]
-        kinds = {ask.slot: ask.type for ask in flow.ask if ask.type != "text"}
-        contexts = {ask.slot: self._context(ask, now) for ask in flow.ask}
-        for slot, value in find(kinds, text, Context(now), contexts).items():
-            if value.score >= UNASKED:
-                events.append(filled(form, slot, value))
-        events += _prefilled(form, flow, known, {event.data.get("slot") for event in events})
-        step = self._go_on(fold(events, state), now)
-        say = (flow.say, *step.say) if flow.say else step.say
-        return replace(step, events=(*events, *step.events), say=say)
+        """Begin a flow. What the sentence that began it tells already fills its slots: `captured` are the
+        words that a phrase's slots caught. What is `known` of the caller, `caller_id` and `remembered.SLOT`,
+        is offered where the flow asks for it."""
+        closed = self._desk.flow[name].closed
+        if not closed or not self._desk.closed(now):
+            return self._begin(state, name, text, now, known, captured)
+        if closed.goto == name:
+            begun = self._begin(state, name, text, now, known, captured)
+            return replace(begun, say=(closed.say, *begun.say))
+        if closed.goto:
+            return Step(say=(closed.say,), leave=closed.goto)
+        return after((), self._below(state, now), say=(closed.say,))
 
     def hear(self, state: State, text: str, now: datetime) -> Step:
         """What the caller said while a form is open."""
@@ -90,21 +61,22 @@ class Forms:
             return self._go_on(state, now)
         said, rest = act(text)
         if said == "person":
-            return self._leave(form, "human")
+            return self._leave(state, form, "human")
         if said == "cancel":
-            return self._leave(form, "cancel")
+            return self._leave(state, form, "cancel")
         if said == "repeat":
             return self.resume(state, now)
         if said == "back":
-            return self._back(state, form, now)
+            wish = told.wish(self._questions.asks(form.flow), form, text, bare=False)
+            return self._ask_anew(state, form, *wish, now) if wish else self._back(state, form, now)
         match form.stage:
-            case "readback":
-                return self._readback(state, form, said, rest, text, now)
+            case "doubt":
+                return self._settle(state, form, said, rest, text, now)
             case "confirm":
                 return self._confirm(state, form, said, rest, now)
             case "change":
-                return self._change(state, form, rest or text, now)
-        return self._answer(state, form, rest if said == "correct" else text, now)
+                return self._change(state, form, rest or text, now, bare=True)
+        return self._answer(state, form, said, rest, text, now)
 
     def quiet(self, state: State, now: datetime) -> Step:
         """Nobody answered."""
@@ -119,237 +91,304 @@ class Forms:
 
     def give_up(self, state: State, how: str) -> Step:
         """End every form: the caller goes on with a person, a message, or something new."""
-        return Step(tuple(Event("flow.ended", {"form": form.id, "how": how}) for form in state.forms))
+        return Step(tuple(of(form, "flow.ended", how=how) for form in state.forms))
 
     def asks_for_text(self, state: State) -> bool:
         form = state.form
-        asked = self._open(form) if form and form.stage == "ask" else None
+        asked = self._questions.open(form) if form and form.stage == "ask" else None
         return asked is not None and asked.type == "text"
 
     def checked(self, state: State, request: Request, ok: bool, why: str, now: datetime) -> Step:
         """A look-up has come back: the slot stands, or is asked anew."""
         form = state.form
         assert form is not None
+        slot = request.check
         if ok:
-            event = Event("slot.checked", {"form": form.id, "slot": request.check})
-            step = self._go_on(fold([event], state), now)
-            return replace(step, events=(event, *step.events))
-        ask = self._ask(form, request.check)
-        event = Event("slot.cleared", {"form": form.id, "slot": request.check})
-        step = self._again(fold([event], state), form, "missed", now)
-        refused = self._desk.lines.refused.format(value=form.slots[ask.slot].spoken, why=why)
-        return replace(step, events=(event, *step.events), say=(refused, *step.say))
+            return self._then(state, [of(form, "slot.checked", slot)], now)
+        offered = form.sources.get(slot, SAID) != SAID
+        event = of(form, "slot.declined" if offered else "slot.cleared", slot)
+        refused = self._desk.lines.refused.format(value=form.slots[slot].spoken, why=why)
+        return after([event], self._again(fold([event], state), form, "missed", now), say=(refused,))
 
-    def done(self, state: State, ok: bool, why: str, result: Mapping[str, Any]) -> Step:
+    def done(self, state: State, ok: bool, why: str, result: Mapping[str, Any], now: datetime) -> Step:
         """The action has come back."""
         form = state.form
         assert form is not None
-        do = self._flow(form).do
+        do = self._desk.flow[form.flow].do
         assert do is not None
-        ended = Event("flow.ended", {"form": form.id, "how": "done" if ok else why})
         if ok:
-            return Step((ended,), (self._fill(do.done, form, result),))
+            line = (fill(do.done, form, result),)
+            return replace(self._end(state, form, line, now), news=line)
+        ended = _ended(state, form, why)
         if why in do.refused:
-            return Step((ended,), (self._fill(do.refused[why], form, result),))
-        return Step((ended,), (self._desk.lines.failed,), leave=do.fail)
+            line = (fill(do.refused[why], form, result),)
+            return replace(after(ended, self._below(fold(ended, state), now), say=line), news=line)
+        line = (self._desk.lines.failed,)
+        return Step(tuple(ended), line, leave=do.fail, news=line)
 
     # What the caller's words do to the form.
 
-    def _answer(self, state: State, form: Form, text: str, now: datetime) -> Step:
-        """An answer to the question that was asked; it may fill other slots too."""
-        flow, asked = self._flow(form), self._open(form)
+    def _answer(self, state: State, form: Form, said: Act, rest: str, text: str, now: datetime) -> Step:
+        """An answer to the question that was asked; it may fill other slots too, and change those before."""
+        asked = self._questions.open(form)
         assert asked is not None
-        kinds = {ask.slot: ask.type for ask in flow.ask if ask.type != "text" and ask.slot not in form.slots}
-        contexts = {ask.slot: self._context(ask, now) for ask in flow.ask}
-        found = dict(find(kinds, text, Context(now), contexts)) if len(kinds) > 1 else {}
-        if asked.slot not in found and (value := parse(asked.type, text, contexts[asked.slot])):
-            found = {asked.slot: value}
-        found = {slot: v for slot, v in found.items() if slot == asked.slot or v.score >= UNASKED}
-        if asked.slot not in found:
-            others = [filled(form, slot, value) for slot, value in found.items()]
-            if not others:
-                return replace(self._again(state, form, "missed", now), understood=False)
-            step = self._go_on(fold(others, state), now)
-            return replace(step, events=(*others, *step.events))
-        events = [filled(form, slot, value) for slot, value in found.items() if slot != asked.slot]
-        value = found[asked.slot]
-        if target := asked.goto.get(str(value.value)):
-            ended = Event("flow.ended", {"form": form.id, "how": f"goto {target}"})
-            step = self.start(fold([ended], state), target, "", now)
-            return replace(step, events=(ended, *step.events))
-        events.append(filled(form, asked.slot, value, doubted=asked.readback or value.score < SURE))
-        step = self._go_on(fold(events, state), now)
-        return replace(step, events=(*events, *step.events))
-
-    def _readback(self, state: State, form: Form, said: str, rest: str, text: str, now: datetime) -> Step:
-        """Yes, no, or another value."""
-        assert form.doubt
-        slot, value = form.doubt
-        if said == "yes" and not rest:
-            event = filled(form, slot, replace(value, score=1.0))
-            step = self._go_on(fold([event], state), now)
-            return replace(step, events=(event, *step.events))
-        ask = self._ask(form, slot)
-        corrected = parse(ask.type, rest or text, self._context(ask, now)) if ask.type != "text" else None
-        if corrected and corrected.value != value.value:
-            event = filled(form, slot, corrected, doubted=True)
-            step = self._go_on(fold([event], state), now)
-            return replace(step, events=(event, *step.events))
-        if said == "no":
-            event = Event("slot.cleared", {"form": form.id, "slot": slot})
-            step = self._again(fold([event], state), form, "missed", now)
-            return replace(step, events=(event, *step.events))
-        return replace(self._again(state, form, "missed", now), understood=False)
-
-    def _confirm(self, state: State, form: Form, said: str, rest: str, now: datetime) -> Step:
-        """Yes does it; no, or another value, changes it."""
-        do = self._flow(form).do
-        assert do is not None
-        if said == "yes" and (not rest or self._agrees(form, rest, now)):
-            request = self._request(form, do)
-            data = {"form": form.id, "action": request.action, "arguments": dict(request.arguments)}
-            return Step((Event("confirmed", data),), request=request)
-        if rest or said not in ("no", "yes"):
-            changed = self._change(state, form, rest, now) if rest else None
-            if changed and changed.understood:
-                return changed
-        if said == "no":
-            event = Event("flow.changing", {"form": form.id})
-            return Step((event,), (self._desk.lines.change,))
-        return replace(self._again(state, form, "missed", now), understood=False)
-
-    def _agrees(self, form: Form, rest: str, now: datetime) -> bool:
-        """Whether what was said after a yes says nothing else than the form: "yes, Thursday is fine"."""
-        flow = self._flow(form)
-        kinds = {ask.slot: ask.type for ask in flow.ask if ask.type not in ("text", "name")}
-        contexts = {ask.slot: self._context(ask, now) for ask in flow.ask}
-        found = find(kinds, rest, Context(now), contexts)
-        same = all(form.slots.get(slot) and form.slots[slot].value == v.value for slot, v in found.items())
-        return same and act(rest)[0] in ("yes", "none", "thanks") and act(rest)[1] == ""
-
-    def _change(self, state: State, form: Form, text: str, now: datetime) -> Step:
-        """Which slot, and to what."""
-        flow = self._flow(form)
-        kinds = {ask.slot: ask.type for ask in flow.ask if ask.type != "text"}
-        contexts = {ask.slot: self._context(ask, now) for ask in flow.ask}
-        found = find(kinds, text, Context(now), contexts)
-        changed = {slot: value for slot, value in found.items() if form.slots.get(slot) != value}
-        if not changed:
+        marked = said in ("correct", "no") and bool(rest)
+        if wish := told.wish(self._questions.asks(form.flow), form, rest if marked else text, bare=False):
+            return self._ask_anew(state, form, *wish, now)
+        words = rest if said == "correct" else text
+        changed, found = self._questions.corrections(form, asked, words, marked, now)
+        if not (changed and marked):
+            unfilled = [ask for ask in self._questions.asks(form.flow) if ask.slot not in form.slots]
+            found = self._questions.tell(form, unfilled, words, now, asked)
+            if told.sureness(found.get(asked.slot)) >= SURE:
+                changed = {}
+            elif changed:
+                found = {slot: values for slot, values in found.items() if slot != asked.slot}
+        if not found and not changed:
             return replace(self._again(state, form, "missed", now), understood=False)
-        events = [filled(form, slot, value) for slot, value in changed.items()]
-        step = self._go_on(fold(events, state), now)
-        return replace(step, events=(*events, *step.events))
+        own = found.get(asked.slot, ())
+        if asked.goto and len(own) == 1 and told.sureness(own) >= SURE and not asked.readback:
+            return self._settled(state, form, asked, own[0], now)
+        events = self._questions.filling(form, changed, doubt=not marked)
+        return self._then(state, events + self._questions.filling(form, found, {asked.slot}), now)
+
+    def _settle(self, state: State, form: Form, said: Act, rest: str, text: str, now: datetime) -> Step:
+        """An answer to what is in doubt: whether a value is meant, may be used, or which of a few."""
+        assert form.doubt
+        slot, doubt = form.doubt
+        ask, words = self._questions.ask(form, slot), rest or text
+        context = self._questions.context(form, ask, now)
+        if len(doubt.values) > 1 and (value := chosen(ask.type, text, context, doubt.values)):
+            return self._settled(state, form, ask, value, now)
+        first = doubt.values[0]
+        other = told.answer(ask, words, context) if ask.type != "text" and (rest or said != "yes") else ()
+        part = said == "yes" and bool(other) and str(other[0].value).lower() in str(first.value).lower()
+        if len(doubt.values) == 1 and said == "yes" and (not other or part):
+            told_too = {} if part else self._questions.beside(form, slot, rest, now)
+            return self._settled(state, form, ask, first, now, doubt.source, told_too)
+        if other and {each.value for each in other} - {each.value for each in doubt.values}:
+            again = len(doubt.values) == 1 and (doubt.source == SAID or said not in ("no", "correct"))
+            return self._then(state, self._questions.filling(form, {slot: other}, {slot}, again), now)
+        if wish := told.wish(self._questions.asks(form.flow), form, words, bare=False):
+            return self._ask_anew(state, form, *wish, now)
+        marked = said in ("no", "correct") and bool(rest)
+        if marked and (changed := self._questions.corrections(form, ask, rest, True, now)[0]):
+            return self._then(state, self._questions.filling(form, changed), now)
+        # A "no" with something after it may be another subject; where it is none, it is a no.
+        if said in ("no", "correct") and doubt.source != SAID:
+            return replace(self._then(state, [of(form, "slot.declined", slot)], now), understood=said == "no")
+        if said in ("no", "correct"):
+            event = of(form, "slot.cleared", slot)
+            step = after([event], self._again(fold([event], state), form, "missed", now))
+            return replace(step, understood=said == "no")
+        return replace(self._again(state, form, "missed", now), understood=False)
+
+    def _settled(
+        self,
+        state: State,
+        form: Form,
+        ask: Ask,
+        value: Value,
+        now: datetime,
+        source: str = SAID,
+        beside: Told = NOTHING,
+    ) -> Step:
+        """A value is certain, and others were told beside it."""
+        event = filled(form, ask.slot, replace(value, score=1.0), source)
+        if target := ask.goto.get(str(value.value)):
+            return self._go_to(state, form, event, target, now)
+        return self._then(state, [event, *self._questions.filling(form, beside)], now)
+
+    def _confirm(self, state: State, form: Form, said: Act, rest: str, now: datetime) -> Step:
+        """Yes does it; no, or another value, changes it."""
+        do = self._desk.flow[form.flow].do
+        assert do is not None
+        if said == "yes" and (not rest or self._questions.agrees(form, rest, now)):
+            request = self._request(form, do)
+            event = of(form, "confirmed", action=request.action, arguments=dict(request.arguments))
+            return Step((event,), request=request)
+        if rest and (changed := self._change(state, form, rest, now, bare=False)).understood:
+            return changed
+        if said in ("no", "correct"):
+            change = Step((of(form, "flow.changing"),), (self._desk.lines.change,))
+            return replace(change, understood=said == "no")
+        return replace(self._again(state, form, "missed", now), understood=False)
+
+    def _change(self, state: State, form: Form, text: str, now: datetime, bare: bool) -> Step:
+        """Which slot, and to what."""
+        asks = self._questions.asks(form.flow)
+        if wish := told.wish(asks, form, text, bare):
+            return self._ask_anew(state, form, *wish, now)
+        found = told.tell(asks, text, self._questions.contexts(form, asks, now), now)
+        found = {slot: values for slot, values in found.items() if told.sureness(values) >= LIKELY}
+        if not found:
+            return replace(self._again(state, form, "missed", now), understood=False)
+        changed = {slot: values for slot, values in found.items() if told.differs(form, slot, values)}
+        return self._then(state, self._questions.filling(form, changed), now)
+
+    def _ask_anew(self, state: State, form: Form, ask: Ask, to: str, now: datetime) -> Step:
+        """What the caller wants changed is asked for again, unless the new value was said."""
+        values = told.answer(ask, to, self._questions.context(form, ask, now)) if to else ()
+        if values:
+            return self._then(state, self._questions.filling(form, {ask.slot: values}, {ask.slot}), now)
+        return self._then(state, [of(form, "slot.cleared", ask.slot, wanted=True)], now)
 
     def _back(self, state: State, form: Form, now: datetime) -> Step:
-        """To the question before."""
-        if not form.slots:
-            return self._go_on(state, now)
-        event = Event("slot.cleared", {"form": form.id, "slot": list(form.slots)[-1]})
-        step = self._go_on(fold([event], state), now)
-        return replace(step, events=(event, *step.events))
+        """To the question before, be it the calling flow's."""
+        events = []
+        if form.doubt:
+            slot, doubt = form.doubt
+            events.append(of(form, "slot.cleared", slot))
+            if doubt.source == SAID:
+                return self._then(state, events, now)
+        if last := self._questions.last(form):
+            events.append(of(form, "slot.cleared", last, wanted=True))
+        elif caller := next((each for each in state.forms if each.id == form.within), None):
+            events.append(of(form, "flow.ended", how="back"))
+            if last := self._questions.last(caller):
+                events.append(of(caller, "slot.cleared", last, wanted=True))
+        return self._then(state, events, now)
 
     # What the desk says next.
+
+    def _begin(
+        self,
+        state: State,
+        name: str,
+        text: str,
+        now: datetime,
+        known: Mapping[str, Value],
+        captured: Mapping[str, str] = NOTHING,
+        instead: Form | None = None,
+    ) -> Step:
+        """`instead` of a called form that has ended: it comes back with what was told there too."""
+        flow, asks = self._desk.flow[name], self._questions.asks(name)
+        needed = {key: value for key, value in known.items() if key in self._questions.needs(name, set())}
+        within, call = (instead.within, instead.call) if instead else (0, "")
+        form = Form(state.count + 1, name)
+        events = [started(form.id, name, needed, within, call)]
+        if instead:
+            events += [filled(form, *each, instead.sources[each[0]]) for each in instead.slots.items()]
+        state = fold(events, state)
+        assert state.form
+        contexts = self._questions.contexts(state.form, asks, now)
+        found = told.trusted(asks, told.tell(asks, text, contexts, now), contexts)
+        found = told.captured(asks, captured, found, contexts)
+        step = self._then(state, self._questions.filling(state.form, found, captured), now)
+        return after(events, step, say=(flow.say,) if flow.say else ())
+
+    def _then(self, state: State, events: Sequence[Event], now: datetime) -> Step:
+        """What follows once this has happened."""
+        return after(events, self._go_on(fold(events, state), now))
 
     def _go_on(self, state: State, now: datetime) -> Step:
         """The next look-up, question, confirm line, the action, or the end."""
         form = state.form
         assert form is not None
-        do = self._flow(form).do
-        if form.stage == "doing" and do:
+        flow = self._desk.flow[form.flow]
+        if form.stage == "doing" and flow.do:
             # The outcome was not kept in mind; under its key it is told again, not done again.
-            return Step(request=self._request(form, do))
-        if not form.doubt and (request := self._look_up(form)):
-            return Step(request=request)
+            return Step(request=self._request(form, flow.do))
         if form.doubt:
-            slot, value = form.doubt
-            line = self._desk.lines.readback.format(value=value.spoken, slot=slot)
-            return Step(say=(line,), expect=Expect("yes_no"))
-        if asked := self._open(form):
-            return Step(say=(self._fill(asked.prompt, form),), expect=self._expect(asked))
-        if do is None:
-            return Step((Event("flow.ended", {"form": form.id, "how": "done"}),))
-        if do.confirm:
-            event = Event("flow.confirming", {"form": form.id})
-            return Step((event,), (self._fill(do.confirm, form),), Expect("yes_no"))
-        return Step((Event("flow.doing", {"form": form.id}),), request=self._request(form, do))
+            return self._ask_about(form, *form.doubt)
+        if request := self._questions.look_up(form):
+            return Step(request=request)
+        if asked := self._questions.open(form):
+            if asked.call:
+                return self._call(state, form, asked.call, now)
+            if offer := self._questions.offer(form, asked):
+                return self._then(state, [offer], now)
+            options = self._questions.context(form, asked, now).options
+            return Step(say=(fill(asked.prompt, form),), expect=expect(asked, options))
+        if flow.do is None:
+            return self._end(state, form, self._last_words(form), now)
+        if flow.do.confirm:
+            event = of(form, "flow.confirming")
+            return Step((event,), (fill(flow.do.confirm, form),), Expect("yes_no"))
+        return Step((of(form, "flow.doing"),), request=self._request(form, flow.do))
 
-    def _look_up(self, form: Form) -> Request | None:
-        """The first slot that still has to be looked up, with what stands apart from the slots that are to be
-        looked up after it: a Sunday is refused before its hour is."""
-        due = [ask for ask in self._flow(form).ask if ask.check and ask.slot in form.slots]
-        for number, ask in enumerate(due):
-            if ask.slot not in form.checked:
-                later = {each.slot for each in due[number + 1 :]}
-                values = {slot: value.value for slot, value in form.slots.items() if slot not in later}
-                return Request(form.id, ask.check, values, check=ask.slot)
-        return None
+    def _ask_about(self, form: Form, slot: str, doubt: Doubt) -> Step:
+        line = ask_about(self._desk.lines, slot, doubt)
+        return Step(say=(line,), expect=expect_about(self._questions.ask(form, slot), doubt))
+
+    def _call(self, state: State, form: Form, name: str, now: datetime) -> Step:
+        """Another flow's questions, less what has been told of them."""
+        events = [started(state.count + 1, name, form.known, form.id, name)]
+        state = fold(events, state)
+        child = state.form
+        assert child
+        for ask in self._questions.asks(name):
+            if ask.slot in form.declined:
+                events.append(of(child, "slot.declined", ask.slot))
+            if ask.slot in form.slots:
+                events.append(filled(child, ask.slot, form.slots[ask.slot], form.sources[ask.slot]))
+            if ask.slot in form.checked:
+                events.append(of(child, "slot.checked", ask.slot))
+        say = self._desk.flow[name].say
+        step = self._go_on(fold(events[1:], state), now)
+        return after(events, step, say=(fill(say, form),) if say else ())
+
+    def _end(self, state: State, form: Form, say: tuple[str, ...], now: datetime) -> Step:
+        """The form is complete; the one that called it goes on with its slots, or whatever was left open."""
+        events = [of(form, "flow.ended", how="done")]
+        if caller := next((each for each in state.forms if each.id == form.within), None):
+            new = [slot for slot, value in form.slots.items() if caller.slots.get(slot) != value]
+            events += [filled(caller, slot, form.slots[slot], form.sources[slot]) for slot in new]
+            events += [of(caller, "slot.checked", slot) for slot in sorted(form.checked)]
+            events.append(of(caller, "flow.returned", call=form.call))
+        return after(events, self._below(fold(events, state), now), say=say)
+
+    def _below(self, state: State, now: datetime) -> Step:
+        """What was left open goes on."""
+        return self._go_on(state, now) if state.form else Step()
 
     def _again(self, state: State, form: Form, kind: Literal["missed", "quiet"], now: datetime) -> Step:
         """The same question in other words, until it has been asked often enough."""
-        event = Event(kind, {"form": form.id})
+        event = of(form, kind)
         state = fold([event], state)
-        after = next(each for each in state.forms if each.id == form.id)
-        ask = self._ask(form, after.doubt[0]) if after.doubt else self._open(after)
+        form = next(each for each in state.forms if each.id == form.id)
+        ask = self._questions.ask(form, form.doubt[0]) if form.doubt else self._questions.open(form)
         most = (ask.no_match if kind == "missed" else ask.no_input) if ask else 2
-        times = after.misses if kind == "missed" else after.quiets
+        times = form.misses if kind == "missed" else form.quiets
         if times > most:
-            step = self._leave(form, ask.otherwise if ask else "human")
-        elif ask and after.stage == "ask" and ask.reprompt:
+            step = self._leave(state, form, ask.otherwise if ask else "human")
+        elif ask and form.stage == "ask" and ask.reprompt:
             line = ask.reprompt[min(times, len(ask.reprompt)) - 1]
-            step = Step(say=(self._fill(line, after),), expect=self._expect(ask))
+            step = Step(
+                say=(fill(line, form),), expect=expect(ask, self._questions.context(form, ask, now).options)
+            )
         else:
             step = self._go_on(state, now)
             if kind == "missed":
                 step = replace(step, say=(self._desk.lines.again, *step.say))
-        return replace(step, events=(event, *step.events))
+        return after([event], step)
 
-    def _leave(self, form: Form, where: str) -> Step:
-        ended = Event("flow.ended", {"form": form.id, "how": where})
-        return Step((ended,), leave=where)
+    def _leave(self, state: State, form: Form, where: str) -> Step:
+        return Step(tuple(_ended(state, form, where)), leave=where)
+
+    def _go_to(self, state: State, form: Form, chosen: Event, target: str, now: datetime) -> Step:
+        """Another flow takes this one's place."""
+        form = next(each for each in fold([chosen], state).forms if each.id == form.id)
+        ended = of(form, "flow.ended", how=f"goto {target}")
+        state = fold([ended], state)
+        if not form.within:
+            return after([ended], self.start(state, target, "", now, form.known))
+        return after([ended], self._begin(state, target, "", now, form.known, instead=form))
+
+    def _last_words(self, form: Form) -> tuple[str, ...]:
+        """What is said at the end of a flow that does nothing."""
+        line = self._desk.flow[form.flow].done
+        return (fill(line, form),) if line else () if form.within else (self._desk.lines.finished,)
 
     def _request(self, form: Form, do: Do) -> Request:
         arguments = {slot: value.value for slot, value in form.slots.items()}
-        arguments |= {name: self._fill(text, form) for name, text in do.arguments.items()}
+        arguments |= {name: fill(text, form) for name, text in do.arguments.items()}
         return Request(form.id, do.action, arguments)
 
-    def _fill(self, line: str, form: Form, result: Mapping[str, Any] | None = None) -> str:
-        """A line with its {slots} filled in as they are spoken; what is not known stays out."""
-        known = {name: str(value) for name, value in (result or {}).items()}
-        known |= {slot: value.spoken for slot, value in form.slots.items()}
-        for name, spoken in known.items():
-            line = line.replace("{" + name + "}", spoken)
-        return line
 
-    def _expect(self, ask: Ask) -> Expect:
-        return Expect("spelled" if ask.spelled else EXPECT.get(ask.type, "any"), ask.options)
-
-    def _context(self, ask: Ask, now: datetime) -> Context:
-        return Context(now, ask.options)
-
-    def _flow(self, form: Form) -> Flow:
-        return self._desk.flow[form.flow]
-
-    def _ask(self, form: Form, slot: str) -> Ask:
-        return next(ask for ask in self._flow(form).ask if ask.slot == slot)
-
-    def _open(self, form: Form) -> Ask | None:
-        """The first slot that must be asked for."""
-        asks = self._flow(form).ask
-        return next((ask for ask in asks if ask.slot not in form.slots and not ask.optional), None)
-
-
-def _prefilled(form: Form, flow: Flow, known: Mapping[str, Value], told: set[str | None]) -> list[Event]:
-    """What need not be asked; of what has to be read back, the first, and last of all."""
-    plain, doubted = [], []
-    for ask in flow.ask:
-        name = f"remembered.{ask.slot}" if ask.source == "remembered" else ask.source
-        if name in known and ask.slot not in told:
-            event = filled(form, ask.slot, known[name], doubted=ask.readback and ask.source == "caller_id")
-            (doubted if event.kind == "slot.doubted" else plain).append(event)
-    return plain + doubted[:1]
-
-
-def filled(form: Form, slot: str, value: Value, doubted: bool = False) -> Event:
-    kind = "slot.doubted" if doubted else "slot.filled"
-    data = {"form": form.id, "slot": slot, "value": value.value, "spoken": value.spoken, "score": value.score}
-    return Event(kind, data)
+def _ended(state: State, form: Form, how: str) -> list[Event]:
+    """The end of a form and of those that called it: without its slots they cannot go on."""
+    chain = [form]
+    while caller := next((each for each in state.forms if each.id == chain[-1].within), None):
+        chain.append(caller)
+    return [of(each, "flow.ended", how=how) for each in chain]

@@ -76,15 +76,19 @@ class Cases:
 
     def _pause(self, db: Database, conversation: str, number: str) -> None:
         case, at = self._case(db, conversation), self._store.stamp()
-        insert(db, conversation, at, "linked", {"case": case}, case)
+        if not self._linked(db, conversation):
+            insert(db, conversation, at, "linked", {"case": case}, case)
         insert(db, conversation, at, "paused", {"case": case}, number)
 
     def _case(self, db: Database, conversation: str) -> str:
+        return self._linked(db, conversation) or conversation
+
+    def _linked(self, db: Database, conversation: str) -> str:
         rows = db.execute(
             "select key from event where conversation = ? and kind = 'linked' order by id desc limit 1",
             conversation,
         )
-        return str(rows[0][0]) if rows else conversation
+        return str(rows[0][0]) if rows else ""
 
     def _since(self) -> str:
         return since(self._store.now(), self._hours)

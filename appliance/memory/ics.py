@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
+from pathlib import Path
 
 import icalendar
 
@@ -53,6 +54,19 @@ def export(store: Store) -> bytes:
             event.add("contact", booked.phone)
         calendar.add_component(event)
     return bytes(calendar.to_ical())
+
+
+def publish(store: Store, path: Path) -> None:
+    """Put the calendar where other programs find it; whole at every moment. StorageError where it cannot be
+    written."""
+    written = path.with_suffix(".new")
+    try:
+        written.write_bytes(export(store))
+        written.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written ({error.strerror})", "check the folder and its rights"
+        ) from error
 
 
 def load(store: Store, text: bytes) -> Imported:

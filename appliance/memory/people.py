@@ -190,7 +190,7 @@ def summary(events: Sequence[Event]) -> str:
     if not events:
         return "Nothing happened."
     first, last = events[0].at, events[-1].at
-    outcomes = [event.data for event in events if event.kind == "outcome"]
+    outcomes = [event.data for event in events if event.kind == "outcome" and not event.data.get("looked")]
     done = [data["action"] for data in outcomes if data["ok"]]
     failed = [f"{data['action']} ({data['why']})" for data in outcomes if not data["ok"]]
     questions = Counter(event.kind for event in events)["unanswered"]

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from appliance.engines import Embed
+from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 from appliance.memory.store import Store
 from appliance.memory.vectors import connect
@@ -74,8 +75,10 @@ class Recollection:
 class Recall:
     """Blocking. StorageError where the file cannot be used."""
 
-    def __init__(self, store: Store, path: Path, embed: Embed) -> None:
+    def __init__(self, store: Store, path: Path, embed: Embed, thread: EngineThread) -> None:
         self._store = store
+        self.thread = thread
+        """That of the embedding; `find` is to be asked in it."""
         self._path = path
         self._embed = embed
 

@@ -13,7 +13,7 @@ from appliance.slots.dates import find_dates
 from appliance.slots.durations import find_durations
 from appliance.slots.emails import find_emails
 from appliance.slots.lexer import LONGEST, Context, Found, Token, Value, corrections, has, tokens, word
-from appliance.slots.names import TITLES, UNDECIDED, find_choices, find_names
+from appliance.slots.names import TITLES, UNDECIDED, find_choices, find_names, place
 from appliance.slots.numbers import find_money, find_numbers
 from appliance.slots.phones import find_phones
 from appliance.slots.sounds import find_misheard_days
@@ -89,7 +89,7 @@ def parse(kind: str, text: str, context: Context) -> Value | None:
     if kind == "name":
         return _best(FINDERS[kind], heard, context)
     best = _best(FINDERS[kind], _core(heard), context) or _instead(FINDERS[kind], heard, context)
-    return best if best or kind != "date" else _best(find_misheard_days, heard, context)
+    return best if best or kind != "date" else _best(find_misheard_days, _core(heard), context)
 
 
 def several(kind: str, text: str, context: Context) -> tuple[Value, ...]:
@@ -128,10 +128,11 @@ def chosen(kind: str, text: str, context: Context, values: Sequence[Value]) -> V
     if kind in ("name", "choice"):
         context = replace(context, options=tuple(str(value.value) for value in values))
     again = parse(kind, text, context)
-    if match := next((value for value in values if again and value.value == again.value), None):
+    sure = again and (kind not in ("name", "choice") or again.score > UNDECIDED)
+    if match := next((value for value in values if sure and again and value.value == again.value), None):
         return match
-    if place := _best(find_choices, heard, replace(context, options=tuple(map(str, range(len(values)))))):
-        return values[int(place.value)]
+    if places := [at for i in range(len(heard)) if (at := place(heard, i, len(values)))]:
+        return values[places[0][0]]
     return values[0] if said & EITHER else None
 
 

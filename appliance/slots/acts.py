@@ -131,7 +131,10 @@ ALONE: dict[Act, tuple[str, ...]] = {
     "repeat": ("(what|sorry|pardon|pardon me|huh|eh|excuse me|again|im sorry|come again|what is that)",),
     "back": ("(back|previous|back up|undo|the last question)",),
     "cancel": (
-        "(cancel|stop|scrap) (that|it|this|everything|the whole thing)", "leave it", "drop it",
+        "(cancel|stop|scrap) (that|it|this|everything|the whole thing)", "drop it",
+        "(leave|keep) (it|that|them|everything|the appointment|my appointment|the booking|my booking"
+        "|the table|my table) [as it is|as they are|the way it is]",
+        "(dont|do not) cancel [it|that|anything]",
         "start (over|again)", "(cancel|stop|abort|halt|quit|forget|end|exit|enough)",
     ),
     "person": (

@@ -132,9 +132,11 @@ def _named(heard: Sequence[Token], i: int, today: date, country: str) -> Day | N
             if said and said[0] == today + timedelta(days=days):
                 return said[0], said[1], 1.0
             return today + timedelta(days=days), end, 0.4 if days < 0 else 1.0
+    beside = has(heard, i, "the day before", "the day after", "day before", "day after")
+    days = (-1 if "before" in words(heard, i, beside) else 1) if beside else 0
     for phrase, (month, day) in FEASTS.items():
-        if used := has(heard, i, phrase):
-            return _ahead(today, month, day), i + used, 0.9
+        if used := has(heard, i + beside, phrase):
+            return _ahead(today, month, day) + timedelta(days=days), i + beside + used, 0.9
     return None
 
 
@@ -158,6 +160,8 @@ def _weekday_of(heard: Sequence[Token], i: int, today: date, country: str) -> Da
     week, after = _which_week(heard, passes(heard, end, "of"))
     if week is not None:
         return monday + timedelta(days=7 * week + named), after, 0.95
+    if has(heard, end, "fortnight"):
+        return nearest + timedelta(days=14), end + 1, 0.9
     if has(heard, end, "week"):
         return nearest + timedelta(days=7), end + 1, 0.75 if which == "next" else 0.9
     if used := has(heard, end, "after next"):

@@ -47,7 +47,7 @@ FIRST_NAME, LAST_NAME = 0.9, 0.93
 """How sure one is of somebody by one name alone."""
 UNDECIDED = 0.45
 """How sure one is at most of an option that another rivals."""
-TIE, NEARLY = 0.04, 0.15
+TIE, NEARLY = 0.04, 0.1
 """How much nearer an option must be than another, and than one that sounds the same."""
 MOST_OPTIONS = 2_000
 """Options that are looked through."""
@@ -82,9 +82,9 @@ def find_choices(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     one")."""
     yield from _listed(heard, context.options, people=False)
     for i in range(len(heard)):
-        if place := _place(heard, i, len(context.options)):
-            option = context.options[place[0]]
-            yield Found(Value(option, option, place[2]), i, place[1])
+        if at := place(heard, i, len(context.options)):
+            option = context.options[at[0]]
+            yield Found(Value(option, option, at[2]), i, at[1])
 
 
 def _listed(heard: Sequence[Token], options: Sequence[str], people: bool) -> Iterator[Found]:
@@ -149,7 +149,7 @@ def _fits(heard: Sequence[Token], options: tuple[str, ...], people: bool) -> lis
             continue
         if people and weight == FIRST_NAME and not _expected(heard, start):
             weight *= 0.6
-        score *= weight * (0.8 if _titled(heard, start, option) is False else 1)
+        score *= weight * _titled(heard, start, option)
         if score >= 0.6 and (option not in best or score > best[option].score):
             best[option] = Fit(option, score, start, end, wanted, spelled)
     return list(best.values())
@@ -180,11 +180,13 @@ def _expected(heard: Sequence[Token], start: int) -> bool:
     )
 
 
-def _titled(heard: Sequence[Token], start: int, option: str) -> bool | None:
-    """Whether the title that was said is the option's; None where one has none."""
+def _titled(heard: Sequence[Token], start: int, option: str) -> float:
+    """How well the title that was said goes with the option: it may have been left out of the list."""
     said = TITLES.get(word(heard, start - 1)) or TITLES.get(word(heard, start))
     first = TITLES.get(re.sub(r"\W", "", option.split()[0].lower()))
-    return None if not said or not first else said == first
+    if not said or said == first:
+        return 1.0
+    return 0.8 if first else 0.9
 
 
 @lru_cache(maxsize=64)
@@ -223,7 +225,8 @@ def _aloud(option: str) -> str:
     return f"{title} {rest}" if title else option
 
 
-def _place(heard: Sequence[Token], i: int, count: int) -> tuple[int, int, float] | None:
+def place(heard: Sequence[Token], i: int, count: int) -> tuple[int, int, float] | None:
+    """Which of so many stands at i by its place ("the second one"): from 0, the token after it, how sure."""
     the = has(heard, i, "the")
     if the and (used := has(heard, i + 1, "last one", "last", "latter")):
         return (count - 1, i + 1 + used, 0.8) if count else None
@@ -272,6 +275,8 @@ def _name(heard: Sequence[Token], i: int, score: float) -> Iterator[Found]:
         else:
             parts.append(_cased(token))
         at += 1
+    if len(parts) > 2 and parts[0] == parts[-1]:  # "Smith, John Smith"
+        parts = parts[1:]
     if parts and parts[-1] not in TITLES.values() and any(c.isalpha() for c in parts[-1]):
         name = " ".join([*parts[:-1], parts[-1][:1].upper() + parts[-1][1:]])
         yield Found(Value(name, _aloud(name), score if at - i <= 3 or score > 0.65 else score * 0.6), i, at)

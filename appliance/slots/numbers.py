@@ -161,9 +161,8 @@ _PHRASES: tuple[tuple[str, int | float, float], ...] = (
 def _money(heard: Sequence[Token], i: int, usual: str) -> tuple[int | float, str, int, float] | None:
     sign = UNITS.get(word(heard, i)) if word(heard, i) in "$£€" else None
     start = i + bool(sign)
-    if word(heard, i) == "a" and word(heard, i + 1) in UNITS:
-        return 1, UNITS[word(heard, i + 1)], i + 2, 0.9
-    said = number(heard, start)
+    one = word(heard, i) == "a" and word(heard, i + 1) in UNITS
+    said = (1, i + 1, 0.9) if one else number(heard, start)
     if not said or word(heard, i) in ("none", "just", "only", "both"):
         return None
     value, end, score = said

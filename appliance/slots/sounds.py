@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from appliance.slots.dates import WEEKDAYS, say_date
 from appliance.slots.lexer import Context, Found, Token, Value
+from appliance.slots.numbers import ONES
+from appliance.spoken import TEENS, TENS
 
 CLEAR = 0.73
 """Likeness from which a word is a day of the week, misheard."""
@@ -16,8 +18,10 @@ CLEAR_DAY = 0.66
 APART = 0.04
 MISHEARD = 0.5
 """How sure one is of what was put right: it is read back."""
-MOST_WORDS = 5
+MOST_WORDS = 3
 """In a longer sentence nothing is put right."""
+
+_NUMBERS = frozenset([*ONES, *TEENS, *TENS])
 
 
 def alike(said: str, wanted: str, letters: float) -> float:
@@ -60,7 +64,7 @@ def find_misheard_days(heard: Sequence[Token], context: Context) -> Iterator[Fou
 def _weekday(said: str, expected: frozenset[int]) -> int | None:
     from rapidfuzz.distance import Levenshtein
 
-    if len(said) < 4 or not said.isalpha():
+    if len(said) < 4 or not said.isalpha() or said in _NUMBERS:
         return None
     near = sorted(
         (

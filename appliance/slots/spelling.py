@@ -155,8 +155,8 @@ def _number(heard: Sequence[Token], i: int) -> list[Sign]:
     name = word(heard, i)
     if name.isdecimal():
         return [Sign(c, i, i + 1, True) for c in name]
-    if name in ONES:
-        return [Sign(str(ONES[name]), i, i + 1, True)]
+    if name in ONES or name == "niner":
+        return [Sign(str(ONES.get(name, 9)), i, i + 1, True)]
     if name in TENS or name in TEENS:
         said = cardinal(heard[: i + 2], i)
         return [Sign(c, i, said[1], True) for c in str(said[0])] if said else []

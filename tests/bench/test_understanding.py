@@ -12,7 +12,7 @@ from appliance.bench.sets import DATA
 from appliance.bench.understanding import Figure, clinc, desk, main, measure
 from appliance.engines.minilm import MiniLM
 from appliance.models import ROOT
-from appliance.understanding import Understanding
+from appliance.understanding import OUTSIDE, Understanding
 
 MODEL = ROOT / "minilm-l6-v2"
 
@@ -44,7 +44,7 @@ def data(tmp_path: Path) -> Path:
             csv.writer(file).writerows([["text", "category"], *rows])
     for number in range(2):
         fold = [{"text": text, "intents": [intent, "ask"]} for text, intent in train]
-        fold.append({"text": "my name is Kim", "slots": {}})
+        fold.append({"text": "my name is Kim", "slots": {"name": {"text": "Kim", "span": [11, 14]}}})
         (nlu / "nlupp_hotels" / f"fold{number}.json").write_text(json.dumps(fold))
     return tmp_path
 
@@ -59,6 +59,7 @@ def test_every_set_is_measured_and_told_as_json(data: Path, capsys: pytest.Captu
     assert by_name["BANKING77", "first is right"]["passed"] is True
     assert 0 < by_name["BANKING77", "one turn, p95"]["value"] < 1000
     assert by_name["NLU++ hotels, one fold to learn from", "intents F1"]["value"] > 0.9
+    assert by_name["NLU++ hotels, one fold to learn from", "slots F1"]["value"] == 1
 
 
 @needs_model
@@ -119,7 +120,7 @@ def test_word_counts_learn_what_words_can_tell(data: Path) -> None:
 def test_a_real_desk_of_the_public_set_meets_its_marks() -> None:
     """One of the three desks that the bench draws, asked every tenth test sentence."""
     train, test, outside = clinc(DATA)
-    understanding = Understanding(desk(train, 10, 0), MiniLM(MODEL, threads=2))
+    understanding = Understanding(desk(train, 10, 0), MiniLM(MODEL, threads=2), OUTSIDE)
     measured = measure(understanding, test[::10], outside[::5])
     assert measured["first"] >= 0.88
     assert measured["three"] >= 0.95

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import soundfile
 from appliance.channels import AudioChannel, Call
 from appliance.channels.kiosk import CHIME, Kiosk
 from appliance.channels.soundcard import SoundCard
+from appliance.engines import Wake, Woken
 from appliance.engines.openwakeword import OpenWakeWord
 from appliance.engines.silero import Silero
 from appliance.engines.thread import EngineThread
@@ -125,7 +127,7 @@ async def test_one_call_after_another_from_one_open_device(audio_server: AudioSe
     audio_server.plug()
     told: list[bool] = []
     desk, said = Desk(listens=4), person(*PHRASE)
-    kiosk = Kiosk(SoundCard(), vad, echo="cancelled", on_state=lambda on, why: told.append(on))
+    kiosk = Kiosk(SoundCard(), vad, echo="hardware", on_state=lambda on, why: told.append(on))
     async with serving(kiosk, desk):
         for calls in (1, 2):
             await asyncio.sleep(1)
@@ -150,13 +152,33 @@ def wake_words() -> list[Sound]:
     return words
 
 
+class Late:
+    """Tells of a wake word so much later than another engine, as one that thinks it over does."""
+
+    def __init__(self, wake: Wake, by: int) -> None:
+        self._wake = wake
+        self._by = by
+
+    def stream(self) -> Late:
+        self._stream = self._wake.stream()
+        self._woken: Woken | None = None
+        return self
+
+    def push(self, pcm: bytes) -> Woken | None:
+        if self._woken:
+            self._woken = replace(self._woken, after=self._woken.after + len(pcm) // 2)
+        self._woken = self._stream.push(pcm) or self._woken
+        return self._woken if self._woken and self._woken.after >= self._by else None
+
+
+@pytest.mark.parametrize("late", [0.0, 0.8])
 async def test_what_follows_the_wake_word_in_the_same_breath_is_heard_whole(
-    audio_server: AudioServer, vad: Silero, wake: OpenWakeWord
+    audio_server: AudioServer, vad: Silero, wake: OpenWakeWord, late: float
 ) -> None:
     audio_server.plug()
     request = person(*PHRASE)[samples(0.25) :]
     desk = Desk(listens=4)
-    kiosk = Kiosk(SoundCard(), vad, wake, "word", chime=False)
+    kiosk = Kiosk(SoundCard(), vad, Late(wake, samples(late)), "word", chime=False)
     async with serving(kiosk, desk):
         await asyncio.sleep(1)
         audio_server.speak(request)

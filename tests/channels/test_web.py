@@ -123,7 +123,7 @@ async def test_the_page_is_shown_the_conversation() -> None:
         await browser.listen(0.1)
         await asyncio.sleep(0.1)
         partial, noise, words, saying, record = browser.messages
-    assert partial == {"type": "partial", "text": "what time", "at": 150}
+    assert partial == {"type": "partial", "text": "what time", "at": 150, "paused": False}
     assert noise["type"] == "noise"
     assert words["type"] == "heard"
     assert record["type"] == "turn"

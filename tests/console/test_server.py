@@ -17,6 +17,8 @@ from appliance.console.server import CHATS, VOICES, Console, Status
 from appliance.errors import ConfigError, DeviceError
 from tests.channels.browser import Receptionist, calling, opened, socket
 
+EDITOR = ["box", "chat", "diff", "draft", "editor", "facts", "history", "publishing", "sheet", "trying"]
+
 HELLO = '{"type": "hello", "rate": 48000}'
 
 
@@ -57,6 +59,9 @@ async def test_health_tells_what_is_on_and_off_and_why() -> None:
         ("/worklet.js", "javascript"),
         ("/style.css", "text/css"),
         ("/icon.svg", "image/svg+xml"),
+        ("/editor.html", "text/html"),
+        ("/editor.css", "text/css"),
+        *((f"/{name}.js", "javascript") for name in EDITOR),
     ],
 )
 async def test_the_page_comes_whole_and_asks_for_nothing_from_outside(path: str, kind: str) -> None:

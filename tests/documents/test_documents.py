@@ -17,9 +17,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from appliance.config import DeskFile, Fact
 from appliance.documents import Documents
 from appliance.engines.fake import FakeEmbed
+from appliance.engines.inline import InlineThread
 from appliance.errors import StorageError
+from appliance.knowledge import Knowledge
 from appliance.memory.vectors import connect
 from tests.documents.pdf import pdf
 
@@ -156,10 +159,42 @@ def test_the_index_is_made_anew_for_another_model(papers: Path, tmp_path: Path) 
     assert texts(other, "bar") == ["The bar is on the roof."]
 
 
-def test_an_index_that_cannot_be_read_says_so(papers: Path, tmp_path: Path) -> None:
-    (tmp_path / "index.db").write_bytes(b"not a database, whatever its name may say" * 100)
+@pytest.mark.parametrize("harm", ["replaced", "cut", "torn"])
+def test_a_damaged_index_is_made_anew(papers: Path, tmp_path: Path, harm: str) -> None:
+    lines = (f"The bar number {i} is on the roof of house {i}." for i in range(200))
+    (papers / "one.txt").write_text("\n\n".join(lines))
+    index = tmp_path / "index.db"
+    Documents(papers, index, FakeEmbed()).load()
+    whole = index.read_bytes()
+    match harm:
+        case "replaced":
+            index.write_bytes(b"not a database, whatever its name may say" * 100)
+        case "cut":
+            index.write_bytes(whole[: len(whole) // 2])
+        case "torn":
+            half = len(whole) // 2
+            index.write_bytes(whole[:half] + b"\xff" * 40_000 + whole[half + 40_000 :])
+    again = Documents(papers, index, FakeEmbed())
+    assert again.load() == []
+    assert texts(again, "bar 7 house 7")[0] == "The bar number 7 is on the roof of house 7."
+
+
+def test_an_index_that_cannot_be_written_says_so(papers: Path, tmp_path: Path) -> None:
+    (tmp_path / "index.db").mkdir()
     with pytest.raises(StorageError, match="made anew"):
         Documents(papers, tmp_path / "index.db", FakeEmbed())
+
+
+async def test_a_desk_whose_papers_cannot_be_had_answers_without_them_and_says_why(
+    papers: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "index.db").mkdir()
+    desk = DeskFile("House", fact={"bar": Fact(("where is the bar",), "Here.")}, documents=str(papers))
+    knowledge = Knowledge(desk, FakeEmbed(), InlineThread(), tmp_path / "index.db")
+    assert "papers are off" in (await knowledge.load())[0]
+    assert "made anew" in knowledge.papers_off
+    assert await knowledge.look_up("where is the roof") is None
+    assert (await knowledge.understand("where is the bar")).candidates[0].intent == "bar"
 
 
 class Dense(FakeEmbed):

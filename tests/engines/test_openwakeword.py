@@ -9,6 +9,7 @@ import pytest
 
 from appliance.engines.onnx import FLOAT, Graph
 from appliance.engines.openwakeword import OpenWakeWord
+from appliance.engines.whisper import Whisper
 from appliance.errors import EngineError, ModelError
 from appliance.messages import RATE
 
@@ -17,6 +18,9 @@ Recording = Callable[[str], bytes]
 
 ALEXA = [f"wake_pos/picovoice/alexa/{name}.flac" for name in ("1", "100", "101", "103", "105", "106")]
 QUIET = bytes(2 * RATE)
+
+MISTAKEN = "speech16k/speechocean762/adult/4005_040050180.flac"
+"""I lack the ability to ..."""
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +33,8 @@ def wakes(engine: OpenWakeWord, pcm: bytes, cut: int = 640) -> list[tuple[str, f
     stream = engine.stream()
     found = []
     for at in range(0, len(pcm), cut):
-        if word := stream.push(pcm[at : at + cut]):
-            found.append((word, (at + cut) / 2 / RATE))
+        if woken := stream.push(pcm[at : at + cut]):
+            found.append((woken.word, (at + cut) / 2 / RATE))
     return found
 
 
@@ -58,7 +62,7 @@ def test_streams_do_not_disturb_each_other(alexa: OpenWakeWord, recording: Recor
     for at in range(0, len(spoken), 640):
         woken.append(one.push(spoken[at : at + 640]))
         assert two.push(bytes(640)) is None
-    assert woken.count("alexa") == 1
+    assert sum(each is not None for each in woken) == 1
 
 
 @pytest.mark.parametrize("cut", [2, 641, 2560, 100_000])
@@ -77,6 +81,31 @@ def test_another_word_does_not_wake(alexa: OpenWakeWord, recording: Recording) -
         )
         == []
     )
+
+
+def test_what_only_sounds_like_the_word_is_refused_on_second_thoughts(
+    model: Model, recording: Recording
+) -> None:
+    judged = OpenWakeWord(model("openwakeword"), threshold=0.3, judge=Whisper(model("whisper-tiny.en"), 1))
+    unjudged = OpenWakeWord(model("openwakeword"), threshold=0.3)
+    mistaken = recording(MISTAKEN) + QUIET
+    assert wakes(unjudged, mistaken) != []
+    assert wakes(judged, mistaken) == []
+    for name in ALEXA[:3]:
+        assert [word for word, _ in wakes(judged, recording(name) + QUIET)] == ["alexa"]
+
+
+def test_judged_it_tells_where_the_word_ended(model: Model, recording: Recording) -> None:
+    judge = Whisper(model("whisper-tiny.en"), 1)
+    stream = OpenWakeWord(model("openwakeword"), threshold=0.3, judge=judge).stream()
+    spoken = QUIET + recording(ALEXA[0]) + QUIET
+    loud = np.flatnonzero(np.abs(np.frombuffer(spoken, dtype="<i2").astype(int)) > 1500)
+    for at in range(0, len(spoken), 640):
+        if woken := stream.push(spoken[at : at + 640]):
+            ended = (at + 640) // 2 - woken.after
+            assert abs(ended - int(loud[-1])) < 0.25 * RATE
+            return
+    pytest.fail("not woken")
 
 
 @pytest.mark.parametrize("level", [0, 300, 30000])

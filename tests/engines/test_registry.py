@@ -64,7 +64,7 @@ def test_a_missing_model_is_told(kind: str, tmp_path: Path) -> None:
 
 def test_the_wake_words_are_the_kiosks() -> None:
     wake = registry.make("wake", Engine("fake"), Box(kiosk=Kiosk(words=("reception",))))
-    assert wake.stream().push(b"\x00\x40" * 320) == "reception"
+    assert wake.stream().push(b"\x00\x40" * 320).word == "reception"
 
 
 def test_a_library_is_imported_only_when_its_engine_is_chosen() -> None:

@@ -232,7 +232,7 @@ async def test_the_state_is_what_the_events_say(desk: Desk) -> None:
     await desk.hears(*BOOK, "yes")
     kinds = [event.kind for event in EventLog(desk.store).read("call-1")]
     assert kinds[0] == "flow.started"
-    assert kinds[kinds.index("confirmed") :] == ["confirmed", "outcome", "flow.ended"]
+    assert kinds[kinds.index("confirmed") :] == ["confirmed", "outcome", "flow.ended", "told"]
 
 
 MENU = """\
@@ -359,3 +359,28 @@ async def test_a_message_after_another_errand_is_no_answer_to_the_first(tmp_path
     desk = Desk(tmp_path, ERRANDS)
     await desk.hears("I need an appointment", "I need a taxi", "purple", "yellow", "tell them Thursday")
     assert [text for _, _, text in desk.notebook.messages()] == ["tell them Thursday"]
+
+
+async def test_a_slot_says_how_patiently_it_is_waited_for_and_how_many_signs_it_has(tmp_path: Path) -> None:
+    slots = """
+[flow.order]
+phrases = ["order"]
+[[flow.order.ask]]
+slot = "policy"
+type = "code"
+prompt = "Your policy number?"
+patience = 2.5
+length = 8
+[[flow.order.ask]]
+slot = "number"
+type = "number"
+prompt = "How many?"
+"""
+    desk = Desk(tmp_path, DESK + slots)
+    await desk.knowledge.load()
+    hands = Hands(desk.thread)
+    clerk = Clerk(desk.desk, EventLog(desk.store), desk.runner, desk.thread, hands, "call", lambda: NOW)
+    step = await clerk.start("order", "order")
+    assert (step.expect.kind, step.expect.patience, step.expect.digits) == ("spelled", 2.5, 8)
+    step = await clerk.hear("B 1 2 3 4 5 6 7", "")
+    assert (step.expect.kind, step.expect.patience, step.expect.digits) == ("digits", None, 1)

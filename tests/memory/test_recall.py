@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.engines.fake import FakeEmbed
+from appliance.engines.inline import InlineThread
 from appliance.memory.people import enrol
 from appliance.memory.recall import EVERYBODY, Recall
 from appliance.memory.store import Store
@@ -16,7 +17,7 @@ class Remembered:
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder / "desk.db")
         self.path = folder / "recall.db"
-        self.recall = Recall(self.store, self.path, FakeEmbed())
+        self.recall = Recall(self.store, self.path, FakeEmbed(), InlineThread())
         with self.store.write() as db:
             self.ann, _ = enrol(db, self.store.stamp(), "Ann", "1")
             self.bob, _ = enrol(db, self.store.stamp(), "Bob", "2")

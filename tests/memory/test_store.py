@@ -15,6 +15,7 @@ from appliance.errors import StorageError
 from appliance.memory import migrations
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
+from appliance.memory.people import People
 from appliance.memory.store import Store
 
 
@@ -54,6 +55,32 @@ def test_a_file_of_any_age_is_brought_up_to_date(
     store = Store(path)
     assert store.read("pragma user_version") == [(len(migrations.STEPS),)]
     assert store.read("select * from visit") == []
+
+
+def test_whoever_was_known_before_is_known_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "desk.db"
+    with monkeypatch.context() as older, closing(sqlite3.connect(path, isolation_level=None)) as db:
+        older.setattr(migrations, "STEPS", migrations.STEPS[:4])
+        migrations.migrate(db)
+        for values in (
+            "person (id, number, name, since) values (1, '555', 'Ann', '2026')",
+            "person (id, number, name, since) values (2, null, 'Bob', '2026')",
+            "slot values (1, 'email', 'a@b', 'call', '2026', '2099')",
+            "preference values (1, 'room', 'quiet', 3)",
+            "summary values ('call', 1, '2026', 'nothing')",
+        ):
+            db.execute(f"insert into {values}")
+    store = Store(path)
+    about = People(store).about(1)
+    assert about
+    assert [(each.name, each.value) for each in (*about.slots, *about.preferences)] == [
+        ("email", "a@b"),
+        ("room", "quiet"),
+    ]
+    assert about.summaries == (("2026", "nothing"),)
+    assert store.read("pragma foreign_key_check") == []
+    People(store).forget(1)
+    assert store.read("select count(*) from slot") == store.read("select count(*) from summary") == [(0,)]
 
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

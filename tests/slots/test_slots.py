@@ -4,13 +4,14 @@ import time
 import tomllib
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from datetime import time as clock_time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.slots import KINDS, Context, find, parse
+from appliance.slots import KINDS, Context, chosen, find, parse, several
 
 PHRASES = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text())
 NOW: datetime = PHRASES.pop("now")
@@ -81,6 +82,89 @@ def test_a_common_word_is_nobody(said: str) -> None:
     options = (*STAFF, "Will Brown", "Bob Lee")
     value = parse("name", said, replace(HERE, options=options))
     assert value is None or value.score < 0.6
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "meant"),
+    [
+        ("date", "tomorrow or Thursday", ["2026-07-08", "2026-07-09"]),
+        ("date", "the eighth or maybe on the ninth", ["2026-07-08", "2026-07-09"]),
+        ("date", "Tuesday, no, Wednesday", []),
+        ("date", "Thursday", []),
+        ("date", "not Tuesday or Wednesday", []),
+        ("time", "ten or half past ten", ["10:00", "10:30"]),
+        ("number", "two or three people", [2, 3]),
+        ("name", "smith or jones", ["Ann Smith", "Catherine Jones"]),
+        ("name", "johnson", []),
+        ("text", "one or two", []),
+    ],
+)
+def test_two_values_are_told_from_one(kind: str, said: str, meant: list[object]) -> None:
+    context = replace(HERE, options=STAFF if kind == "name" else ())
+    assert [value.value for value in several(kind, said, context)] == meant
+
+
+ALIKE = ("Paul March", "Dr Ellen Marsh", "Ann Smyth", "Bob Smith", "Tom Becker", "Tom Barker")
+
+
+@pytest.mark.parametrize(
+    ("said", "between"),
+    [
+        ("march", {"Paul March", "Dr Ellen Marsh"}),
+        ("marsh", {"Paul March", "Dr Ellen Marsh"}),
+        ("smith", {"Ann Smyth", "Bob Smith"}),
+        ("tom", {"Tom Becker", "Tom Barker"}),
+        ("paul march", set()),
+        ("doctor marsh", set()),
+        ("s m y t h", set()),
+        ("tom becker", set()),
+        ("ellen", set()),
+    ],
+)
+def test_names_that_sound_alike_are_not_told_apart_by_their_letters(said: str, between: set[str]) -> None:
+    values = several("name", said, replace(HERE, options=ALIKE))
+    assert {value.value for value in values} == between
+
+
+@given(st.lists(st.sampled_from(ALIKE), min_size=2, max_size=3, unique=True), st.data())
+def test_each_of_a_few_is_chosen_by_its_place_and_by_its_whole_name(
+    names: list[str], data: st.DataObject
+) -> None:
+    context = replace(HERE, options=ALIKE)
+    values = [value for name in names if (value := parse("name", name, context))]
+    at = data.draw(st.integers(0, len(values) - 1))
+    for said in (("the first one", "the second one", "the third one")[at], names[at]):
+        picked = chosen("name", said, context, values)
+        assert picked
+        assert picked.value == names[at]
+
+
+@given(st.integers(1, 12), st.sampled_from([0, 15, 30, 45]), st.integers(0, 20), st.integers(1, 12))
+def test_a_time_without_its_part_of_day_falls_into_the_hours_if_it_can(
+    hour: int, minute: int, opens: int, length: int
+) -> None:
+    hours = ((clock_time(opens), clock_time(min(opens + length, 23), 59)),)
+    value = parse("time", f"{hour}:{minute:02} please", replace(HERE, hours=hours))
+    assert value
+    said = clock_time.fromisoformat(str(value.value))
+    assert (said.hour % 12, said.minute) == (hour % 12, minute)
+    other = said.replace(hour=(said.hour + 12) % 24)
+    within = [each for each in (said, other) if hours[0][0] <= each <= hours[0][1]]
+    assert said in within or len(within) != 1
+
+
+@given(
+    st.sampled_from(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]), st.data()
+)
+def test_a_day_with_one_letter_wrong_is_that_day_and_unsure(name: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(1, len(name) - 4))
+    wrong = name[:at] + data.draw(st.sampled_from("aeiou")) + name[at + 1 :]
+    value = parse("date", wrong, HERE)
+    right = parse("date", name, HERE)
+    assert right
+    if value:
+        assert value.value == right.value
+        assert value.score <= 0.5 or wrong.lower() == name.lower()
 
 
 def test_two_names_alike_come_back_unsure() -> None:

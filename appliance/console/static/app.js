@@ -57,6 +57,13 @@ function onMessage(message) {
       return transcript.saying(message);
     case "turn":
       return transcript.turn(message);
+    case "half-duplex":
+      return complain(
+        new Problem(
+          "The desk hears its own voice from your loudspeaker, so it no longer listens while it speaks",
+          "use headphones, or turn the loudspeaker down",
+        ),
+      );
   }
 }
 

@@ -265,7 +265,7 @@ function tell(text, action = "", act = null) {
   };
   at("toast").hidden = false;
   clearTimeout(telling);
-  telling = setTimeout(() => (at("toast").hidden = true), action ? 12000 : 6000);
+  telling = setTimeout(() => (at("toast").hidden = true), action ? 12000 : 8000);
 }
 
 view("facts");

@@ -28,6 +28,9 @@ export class History {
         if (versions.some(({ id }) => id === chosen)) select.value = chosen;
       }
       at("comparison").hidden = versions.length < 2;
+      if (versions.length < 2) return;
+      if (at("before").value === at("after").value) at("before").value = versions[1].id;
+      await this.compare();
     } catch (problem) {
       this.complain(problem);
     }

@@ -47,7 +47,8 @@ export class Publishing {
     remember("name", by);
     at("go-live").disabled = true;
     try {
-      const { version } = await ask("publish", { text: this.draft.text, base: this.draft.base, by, why });
+      const base = this.theirs?.base ?? this.draft.base;
+      const { version } = await ask("publish", { text: this.draft.text, base, by, why });
       at("why").value = "";
       at("publishing").close();
       this.live(version);
@@ -64,14 +65,13 @@ export class Publishing {
     this.theirs = theirs;
     at("take-theirs").hidden = at("meanwhile").hidden = !theirs;
     at("take-both").hidden = !theirs?.merged;
-    at("go-live").textContent = theirs ? "Put mine live all the same" : "Put it live";
+    at("go-live").textContent = theirs ? "Put mine live" : "Put it live";
     at("go-live").classList.toggle("main", !theirs?.merged);
     at("go-live").classList.toggle("quiet", Boolean(theirs?.merged));
     if (!theirs) return;
     const both = theirs.merged ? "You can bring both together." : "Both touch the same lines, so only one of them can be live.";
     at("meanwhile").textContent = `${theirs.wrong}. Below is what they changed. ${both} Theirs is kept as a version either way.`;
     showChanges(at("pending"), theirs.rows);
-    this.draft.base = theirs.base;
   }
 
   async take(text) {

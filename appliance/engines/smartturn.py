@@ -1,0 +1,31 @@
+"""smart-turn 3: from the sound of the voice alone, whether the caller has finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from appliance.engines.logmel import log_mel
+from appliance.engines.onnx import session
+from appliance.messages import RATE
+
+SEEN = 8 * RATE
+"""Samples that the model sees. What is shorter has silence before it: the end is always at the end."""
+
+
+class SmartTurn:
+    """smart-turn 3.x. `directory` holds its ONNX file. It wants sound that ends about 200 ms into a pause;
+    sound of a telephone must have been resampled to 16 kHz, not just labelled so."""
+
+    def __init__(self, directory: Path, threads: int = 1) -> None:
+        model = next(iter(sorted(directory.glob("*.onnx"))), directory / "smart-turn.onnx")
+        self._session = session(model, threads)
+
+    def finished(self, pcm: bytes) -> float:
+        sound = np.frombuffer(pcm[-2 * SEEN :], dtype="<i2").astype(np.float32) / np.float32(32768)
+        sound = np.pad(sound, (SEEN - len(sound), 0))
+        # Unit variance over the whole window, the silence before it included: as in training.
+        sound = (sound - sound.mean()) / np.sqrt(sound.var() + np.float32(1e-7))
+        (probability,) = self._session.run(None, {"input_features": log_mel(sound)[np.newaxis]})
+        return float(probability[0, 0])

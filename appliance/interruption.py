@@ -1,0 +1,114 @@
+"""Who cuts in on the desk, and who coughs, agrees, or is its own echo."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from rapidfuzz.fuzz import partial_ratio
+
+from appliance.messages import samples
+from appliance.spoken import words
+
+SPEECH = 0.5
+"""A window at or above this may be speech."""
+
+STOP = samples(0.06)
+"""Speech without a break for which the desk falls silent."""
+
+CALM = samples(0.2)
+"""Quiet after which a sound too short to be a word is over."""
+
+ALIKE = 75.0
+"""Likeness, of 100, from which what was heard is what was played ..."""
+
+SHORT = 8
+"""... where it has this many letters; what is shorter must stand there as it is."""
+
+FEW = 4
+"""Words; who says more than that does not only agree."""
+
+ASIDES = frozenset(
+    """0 ah aha alright cool er exactly fine good great ha haha heh hm hmm huh k mhm mm mmhm mmm nice o okay
+    oh perfect right sure thanks uh uhhuh um wonderful wow ya yah yeah yep yes yup""".split()
+)
+"""Words by which a listener says: go on. So do laughs, and what an engine hears in a cough."""
+
+ASIDE = re.compile(
+    r"\b(i see|got it|of course|thank you|i understand|that is right|that's right|very good)\b"
+)
+"""Phrases that say the same."""
+
+
+class Act(Enum):
+    """What the desk does about what it hears while it speaks."""
+
+    LOWER = "lower the voice"
+    STOP = "fall silent"
+
+
+class Evidence:
+    """Follows the speech that is heard while the desk speaks, window by window. The desk lowers its voice at
+    the first sign, and falls silent at the second; whether it was right is told by the words."""
+
+    def __init__(self) -> None:
+        self._loud = self._quiet = 0
+        self._acted: Act | None = None
+
+    @property
+    def calm(self) -> bool:
+        """Whether nobody has spoken for a moment."""
+        return self._quiet >= CALM
+
+    def step(self, probability: float, window: int) -> Act | None:
+        """`probability` of speech in the next `window` samples."""
+        if probability >= SPEECH:
+            self._loud, self._quiet = self._loud + window, 0
+        else:
+            self._loud, self._quiet = 0, self._quiet + window
+        if self._loud >= STOP:
+            return self._once(Act.STOP)
+        if self._loud and self._acted is None:
+            return self._once(Act.LOWER)
+        if self.calm:
+            self._acted = None
+        return None
+
+    def _once(self, act: Act) -> Act | None:
+        if self._acted is act:
+            return None
+        self._acted = act
+        return act
+
+
+class Verdict(Enum):
+    """What was heard while the desk spoke."""
+
+    NOTHING = "no words"
+    ECHO = "the desk itself"
+    ASIDE = "agreement, or a sound like it"
+    TURN = "somebody who wants to speak"
+
+
+def judge(heard: str, played: str) -> Verdict:
+    """`heard` are the words of an utterance, `played` those that the desk was saying meanwhile."""
+    said = words(heard)
+    if not said:
+        return Verdict.NOTHING
+    if is_echo(said, words(played)):
+        return Verdict.ECHO
+    if len(said) <= FEW and is_aside(said):
+        return Verdict.ASIDE
+    return Verdict.TURN
+
+
+def is_aside(said: list[str]) -> bool:
+    return set(ASIDE.sub("okay", " ".join(said)).split()) <= ASIDES
+
+
+def is_echo(said: list[str], played: list[str]) -> bool:
+    """Whether what was heard sounds like part of what was played, however its words were told apart."""
+    heard, known = "".join(said), "".join(played)
+    if len(heard) < SHORT:
+        return set(said) <= set(played)
+    return len(heard) <= 1.3 * len(known) and partial_ratio(heard, known) >= ALIKE

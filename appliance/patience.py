@@ -1,0 +1,166 @@
+"""How much quiet ends a turn: by how the voice sounded, by what is awaited, and by what the words so far say.
+
+What speaks for an end and against it is added up, and each point halves the wait or doubles it. The weights
+were fitted to pauses and ends of recorded callers; `appliance bench turns` draws the curve that they lie on.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from appliance import spoken
+from appliance.messages import Expect
+from appliance.slots.acts import act
+
+HANGING = frozenset(
+    "um uh er erm m mm hmm hm and or but so because cos if when while that than as whether like well with"
+    " without to of in on at for from by about into between after before until till via near the a an my"
+    " your his her our their its this these some any is are was am be been i'm it's that's there's what's"
+    " i'd i'll i we he she they have has had do does want need would could should will can may might must"
+    " which who whose first maybe also just very really not double triple".split()
+)
+"""Words with which nobody ends."""
+
+TRAILS = re.compile(r"(\.\.\.|…|,|-|–|—|:)\s*$")
+"""How a recogniser writes that a voice hangs in the air."""
+
+WHOLE_NUMBERS = frozenset((10, 11, 12))
+"""Digits of a telephone number, where nobody says how many there are to be."""
+
+OPEN_NUMBER = range(1, 7)
+"""Digits with which no telephone number ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What is known when a caller pauses."""
+
+    text: str
+    """The words so far."""
+    expect: Expect
+    finished: float | None = None
+    """How likely the voice sounds finished, 0 to 1; None where nobody can tell."""
+    enough: bool = False
+    """Whether the words are all that is asked for, or all of a phrase that the desk knows."""
+
+
+Patience = Callable[[Pause], float]
+"""Seconds of quiet that end the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """A `Patience`. Times are seconds of quiet after the last sound of speech."""
+
+    shortest: float
+    longest: float
+    ease: float = 0.0
+    """Points in favour of an end."""
+
+    def __call__(self, pause: Pause) -> float:
+        if not any(c.isalnum() for c in pause.text):
+            return self.shortest  # A noise keeps nobody waiting.
+        if pause.expect.patience is not None and not whole(pause):
+            return pause.expect.patience
+        wait = NEUTRAL * 2 ** -(self.ease + points(pause))
+        return min(max(wait, self.shortest), self.longest)
+
+
+MANNERS = {
+    "patient": Manner(0.3, 3.0, -1.0),
+    "normal": Manner(0.2, 2.5),
+    "brisk": Manner(0.2, 2.0, 0.7),
+}
+"""As the desk file names them."""
+
+NEUTRAL = 0.7
+"""Seconds of quiet that end a turn of which nothing is known."""
+
+VOICE = 0.3
+"""Points for each unit of log-odds that the voice sounds finished."""
+
+UNHEARD = -0.4
+"""Points where nobody can tell how it sounds."""
+
+WHOLE = 2.4
+OPEN = -1.6
+"""Points where the words are all that is needed, and where more must follow."""
+
+AWAITED = {"any": -0.2, "yes_no": 1.0, "digits": -1.3, "spelled": -1.6, "name": 0.3, "message": -1.5}
+"""Points by what is awaited: people pause between groups of digits, and to find words."""
+
+LENGTH = {"any": 0.8, "digits": 0.2, "spelled": 0.8, "message": 0.4}
+"""Points for each doubling of what has been said, from three words or signs on: who has said but a word of
+what could be a sentence mostly goes on."""
+
+
+def points(pause: Pause) -> float:
+    """What is known of a pause, as points for an end of the turn."""
+    kind = awaited(pause)
+    voice = UNHEARD if pause.finished is None else VOICE * _log_odds(pause.finished)
+    length = LENGTH.get(kind, 0.0) * (math.log2(1 + min(said(pause), 12)) - 2)
+    if whole(pause):
+        return WHOLE + voice + max(0.0, AWAITED[kind])
+    return voice + AWAITED[kind] + length + (OPEN if open_ended(pause) else 0.0)
+
+
+def awaited(pause: Pause) -> str:
+    """What is awaited; anything where the caller says something else than the signs that are."""
+    kind = pause.expect.kind
+    if kind in ("digits", "spelled") and 2 * signs(pause.text, kind) < len(spoken.words(pause.text)):
+        return "any"
+    return kind
+
+
+def said(pause: Pause) -> int:
+    """Words, or signs where signs are awaited."""
+    kind = awaited(pause)
+    return signs(pause.text, kind) if kind in ("digits", "spelled") else len(spoken.words(pause.text))
+
+
+def whole(pause: Pause) -> bool:
+    return pause.enough or complete(pause)
+
+
+def complete(pause: Pause) -> bool:
+    """Whether the words are a whole answer by themselves, whatever the desk knows."""
+    expect = pause.expect
+    if expect.kind in ("digits", "spelled") and expect.digits is not None:
+        return signs(pause.text, expect.kind) >= expect.digits
+    if expect.kind == "digits":
+        return signs(pause.text, "digits") in WHOLE_NUMBERS
+    if expect.words and expect.kind == "name":
+        plain = spoken.words(pause.text)
+        return any(plain == spoken.words(word) for word in expect.words)
+    if expect.kind in ("spelled", "message"):
+        return False
+    does, rest = act(pause.text)
+    return does not in ("none", "correct", "hello") and not rest
+
+
+def open_ended(pause: Pause) -> bool:
+    """Whether more must follow."""
+    text, kind = pause.text.strip(), awaited(pause)
+    if TRAILS.search(text):
+        return True
+    if kind in ("digits", "spelled") and pause.expect.digits is not None:
+        return True
+    if kind == "digits" and signs(text, "digits") in OPEN_NUMBER:
+        return True
+    last = re.findall(r"[\w'’]+", text.lower().replace("’", "'"))[-1:]
+    return not last or (last[0] in HANGING and kind != "spelled")
+
+
+def signs(text: str, kind: str) -> int:
+    """How many digits, or letters and digits, are said."""
+    if kind == "digits":
+        return len(spoken.digits(text))
+    return sum(len(word) == 1 or word.isdigit() for word in spoken.words(text))
+
+
+def _log_odds(probability: float) -> float:
+    kept = min(max(probability, 0.01), 0.99)
+    return math.log(kept / (1 - kept))

@@ -1,0 +1,159 @@
+"""What the desk plays is taken out of what it hears, by the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.channels.echo import Canceller
+from appliance.channels.kiosk import Kiosk
+from appliance.channels.playout import Playout
+from appliance.channels.soundcard import SoundCard
+from appliance.engines.fake import FakeEcho, FakeVad
+from appliance.engines.webrtc import WebrtcEcho
+from appliance.messages import FRAME, RATE, samples
+from tests.audio_server import AudioServer, person, until
+
+
+def tone(length: int, level: float = 0.3) -> np.ndarray:  # type: ignore[type-arg]
+    return (level * 32767 * np.sin(np.arange(length) / 7)).astype("<i2")
+
+
+def hear(canceller: Canceller, sound: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """All of it, frame by frame, from clock 0 on."""
+    frames = [sound[at : at + FRAME] for at in range(0, len(sound) - FRAME + 1, FRAME)]
+    left = [canceller.clean(frame.astype("<i2").tobytes(), at * FRAME) for at, frame in enumerate(frames)]
+    return np.frombuffer(b"".join(left), dtype="<i2")
+
+
+@given(st.lists(st.tuples(st.integers(0, 700), st.integers(1, 900)), max_size=12))
+def test_whatever_the_pieces_and_the_gaps_each_sample_is_taken_out_at_its_time(
+    pieces: list[tuple[int, int]],
+) -> None:
+    canceller, at = Canceller(FakeEcho().stream()), 0
+    heard = np.zeros(40 * FRAME, dtype=np.int16)
+    for gap, length in pieces:
+        at += gap
+        sound = tone(length)
+        canceller.playing(sound.tobytes(), at)
+        end = min(at + length, len(heard))
+        heard[at:end] = sound[: max(0, end - at)]
+        at += length
+    assert not hear(canceller, heard).any()
+
+
+def test_an_echo_that_comes_before_its_time_is_found_within_the_lead() -> None:
+    quiet, sound = np.zeros(5 * FRAME, dtype=np.int16), tone(20 * FRAME)
+    canceller = Canceller(FakeEcho(delay=FRAME).stream(), lead=2 * FRAME / RATE)
+    canceller.playing(sound.tobytes(), 6 * FRAME)
+    assert not hear(canceller, np.concatenate([quiet, sound, quiet])).any()
+
+
+def test_somebody_who_speaks_meanwhile_is_left() -> None:
+    canceller = Canceller(FakeEcho().stream())
+    desk, caller = tone(50 * FRAME), tone(50 * FRAME, 0.1)[::-1]
+    canceller.playing(desk.tobytes(), 0)
+    assert np.array_equal(hear(canceller, desk + caller), caller)
+
+
+def talk(canceller: Canceller, echo: float, noise: float = 0.0005, lasting: float = 15.0) -> None:
+    """The desk talks and is quiet by turns, for as many seconds; its echo is that loud."""
+    rng = np.random.default_rng(1)
+    desk = tone(samples(lasting))
+    desk[(np.arange(len(desk)) // RATE) % 4 == 3] = 0
+    canceller.playing(desk.tobytes(), 0)
+    hear(canceller, echo * desk + 32767 * rng.normal(0, noise, len(desk)))
+
+
+def test_an_echo_that_stays_is_known_after_ten_seconds() -> None:
+    useless = Canceller(FakeEcho(gain=0.0).stream())
+    talk(useless, echo=0.3, lasting=8.0)
+    assert useless.removed is None
+    assert not useless.fails
+    talk(useless, echo=0.3)
+    assert useless.removed == pytest.approx(0, abs=0.5)
+    assert useless.fails
+
+
+def test_an_echo_that_goes_is_no_failure() -> None:
+    canceller = Canceller(FakeEcho(gain=0.3).stream())
+    talk(canceller, echo=0.3)
+    assert canceller.removed > 20  # type: ignore[operator]
+    assert not canceller.fails
+
+
+@pytest.mark.parametrize("noise", [0.0005, 0.02])
+def test_where_nothing_comes_back_nothing_has_failed(noise: float) -> None:
+    canceller = Canceller(FakeEcho(gain=0.0).stream())
+    talk(canceller, echo=0.0, noise=noise)
+    assert canceller.removed is None
+    assert not canceller.fails
+
+
+def kiosk(echo: Literal["cancel", "hardware", "half-duplex"], cancels: bool) -> Kiosk:
+    card = SoundCard(echo=FakeEcho().stream() if cancels else None)
+    card.on, card.why = True, "listening"
+    return Kiosk(card, FakeVad(), echo=echo)
+
+
+@pytest.mark.parametrize(
+    ("echo", "cancels", "half_duplex"),
+    [
+        ("cancel", True, False),
+        ("cancel", False, True),
+        ("hardware", False, False),
+        ("half-duplex", False, True),
+    ],
+)
+def test_a_kiosk_is_half_duplex_where_nobody_removes_its_voice_and_says_so(
+    echo: Literal["cancel", "hardware", "half-duplex"], cancels: bool, half_duplex: bool
+) -> None:
+    made = kiosk(echo, cancels)
+    assert made.half_duplex is half_duplex
+    assert ("nobody can cut in" in made.state[1]) is half_duplex
+
+
+@pytest.mark.parametrize("echo", ["cancel", "hardware"])
+def test_a_kiosk_that_heard_itself_is_half_duplex_until_other_devices_are_there(
+    echo: Literal["cancel", "hardware"],
+) -> None:
+    made = kiosk(echo, cancels=True)
+    made.heard_itself()
+    assert made.half_duplex
+    assert "turn it down" in made.state[1]
+    made._sound.on_state(False, "no microphone; plug one in")  # type: ignore[misc]
+    assert not made.half_duplex
+
+
+async def heard_back(audio_server: AudioServer, card: SoundCard) -> float:
+    """Play ten seconds of speech; the level of what the microphone has of the last five, in dBFS."""
+    said = np.concatenate([person("cards/001.wav", "cards/002.wav", "cards/003.wav")] * 6)[: 10 * RATE]
+    keeping, playout = asyncio.create_task(card.keep()), Playout()
+    heard: list[bytes] = []
+    try:
+        await until(lambda: card.on)
+        card.play(playout, card.now())
+        writing = asyncio.create_task(playout.write(said.astype("<i2").tobytes()))
+        while not writing.done() or len(heard) < 10 * 50:
+            heard.append((await card.read()).pcm)
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+    sound = np.frombuffer(b"".join(heard[5 * 50 :]), dtype="<i2").astype(np.float32) / 32768
+    return float(10 * np.log10(np.mean(sound**2) + 1e-10))
+
+
+async def test_a_sound_card_whose_microphone_hears_its_speaker_does_not(audio_server: AudioServer) -> None:
+    audio_server.plug()
+    audio_server.loop_back()
+    alone = await heard_back(audio_server, SoundCard())
+    card = SoundCard(echo=WebrtcEcho().stream())
+    assert alone > -40
+    assert await heard_back(audio_server, card) < alone - 15
+    assert card.echo
+    assert not card.echo.fails

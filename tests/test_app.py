@@ -1,0 +1,80 @@
+"""The desk as it is composed: what a kill leaves, what it writes for other programs, whom it knows."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from appliance.app import App
+from appliance.channels.scripted import ScriptedCaller
+from appliance.config import Box, Engine, Engines, read_desk
+from appliance.memory.events import EventLog
+from appliance.memory.store import Store
+from appliance.messages import Turn
+from tests.test_acquaintance import DESK
+
+NONE = Engine("none")
+ENGINES = Engines(NONE, NONE, NONE, NONE, NONE, NONE)
+
+
+class Caller(ScriptedCaller):
+    def __init__(self, *lines: str, call: str, number: str = "") -> None:
+        super().__init__(lines, call)
+        self.caller = number
+
+
+async def talked(folder: Path, *callers: Caller) -> list[str]:
+    """What the desk said to them, one start of the box for all."""
+    (folder / "desk.toml").write_text(DESK)
+    desk, _ = read_desk(folder / "desk.toml")
+    turns: list[Turn] = []
+    async with App(Box(folder, engines=ENGINES), desk, turns.append) as app:
+        for caller in callers:
+            await app.chat(caller)
+    return [turn.meant for turn in turns]
+
+
+async def test_the_next_start_closes_what_was_under_way(tmp_path: Path) -> None:
+    store = Store(tmp_path / "desk.db")
+    log = EventLog(store)
+    for kind, data in (
+        ("began", {}),
+        ("flow.started", {"flow": "book"}),
+        ("slot.filled", {"slot": "day", "value": "2030-01-03", "spoken": "Thursday"}),
+    ):
+        log.append("killed", kind, {**data, "form": 1})
+    store.close()
+    await talked(tmp_path, Caller("when are you open", call="next"))
+    store = Store(tmp_path / "desk.db")
+    assert EventLog(store).open_conversations() == []
+    assert EventLog(store).read("killed")[-1].data == {"how": "crash"}
+    [(note,)] = store.read("select text from message")
+    assert "making an appointment can be gone on with under the case number" in note
+    store.close()
+
+
+async def test_a_deed_is_in_the_calendar_file_when_the_call_is_over(tmp_path: Path) -> None:
+    tomorrow = ("book an appointment", "next Thursday", "half past ten", "Ann Smith", "212 555 0142", "yes")
+    await talked(tmp_path, Caller(*tomorrow, call="one"))
+    text = (tmp_path / "calendar.ics").read_bytes()
+    assert b"SUMMARY:Ann Smith" in text
+    assert not (tmp_path / "calendar.new").exists()
+
+
+async def test_the_number_that_a_call_comes_from_is_kept_and_offered_but_proves_nothing(
+    tmp_path: Path,
+) -> None:
+    said = await talked(
+        tmp_path, Caller("I have a code", "yes", "1 1 1 1 1 1", call="one", number="+12125550142")
+    )
+    assert "Shall I use" in said[1]
+    assert "do not fit together" in said[-1]
+    store = Store(tmp_path / "desk.db")
+    [known] = [event for event in EventLog(store).read("one") if event.kind == "identified"]
+    assert known.data == {"how": "caller_id", "number": "+12125550142"}
+    store.close()
+
+
+def test_nothing_is_left_beside_the_file_when_the_box_is_stopped(tmp_path: Path) -> None:
+    asyncio.run(talked(tmp_path, Caller("when are you open", call="one")))
+    assert not list(tmp_path.glob("desk.db-*"))
