@@ -8,9 +8,10 @@ from typing import Literal
 
 from appliance.messages import Decision, Expect, Line
 
-Place = Literal["open", "offered", "taking", "which", "agreeing"]
+Place = Literal["open", "offered", "taking", "which", "agreeing", "recording"]
 """Where a conversation is, outside of forms: anywhere; asked whether to take a message; taking one; asked
-which of a few things is meant; asked to agree to what the clerk offers."""
+which of a few things is meant; asked to agree to what the clerk offers; asked whether the call may be
+recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,9 @@ facts and documents. `worded`: the LLM puts the lines differently besides. `hybr
 `wording` says so, and it picks where [wording] lets it."""
 
 
+KEYS = frozenset("0123456789*#")
+"""Of a telephone."""
+
 SHORTCUTS = {"*": "say that again", "0": "I want to speak to a person"}
 
 
@@ -98,6 +101,8 @@ class Ask:
     """What callers call it ("change the problem"), besides the slot's name and type."""
     options: tuple[str, ...] = ()
     """For `choice` and `name`: what there is to choose from."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """For `choice`: the option that a key of a telephone stands for: {1 = "appointments"}."""
     directory: bool = False
     """For `name`: whether it is one of [[actions.directory.people]]."""
     goto: dict[str, str] = field(default_factory=dict)
@@ -146,6 +151,14 @@ class Ask:
             raise ValueError(f"for {self.slot} {wrong}", mend)
 
     def _senseless(self) -> Iterator[tuple[str, str]]:
+        for key, option in self.keys.items():
+            if option not in self.options:
+                yield (
+                    f"has the key {key} for {option}, which is no option",
+                    f"one of: {', '.join(self.options)}",
+                )
+            if key not in KEYS:
+                yield f"has the key {key!r}", "a telephone has 0 to 9, * and #"
         for option in self.goto:
             if option not in self.options:
                 yield f"leads on from {option}, which is no option", f"one of: {', '.join(self.options)}"
@@ -179,6 +192,9 @@ class Do:
     undo: str = ""
     """The action that takes it back when the caller says "undo that", given the slots and what this one
     returned; its own name where it has a way back of its own."""
+    sms: str = ""
+    """Sent as an SMS once it is done, to the slot `phone` or else to the caller where that is a mobile;
+    {slot} and what the action returns are filled in."""
     fail: str = "human"
     """Where to go when it fails: `human`, `message`, `cancel`, or a flow."""
 
@@ -278,6 +294,8 @@ class DeskFile:
             raise ValueError(f"has silence = {self.silence}", "2 to 120 seconds")
         for name, sounds in self.pronounce.items():
             check_sounds(name, sounds)
+        if unknown := set(self.keys) - KEYS:
+            raise ValueError(f"has the keys {', '.join(sorted(unknown))}", "a telephone has 0 to 9, * and #")
         for place, wrong, mend in senseless(self):
             raise ValueError(wrong, mend, place)
 

@@ -8,7 +8,9 @@ from appliance.calling import Recording
 from appliance.observe.recorder import Recorder
 
 REFUSES = re.compile(
-    r"\b(?:do not|don.?t|never|stop|without|not be(?:ing)?|no) record(?:ing|ed)?\b", re.IGNORECASE
+    r"\b(?:do not|don.?t|never|stop|without|not be(?:ing)?|no)(?: want)?(?: you)?(?: to)?(?: be)?(?: this)?"
+    r" record(?:ing|ed)?\b",
+    re.IGNORECASE,
 )
 
 

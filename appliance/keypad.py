@@ -14,6 +14,9 @@ YES_NO: Mapping[str, str] = MappingProxyType({"1": "yes", "2": "no"})
 WAITS = samples(2.0)
 """Without another key, what was pressed is whole."""
 
+ENOUGH = samples(0.7)
+"""The same once there are as many digits as were asked for: a number may have a country's code besides."""
+
 NUMERIC = ("digits", "spelled")
 
 
@@ -34,7 +37,8 @@ class Keypad:
         """What the keys pressed by clock `at`, mostly none, come to: the first interrupts; the whole answer
         is `Heard`, a number as digits with spaces."""
         events = [event for key in keys for event in self._press(key, at)]
-        if self._pressed and at - self._last >= WAITS:
+        enough = 1 < (self._expect.digits or 0) <= len(self._pressed)
+        if self._pressed and at - self._last >= (ENOUGH if enough else WAITS):
             events.append(self._whole(at))
         return events
 
@@ -48,7 +52,7 @@ class Keypad:
         if not key.isdigit():
             return []
         self._pressed = key
-        return [SpeechStarted(at), *self._enough(at)]
+        return [SpeechStarted(at)]
 
     def _go_on(self, key: str, at: int) -> list[Event]:
         if key == "#":
@@ -58,10 +62,7 @@ class Keypad:
             self._pressed = ""
             return []
         self._pressed += key if key.isdigit() else ""
-        return self._enough(at)
-
-    def _enough(self, at: int) -> list[Event]:
-        return [self._whole(at)] if len(self._pressed) == self._expect.digits else []
+        return []
 
     def _means(self, key: str) -> str:
         """What the key says by itself."""

@@ -6,17 +6,23 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
 from uuid import uuid4
 
 from appliance.calling import TextRules
 from appliance.channels import Desk
 from appliance.channels.gsm.pdu import Sms
+from appliance.config import Do
 from appliance.engines.thread import EngineThread
 from appliance.errors import DeviceError, StorageError
+from appliance.flows.lines import fill
+from appliance.flows.state import Form
 from appliance.memory.store import Store
 from appliance.memory.texts import Refusals, Texts
 from appliance.messages import Event, Expect, Heard, Line, Notice, Spoken, Turn, samples
+from appliance.slots.lexer import COUNTRY
+from appliance.slots.phones import e164, is_mobile
 
 log = logging.getLogger(__name__)
 
@@ -230,6 +236,16 @@ class Texting:
                 await self._memory.run(self._texts.failed, text)
             return
         await self._memory.run(self._texts.sent, text)
+
+
+def confirmation(do: Do | None, form: Form, caller: str, result: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The SMS that tells what was done: to whom, and the text; none where the desk file has none, or no SMS
+    can reach the number."""
+    given = form.slots.get("phone")
+    number = str(given.value) if given else caller
+    if not do or not do.sms or not is_mobile(number, COUNTRY):
+        return None
+    return e164(number, COUNTRY), fill(do.sms, form, result)
 
 
 def answerable(number: str) -> bool:

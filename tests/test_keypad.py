@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.channels.dtmf import Keys
-from appliance.keypad import WAITS, Keypad
+from appliance.keypad import ENOUGH, WAITS, Keypad
 from appliance.messages import FRAME, Audio, Event, Expect, Heard, SpeechStarted
 from tests.channels.test_dtmf import pressed
 
@@ -40,10 +40,17 @@ def test_the_hash_key_ends_it_at_once() -> None:
     assert said([event for key in "42#" for event in keypad.step(key, 100)]) == ["4 2"]
 
 
-def test_it_ends_where_no_more_digits_are_wanted() -> None:
+def test_it_ends_soon_where_no_more_digits_are_wanted() -> None:
     keypad = Keypad()
     keypad.expect(Expect("digits", digits=4))
-    assert said([event for key in "1234" for event in keypad.step(key, 100)]) == ["1 2 3 4"]
+    assert said(typed(keypad, "1234", wait=ENOUGH + FRAME)) == ["1 2 3 4"]
+    assert said(typed(keypad, "12345", wait=ENOUGH + FRAME)) == ["1 2 3 4 5"]
+
+
+def test_a_number_of_any_length_is_waited_for() -> None:
+    keypad = Keypad()
+    keypad.expect(Expect("digits", digits=1))
+    assert said(typed(keypad, "12", every=WAITS - FRAME)) == ["1 2"]
 
 
 def test_two_seconds_without_a_key_end_it() -> None:

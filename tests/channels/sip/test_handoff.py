@@ -48,7 +48,7 @@ class Receptionist:
 
     folder: Path
     rules: HandOffRules
-    person: Sequence[str] = ("yes",)
+    person: Sequence[str] = ("yes", "yes")
     exchange: Exchange | None = None
     turns: list[Turn] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
@@ -111,8 +111,8 @@ def receptionist(tmp_path: Path, to: str, **more: object) -> Receptionist:
     return Receptionist(tmp_path, HandOffRules(to, rings=5.0), **more)  # type: ignore[arg-type]
 
 
-CALLS = quiet(3) + voice(0.8) + quiet(9) + tone(CALLER, 3) + quiet(10)
-TAKES = quiet(2.5) + voice(0.8) + quiet(5) + tone(PERSON, 3) + quiet(20)
+CALLS = quiet(3) + voice(0.8) + quiet(16) + tone(CALLER, 3) + quiet(20)
+TAKES = (quiet(4) + voice(0.8)) * 2 + quiet(8) + tone(PERSON, 3) + quiet(20)
 
 
 @needs_baresip
@@ -125,10 +125,10 @@ async def test_joined_by_sip_the_two_hear_each_other_and_the_end_of_one_is_the_e
     desk = receptionist(tmp_path, person.uri)
     desk.exchange = Exchange([line])
     serving = asyncio.create_task(line.serve(desk))
-    waiting = asyncio.create_task(person.wait(24))
+    waiting = asyncio.create_task(person.wait(36))
     try:
         await until(lambda: line.state[0], within=20)
-        await caller.call(uri, 18)
+        await caller.call(uri, 29)
         await until(lambda: desk.ended == 1, within=5)
         await until(lambda: line.stack and not line.stack.calls, within=5)
         await waiting
@@ -151,17 +151,17 @@ async def test_a_gsm_caller_talks_to_a_sip_person_who_hangs_up(tmp_path: Path) -
     trunks: list[Trunk] = [gsm, line]
     desk.exchange = Exchange(trunks)
     serving = [asyncio.create_task(each.serve(desk)) for each in (line, gsm)]
-    waiting = asyncio.create_task(person.wait(16))
+    waiting = asyncio.create_task(person.wait(25))
     try:
         await until(lambda: line.state[0] and gsm.state[0], within=20)
         simulator.ring("+12125550142")
         await until(lambda: desk.turns, within=10)
         simulator.say(resample(voice(0.8), RATE, to=8000))
         await until(lambda: desk.turns[-1].decision and desk.turns[-1].decision.intent == "person", within=10)
-        await asyncio.sleep(7)
+        await asyncio.sleep(12)
         simulator.hear()
         simulator.say(resample(tone(CALLER, 2), RATE, to=8000))
-        await until(lambda: desk.ended == 1, within=15)
+        await until(lambda: desk.ended == 1, within=20)
         heard = resample(simulator.hear(), 8000, to=RATE)
         assert simulator.line is None
         await waiting
