@@ -20,14 +20,17 @@ from appliance.channels.gsm.line import GsmLine
 from appliance.channels.gsm.pdu import Sms
 from appliance.channels.gsm.profiles import Found, plugged_in
 from appliance.channels.kiosk import Kiosk
+from appliance.channels.phone import PhoneCall
 from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import Account, Settings
 from appliance.channels.soundcard import SoundCard
+from appliance.clerk import local_now
 from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console, Status, address, is_loopback
 from appliance.errors import StorageError
 from appliance.lint import lint
+from appliance.outbound import Outbound
 from appliance.texting import Texting
 from appliance.trunks import Sip, secret
 from appliance.versions import Versions
@@ -103,9 +106,10 @@ class Running:
         self._gsm, self._gsm_off = self._make_gsm()
         self._sip, self._sip_off = self._make_sip()
         self._texting = self._make_texting()
-        lines = (self._console, self._kiosk, self._gsm, self._sip, self._texting)
         trunks = [trunk for trunk in (self._gsm, self._sip) if trunk]
         app.exchange = Exchange(trunks) if trunks else None
+        self._outbound = self._make_outbound()
+        lines = (self._console, self._kiosk, self._gsm, self._sip, self._texting, self._outbound)
         self.lines: list[WaitingLine] = [line for line in lines if line]
 
     def status(self) -> list[Status]:
@@ -122,8 +126,7 @@ class Running:
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
         texting = self._texting
         sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
-        exchange = self._app.exchange
-        out = exchange.state if exchange else (False, "no line that can call")
+        out = self._outbound.state if self._outbound else (False, "no line that can call")
         papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
         return [page, kiosk, gsm, sip, sms, Status("outgoing calls", *out), *engines, *papers]
 
@@ -169,6 +172,20 @@ class Running:
     def _texted(self, sms: Sms) -> None:
         if self._texting:
             self._texting.came(sms)
+
+    def _make_outbound(self) -> Outbound | None:
+        """People are called by whatever line there is."""
+        app = self._app
+        if not app.exchange or not app.speech:
+            return None
+
+        async def talk(call: PhoneCall, what: str) -> None:
+            await app.talk(call, opening=what)
+
+        place = app.place
+        return Outbound(
+            lambda: app.desk.outbound, place.store, place.memory, app.exchange, app.speech, talk, local_now
+        )
 
     def _make_texting(self) -> Texting | None:
         """Texts come and go by the modem."""

@@ -35,7 +35,8 @@ from appliance.speech import Speech
 from appliance.voice import Voice
 from tests.audio_server import until
 from tests.channels.sip.peers import HOST, Telephone, free_port, needs_baresip
-from tests.desk import DESK, voice
+from tests.desk import voice
+from tests.test_handoff import DESK
 
 WISH = "I want to speak to a person"
 CALLER, PERSON = 480, 920
@@ -111,8 +112,8 @@ def receptionist(tmp_path: Path, to: str, **more: object) -> Receptionist:
     return Receptionist(tmp_path, HandOffRules(to, rings=5.0), **more)  # type: ignore[arg-type]
 
 
-CALLS = quiet(3) + voice(0.8) + quiet(16) + tone(CALLER, 3) + quiet(20)
-TAKES = (quiet(4) + voice(0.8)) * 2 + quiet(8) + tone(PERSON, 3) + quiet(20)
+CALLS = quiet(3) + voice(0.8) + quiet(12) + tone(CALLER, 3) + quiet(20)
+TAKES = (quiet(4) + voice(0.8)) * 2 + quiet(4) + tone(PERSON, 3) + quiet(20)
 
 
 @needs_baresip
@@ -125,10 +126,10 @@ async def test_joined_by_sip_the_two_hear_each_other_and_the_end_of_one_is_the_e
     desk = receptionist(tmp_path, person.uri)
     desk.exchange = Exchange([line])
     serving = asyncio.create_task(line.serve(desk))
-    waiting = asyncio.create_task(person.wait(36))
+    waiting = asyncio.create_task(person.wait(32))
     try:
         await until(lambda: line.state[0], within=20)
-        await caller.call(uri, 29)
+        await caller.call(uri, 25)
         await until(lambda: desk.ended == 1, within=5)
         await until(lambda: line.stack and not line.stack.calls, within=5)
         await waiting
@@ -154,7 +155,7 @@ async def test_a_gsm_caller_talks_to_a_sip_person_who_hangs_up(tmp_path: Path) -
     waiting = asyncio.create_task(person.wait(25))
     try:
         await until(lambda: line.state[0] and gsm.state[0], within=20)
-        simulator.ring("+12125550142")
+        simulator.ring(shown=False)
         await until(lambda: desk.turns, within=10)
         simulator.say(resample(voice(0.8), RATE, to=8000))
         await until(lambda: desk.turns[-1].decision and desk.turns[-1].decision.intent == "person", within=10)
