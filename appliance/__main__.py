@@ -70,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     messages.set_defaults(do=_messages)
 
+    outbox = commands.add_parser(
+        "outbox", parents=[hardware], help="print the calls to make, or never call a number again"
+    )
+    outbox.add_argument("what", choices=["list", "never", "allow"], nargs="?", default="list")
+    outbox.add_argument("number", nargs="?", default="", metavar="NUMBER")
+    outbox.set_defaults(do=_outbox)
+
     calendar = commands.add_parser(
         "calendar", parents=[hardware], help="write the appointments to an .ics file, or take one in"
     )
@@ -148,6 +155,14 @@ def _messages(arguments: argparse.Namespace) -> int:
     from appliance.messages_command import messages
 
     return messages(arguments.box)
+
+
+def _outbox(arguments: argparse.Namespace) -> int:
+    from appliance.outbox_command import outbox
+
+    if arguments.what != "list" and not any(c.isdecimal() for c in arguments.number):
+        raise ApplianceError("there is no number", "appliance outbox never NUMBER")
+    return outbox(arguments.what, arguments.number, arguments.box)
 
 
 def _calendar(arguments: argparse.Namespace) -> int:

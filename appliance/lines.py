@@ -36,6 +36,7 @@ class Lines:
     person: str = "I cannot put you through from here. Shall I take a message?"
     press: str = "Press {keys}."
     """After a question that keys answer: "Press 1 for appointments, 2 for prescriptions."."""
+    reminder: str = "I am calling to remind you of your appointment {day} at {time}."
     calling: str = "Hello, this is {desk}. {what}"
     """The desk's first words to who is called."""
     recorded: str = "This call is recorded."

@@ -14,10 +14,13 @@ from appliance.channels.exchange import CallFailed, Exchange, Unreached, allowed
 from appliance.channels.phone import PhoneCall
 from appliance.engines.thread import EngineThread
 from appliance.errors import DeviceError, StorageError
-from appliance.memory.errands import Errand, Errands
+from appliance.lines import Lines
+from appliance.memory.errands import Errand, Errands, remind
 from appliance.memory.store import Store
 from appliance.messages import Line
 from appliance.mouth import Mouth
+from appliance.slots.dates import say_date
+from appliance.slots.times import say_time
 from appliance.speech import Speech
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ class Outbound:
         speech: Speech,
         talk: Talk,
         now: Callable[[], datetime],
+        lines: Callable[[], Lines] = Lines,
     ) -> None:
         self._rules = rules
         self._store = store
@@ -61,6 +65,7 @@ class Outbound:
         self._speech = speech
         self._talk = talk
         self._now = now
+        self._lines = lines
 
     @property
     def state(self) -> tuple[bool, str]:
@@ -81,6 +86,8 @@ class Outbound:
         """Make the calls that are due now, one after the other."""
         if not self.state[0]:
             return
+        if hours := self._rules().remind:
+            await self._memory.run(remind, self._store, hours, self._word)
         for errand in await self._memory.run(self._errands.due):
             today = await self._memory.run(self._errands.lately)
             if not self._rules().may_call(self._now()) or today >= self._rules().a_day:
@@ -111,6 +118,13 @@ class Outbound:
             log.info("errand %d: %s", errand.id, outcome)
         await self._settle(errand, outcome)
         return True
+
+    def _word(self, at: datetime) -> str:
+        """A reminder of what is then."""
+        today = self._now().date()
+        days = (at.date() - today).days
+        day = ("today", "tomorrow")[days] if days in (0, 1) else f"on {say_date(at.date(), today)}"
+        return self._lines().reminder.format(day=day, time=say_time(at.time()))
 
     async def _settle(self, errand: Errand, outcome: str) -> None:
         rules, tries = self._rules(), errand.tries + 1

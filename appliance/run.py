@@ -184,8 +184,9 @@ class Running:
 
         place = app.place
         return Outbound(
-            lambda: app.desk.outbound, place.store, place.memory, app.exchange, app.speech, talk, local_now
-        )
+            lambda: app.desk.outbound, place.store, place.memory, app.exchange, app.speech, talk, local_now,
+            lambda: app.desk.lines,
+        )  # fmt: skip
 
     def _make_texting(self) -> Texting | None:
         """Texts come and go by the modem."""

@@ -17,6 +17,7 @@ ELSEWHERE = frozenset({"human", "message", "cancel"})
 """Where a flow may lead besides to another flow."""
 
 FILLED: Mapping[str, frozenset[str]] = {
+    "reminder": frozenset({"day", "time"}),
     "press": frozenset({"keys"}),
     "calling": frozenset({"desk", "what"}),
     "calls": frozenset({"who"}),

@@ -16,7 +16,7 @@ from appliance.channels.exchange import CallFailed, Exchange, Unreached
 from appliance.channels.phone import PhoneCall, loudness
 from appliance.engines.fake import FakeTts
 from appliance.engines.inline import InlineThread
-from appliance.memory.errands import Errands
+from appliance.memory.errands import Errands, remind
 from appliance.memory.store import Store
 from appliance.memory.texts import Refusals
 from appliance.messages import FRAME_BYTES
@@ -231,3 +231,26 @@ async def test_switched_off_nobody_is_called(tmp_path: Path) -> None:
         await desk.outbound.look()
         assert desk.trunk.dialled == []
         assert not desk.outbound.state[0]
+
+
+async def test_who_has_an_appointment_is_reminded_once_and_not_of_one_that_is_no_more(tmp_path: Path) -> None:
+    rules = OutboundRules(enabled=True, remind=24)
+    async with box(tmp_path, Answering([PERSON]), rules) as desk:
+        with desk.outbound._store.write() as db:
+            for reference, start, phone in (
+                ("AAA", "2026-11-24T09:30", ANN),
+                ("BBB", "2026-11-24T09:40", "+12125550143"),
+                ("CCC", "2026-11-26T09:30", "+12125550144"),
+            ):
+                db.execute(
+                    "insert into appointment (reference, uid, start, ends, name, phone, made)"
+                    " values (?, ?, ?, ?, 'Ann', ?, '')", reference, reference, start, start, phone,
+                )  # fmt: skip
+        remind(desk.outbound._store, 24, desk.outbound._word)
+        with desk.outbound._store.write() as db:
+            db.execute("update appointment set state = 'cancelled' where reference = 'BBB'")
+        await desk.outbound.look()
+        await desk.outbound.look()
+        told = "I am calling to remind you of your appointment tomorrow at half past nine in the morning."
+        assert desk.talked == [told]
+        assert desk.outcomes() == [("done", "told", 1), ("withdrawn", "", 0)]

@@ -65,6 +65,7 @@ LAYERS = [
         "doctor",
         "models_command",
         "messages_command",
+        "outbox_command",
         "calendar_command",
         "bench",
     },

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from appliance.memory.calendar import wall
 from appliance.memory.store import Database, Store, stamp
 
 KEPT = timedelta(days=2)
@@ -97,6 +99,27 @@ class Errands:
         """Id, number, when it is due (UTC, ISO 8601), state, tries and outcome of each, oldest first."""
         rows = self._store.read("select id, number, due, state, tries, outcome from errand order by id")
         return [(int(a), str(b), str(c), str(d), int(e), str(f)) for a, b, c, d, e, f in rows]
+
+
+def remind(store: Store, hours: float, word: Callable[[datetime], str]) -> None:
+    """Have everybody called once who has an appointment within so many hours, and nobody whose appointment is
+    no more, or another. `word` says what stands on the wall clock as it is to be told."""
+    now = store.now()
+    zone = now.tzinfo
+    with store.write() as db:
+        db.execute(
+            """update errand set state = 'withdrawn' where state = 'waiting' and key like 'reminder %'
+                and not exists (select 1 from appointment where state = 'booked'
+                and 'reminder ' || reference || ' ' || start = errand.key)"""
+        )
+        for reference, start, phone in db.execute(
+            "select reference, start, phone from appointment where state = 'booked' and phone != ''"
+            " and start > ? and start <= ?",
+            wall(now.replace(tzinfo=None)), wall(now.replace(tzinfo=None) + timedelta(hours=hours)),
+        ):  # fmt: skip
+            at = datetime.fromisoformat(start)
+            key = f"reminder {reference} {start}"
+            put(db, stamp(now), phone, word(at), now, at.replace(tzinfo=zone), key)
 
 
 def put(
