@@ -16,6 +16,11 @@ class Line:
     state: int
     number_shown: bool = True
 
+    @property
+    def listed(self) -> str:
+        """As +CLCC tells it, after its place in the list."""
+        return f'{int(self.incoming)},{self.state},0,0,"{self.number}",145'
+
 
 @dataclass(slots=True)
 class Sim:

@@ -257,6 +257,10 @@ class Modem:
             calls = await self._calls()
             if not any(call.voice and call.state != OVER for call in calls):
                 self._call_over()
+            if any(call.state == WAITING for call in calls):
+                # Who calls meanwhile hears that it is busy, rather than ringing that nobody answers.
+                with contextlib.suppress(ModemError):
+                    await self._ask("AT+CHLD=0")
             return
         for line in await self._ask("AT+CSQ"):
             self.health.signal = replies.bars(line)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from appliance.channels.gsm.firmware import SAID, TAKEN, Line, Sim, octets_in, submitted
 from appliance.channels.gsm.ports import Port
 from appliance.channels.gsm.profiles import Family, Found, family
-from appliance.channels.gsm.replies import ACTIVE, ALERTING, DIALING, INCOMING, OVER, PROMPT
+from appliance.channels.gsm.replies import ACTIVE, ALERTING, DIALING, INCOMING, OVER, PROMPT, WAITING
 
 Fault = Literal[
     "uplink stalls",
@@ -57,6 +57,8 @@ class Simulator:
         self.sim = Sim(pin, locked=bool(pin), puk="asks for PUK" in self.faults)
         self.rate = 16_000 if "rate lies" in self.faults else self.kind.rate
         self.line: Line | None = None
+        self.waiting: Line | None = None
+        """Who calls while somebody is being talked to."""
         self.sound_on = False
         self.plugged = False
         self.restarts = 0
@@ -123,6 +125,11 @@ class Simulator:
         """Somebody calls."""
         self.line = Line(number, incoming=True, state=INCOMING, number_shown=shown)
         self._start(self._ringing(self.line), "ring")
+
+    def ring_too(self, number: str = "+15550101") -> None:
+        """Somebody else calls while there is a call."""
+        self.waiting = Line(number, incoming=True, state=WAITING)
+        self._tell(f'+CCWA: "{number}",145,1')
 
     def hang_up(self) -> None:
         """The other side hangs up, or gives up."""
@@ -233,8 +240,10 @@ class Simulator:
                 return ['+COPS: 0,0,"Simulator",7', "OK"]
             case "+CLCC":
                 self._clcc_unasked = self._clcc_unasked or value == "1"
-                listed = f'+CLCC: 1,{int(line.incoming)},{line.state},0,0,"{line.number}",145' if line else ""
-                return [*([listed] if line and not value else []), "OK"]
+                lines = [each for each in (line, self.waiting) if each and not value]
+                return [*(f"+CLCC: {n},{each.listed}" for n, each in enumerate(lines, 1)), "OK"]
+            case "+CHLD" if value == "0":
+                self.waiting = None
             case "A":
                 if not line or line.state != INCOMING:
                     return ["NO CARRIER"]

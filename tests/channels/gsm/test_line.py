@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from appliance.channels import AudioChannel, Call
+from appliance.channels.exchange import CallFailed, Unreached
 from appliance.channels.gsm.line import GsmLine
 from appliance.channels.gsm.pdu import Sms
 from appliance.channels.gsm.simulator import Fault, Simulator
@@ -220,3 +221,57 @@ async def test_another_client_takes_calls_from_the_simulator() -> None:
         simulator.hang_up()
         await asyncio.to_thread(client.close)
         simulator.close()
+
+
+async def test_who_calls_while_another_is_served_hears_at_once_that_it_is_busy() -> None:
+    async with desk() as (simulator, line, echo, _):
+        simulator.ring("+15550142")
+        await until(lambda: echo.calls)
+        simulator.ring_too("+15550143")
+        await until(lambda: simulator.waiting is None, within=3)
+        simulator.say(resample(voice(0.5), RATE, to=8000))
+        await until(lambda: loud(bytes(echo.heard), RATE) > 0.4)
+        assert len(echo.calls) == 1
+        simulator.hang_up()
+        await until(lambda: echo.ended == 1)
+        await asyncio.sleep(0.3)
+        assert len(echo.calls) == 1
+        assert line.state[0]
+
+
+async def test_the_desk_calls_by_modem_and_is_free_again_afterwards() -> None:
+    async with desk() as (simulator, line, echo, _):
+        call = await line.dial("+15550142", patience=10)
+        assert simulator.dialled == ["+15550142"]
+        with pytest.raises(CallFailed, match="another call"):
+            await line.dial("+15550143")
+        simulator.ring_too("+15550144")
+        await until(lambda: simulator.waiting is None, within=3)
+        await call.playout.write(voice(0.4))
+        await call.playout.drain()
+        await asyncio.sleep(0.3)
+        assert loud(simulator.hear(), 8000) > 0.3
+        await call.hang_up()
+        await until(lambda: simulator.line is None)
+        simulator.ring()
+        await until(lambda: len(echo.calls) == 1)
+
+
+async def test_nobody_answers_and_the_modem_is_free_again() -> None:
+    async with desk() as (simulator, line, echo, _):
+        simulator.answers = False
+        with pytest.raises(Unreached):
+            await line.dial("+15550142", patience=1.5)
+        await until(lambda: simulator.line is None)
+        simulator.ring()
+        await until(lambda: echo.calls)
+
+
+async def test_giving_up_while_it_rings_hangs_up() -> None:
+    async with desk() as (simulator, line, _, _):
+        simulator.answers = False
+        dialling = asyncio.create_task(line.dial("+15550142", patience=30))
+        await until(lambda: simulator.line is not None)
+        dialling.cancel()
+        await asyncio.wait([dialling])
+        await until(lambda: simulator.line is None)
