@@ -256,7 +256,9 @@ class App:
         consent = Consent(desk.recording, recorder) if recorder and not recording else None
         hearing = replace(self._hearing, patience=MANNERS[desk.turns])
         speech = self._speech if served is self.served else self._speech.for_desk(desk)
-        voice = Voice(channel, hearing, speech, recorder, desk.silence, unbroken(desk), desk.keys)
+        # That it is recorded must be heard.
+        whole = {*unbroken(desk), desk.lines.recorded}
+        voice = Voice(channel, hearing, speech, recorder, desk.silence, whole, desk.keys)
         handoff = self._handoff(served, voice, channel)
         try:
             await self.chat(

@@ -58,7 +58,7 @@ async def call(folder: Path, mode: Recording, says: Sequence[str]) -> Call:
 
 def seconds(path: Path) -> float:
     with wave.open(str(path)) as file:
-        return file.getnframes() / file.getframerate()
+        return float(file.getnframes() / file.getframerate())
 
 
 async def test_that_it_is_recorded_is_said_first(tmp_path: Path) -> None:
