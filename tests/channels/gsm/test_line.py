@@ -49,7 +49,8 @@ class Echo:
 async def desk(
     kind: str = "simcom", faults: set[Fault] | None = None
 ) -> AsyncIterator[tuple[Simulator, GsmLine, Echo, list[Sms]]]:
-    simulator, texts = Simulator(kind, faults), []
+    simulator = Simulator(kind, faults)
+    texts: list[Sms] = []
     simulator.plug_in()
     line, echo = GsmLine(simulator.found, texted=texts.append), Echo()
     serving = asyncio.create_task(line.serve(echo))
