@@ -31,6 +31,9 @@ YES_NO = Expect("yes_no")
 LONGEST = 2_000
 """Characters of an utterance that are read; nobody says more in a turn, though somebody may paste it."""
 
+NO_MESSAGE = frozenset({"yes", "no", "goodbye", "repeat", "cancel", "person"})
+"""What is no message, though one is being taken."""
+
 HEARD_ENOUGH = 0.5
 """Share of an answer that must have been played for it to count as said."""
 
@@ -64,6 +67,8 @@ class Brain:
         self._said: Turn | None = None
         self._last_words = ""
         """What the caller said last, other than that a person is wanted."""
+        self._cause: Heard | Noise | Silence | TakenBack | None = None
+        """What was decided on last, unless that was taken back."""
         self._before: list[dict[str, Any]] = []
         """What `retract` goes back to."""
 
@@ -90,7 +95,7 @@ class Brain:
 
     async def enough(self, text: str) -> bool:
         """Whether these words are all of an answer: of what was asked for, or of a phrase of the desk's."""
-        if self._place == "taking":
+        if self._place == "taking" or act(text)[0] == "wait":
             return False
         if self._clerk and self._clerk.busy:
             return not self._clerk.asks_for_text and self._clerk.consider(text).understood
@@ -105,13 +110,17 @@ class Brain:
         other._clerk = RehearsingClerk(self._clerk) if self._clerk else None
         return other
 
-    async def retract(self) -> bool:
-        """Take back the last decision, of which nothing was heard. False where it did something that stands:
-        an action that ran, a message that was kept."""
+    async def retract(self, cause: Heard) -> bool:
+        """Take back what was decided on this, of which nothing was heard; nothing is where that was cut off
+        before it began. False where it did something that stands: an action that ran, a message that was
+        kept."""
+        if cause is not self._cause:
+            return True
         if self._place == "taking" or (self._clerk and not await self._clerk.retract()):
             return False
         for part, before in zip(self._parts(), self._before, strict=True):
             vars(part).update(before)
+        self._cause = None
         return True
 
     def _parts(self) -> tuple[object, ...]:
@@ -135,6 +144,7 @@ class Brain:
 
     async def _decide(self, cause: Heard | Noise | Silence | TakenBack | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
+        self._cause, self._before = cause, []
         self._before = [dict(vars(part)) for part in self._parts()]
         if self._clerk:
             self._clerk.mark()
@@ -181,9 +191,11 @@ class Brain:
             return fixed("recording", "the caller wants none", self._lines.not_recorded)
         if said != "person":
             self._last_words = text
+        if said == "wait":
+            return fixed("wait", "asks for a moment", self._lines.wait, self.expects, then=self._place)
         if self._clerk and self._clerk.busy:
             return await self._in_form(text, said)
-        if self._place == "taking" and not (said in ("goodbye", "repeat", "cancel", "person") and not rest):
+        if self._place == "taking" and (said not in NO_MESSAGE or rest):
             return await self._smalltalk.take_message(text)
         if self._place == "agreeing" and self._clerk and said in ("yes", "no") and not rest:
             played = self._said.spoken.text if self._said else ""
@@ -191,7 +203,7 @@ class Brain:
         undone = said == "back" or (said == "cancel" and self._clerk and self._clerk.undoable)
         if undone and not rest and self._clerk:
             return await self._serve(UNDO, text)
-        if self._place == "offered" and said in ("yes", "no") and not rest:
+        if self._place in ("offered", "taking") and said in ("yes", "no") and not rest:
             return self._smalltalk.ask_for_message() if said == "yes" else self._smalltalk.decline()
         if self._place == "which" and said not in ("repeat", "goodbye", "person", "thanks", "hello"):
             return await self._take_up(await self._knowing.choice(text, said), text)

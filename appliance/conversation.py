@@ -68,8 +68,13 @@ async def converse(
                         continue
                     await cut(answering)
                     foreseen = isinstance(event, Heard) and foresight.heard(event.text)
-                    if isinstance(turn.cause, Heard) and went_on(turn, last, event) and await brain.retract():
-                        event = turn.cause.going_on(event) if isinstance(event, Heard) else turn.cause
+                    before = turn.cause
+                    if (
+                        isinstance(before, Heard)
+                        and went_on(turn, last, event)
+                        and await brain.retract(before)
+                    ):
+                        event = before.going_on(event) if isinstance(event, Heard) else before
                         foreseen = False
                     turn = Turn(call.id, turn.number + 1, event, foreseen=foreseen)
                     answering = asyncio.create_task(respond(call, brain, turn, kept, foresight.answering))

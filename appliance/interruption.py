@@ -13,6 +13,9 @@ from appliance.spoken import words
 SPEECH = 0.5
 """A window at or above this may be speech."""
 
+FAINT = 0.25
+"""A window at or above this may be how a word begins; it says nothing by itself."""
+
 STOP = samples(0.06)
 """Speech without a break for which the desk falls silent."""
 
@@ -62,13 +65,12 @@ class Evidence:
 
     def step(self, probability: float, window: int) -> Act | None:
         """`probability` of speech in the next `window` samples."""
-        if probability >= SPEECH:
-            self._loud, self._quiet = self._loud + window, 0
-        else:
-            self._loud, self._quiet = 0, self._quiet + window
-        if self._loud >= STOP:
+        speech = probability >= SPEECH
+        self._loud = self._loud + window if probability >= FAINT else 0
+        self._quiet = 0 if speech else self._quiet + window
+        if speech and self._loud >= STOP:
             return self._once(Act.STOP)
-        if self._loud and self._acted is None:
+        if speech and self._acted is None:
             return self._once(Act.LOWER)
         if self.calm:
             self._acted = None

@@ -6,19 +6,31 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from appliance.answers import Answer, chained, lines
+from appliance.guard import GLUE, stem
 from appliance.knowledge import Knowledge
 from appliance.language import foreign
 from appliance.messages import Decision, Line
 from appliance.picking import Picker
 from appliance.slots.acts import Act
+from appliance.spoken import words
 from appliance.standing import SERVICES
-from appliance.understanding import Candidate
+from appliance.understanding import Candidate, Understood
 from appliance.wording import Wording, sentences
 
 FIRST = frozenset(("first", "former"))
 LAST = frozenset(("second", "last", "latter"))
 NEITHER = frozenset(("neither", "none", "nothing", "not"))
 """Words that choose between two."""
+
+CLEARLY = 3
+"""Times as likely as the other options an answer must make one of them."""
+
+LONE = 20
+"""Times as likely as the next what stands alone must be."""
+
+LIKELY = 0.5
+"""What is alone and at least so likely is begun where that is a flow which asks before it does anything:
+whoever means something else says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +74,12 @@ class Knowing:
         if passage := await self._look_up(text):
             return passage
         if understood.verdict == "ask":
-            picked = await self._pick(text, understood.candidates)
-            return picked or self._which(understood.candidates[:2], text)
+            if picked := await self._pick(text, understood.candidates):
+                return picked
+            options = _near(understood.candidates[:2])
+            if len(options) == 1 and options[0].score >= LIKELY and self._asks_first(options[0]):
+                return Meant(options[0], "likely", text)
+            return self._which(options, text)
         return Unknown(understood.candidates[0].score if understood.candidates else 0.0)
 
     async def _pick(self, text: str, options: tuple[Candidate, ...]) -> Meant | None:
@@ -91,15 +107,24 @@ class Knowing:
         if understood.verdict == "accept":
             return Meant(understood.candidates[0], understood.how, text, understood.slots)
         heard = set(text.lower().split())
+        chosen: Candidate | None
         if heard & LAST:
             chosen = options[-1]
         elif heard & FIRST or said == "yes":
             chosen = options[0]
-        elif understood.verdict == "ask" and not heard & NEITHER and not foreign(text):
-            chosen = await self._knowledge.best(text, options)
-        else:
+        elif heard & NEITHER or text == self._question:
+            return Unknown()
+        elif not (chosen := self._named(text, options) or _nearest(understood, options)):
             return Unknown(foreign=foreign(text))
         return Meant(chosen, "chosen", self._question)
+
+    def _named(self, text: str, options: Sequence[Candidate]) -> Candidate | None:
+        """The option of whose label alone the text has a word."""
+        labels = [set(map(stem, words(self._knowledge.label(each.intent)))) - GLUE for each in options]
+        heard = set(map(stem, words(text)))
+        others = [set().union(*labels[:i], *labels[i + 1 :]) for i in range(len(labels))]
+        named = [i for i in range(len(labels)) if heard & (labels[i] - others[i])]
+        return options[named[0]] if len(named) == 1 else None
 
     async def exactly(self, text: str) -> bool:
         """Whether this is one of the desk's very phrases."""
@@ -132,6 +157,11 @@ class Knowing:
 
     def is_flow(self, found: Candidate) -> bool:
         return self._knowledge.flow(found.intent) is not None
+
+    def _asks_first(self, found: Candidate) -> bool:
+        """Whether it is a flow that does nothing before it has asked for something."""
+        flow = self._knowledge.flow(found.intent)
+        return flow is not None and any(not ask.optional for ask in flow.ask)
 
     def fact(self, meant: Meant, closed: bool) -> Answer | None:
         """What the desk file says, which may be something else while the desk is closed; None where it is no
@@ -168,3 +198,18 @@ class Knowing:
         if self._knowledge.desk.mode == "worded":
             return Answer(decision, self._said(passage.text, rephrase=True))
         return Answer(decision, lines([passage.text]))
+
+
+def _near(options: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Those worth asking about: one alone where the next is far behind."""
+    return tuple(each for each in options if each.score * LONE >= options[0].score)
+
+
+def _nearest(understood: Understood, options: Sequence[Candidate]) -> Candidate | None:
+    """The option that is meant, where nothing else is nearer and no other option near."""
+    if understood.verdict != "ask":
+        return None
+    score = {each.intent: each.score for each in understood.candidates}
+    best, *others = sorted(options, key=lambda each: -score.get(each.intent, 0.0))
+    clear = all(score.get(each.intent, 0.0) * CLEARLY <= score.get(best.intent, 0.0) for each in others)
+    return best if clear and best.intent == understood.candidates[0].intent else None

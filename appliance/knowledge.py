@@ -56,13 +56,6 @@ class Knowledge:
         assert self._understanding
         return await self._understood.get(text, lambda: self._thread.run(self._understand, text))
 
-    async def best(self, text: str, among: tuple[Candidate, ...]) -> Candidate:
-        """Which of these the text is nearest to."""
-        assert self._understanding
-        ranked = await self._thread.run(self._understanding.rank, text)
-        names = [candidate.intent for candidate in among]
-        return next((each for each in ranked if each.intent in names), among[0])
-
     async def look_up(self, question: str) -> Passage | None:
         """The sentence of the papers that answers, if one surely does; none where they cannot be read."""
         if not self._documents:

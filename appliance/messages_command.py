@@ -6,27 +6,36 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance import config
-from appliance.engines.inline import InlineThread
-from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
+
+LEFT = {
+    "messages": """select at, text, name, phone, recipient from message
+        where state <> 'withdrawn' order by id""",
+    "calls to make": "select at, about, name, phone, '' from callback where state = 'open' order by id",
+    "notices": "select at, text, '', '', recipient from notice order by id",
+    "unanswered questions": "select at, text, '', '', '' from unanswered order by id",
+}
+"""When (UTC, ISO 8601), what, whose name and number, and for whom."""
 
 
 def messages(box_path: Path | None) -> int:
-    """Print both, oldest first, with the time of this place."""
+    """Print each kind, oldest first, with the time of this place."""
     box, _ = config.read_box(box_path)
     path = box.data / "desk.db"
     store = Store(path) if path.exists() else None
-    notebook = Notebook(store, InlineThread()) if store else None
-    _show("messages", notebook.messages() if notebook else [])
-    print()
-    _show("unanswered questions", notebook.questions() if notebook else [])
+    for number, (what, query) in enumerate(LEFT.items()):
+        rows = store.read(query) if store else []
+        print("\n" * (number > 0) + f"{len(rows) or 'no'} {what}")
+        for at, *told in rows:
+            print(f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}  {_line(*told)}")
     if store:
         store.close()
     return 0
 
 
-def _show(what: str, rows: list[tuple[str, str, str]]) -> None:
-    print(f"{len(rows) or 'no'} {what}")
-    for _, at, text in rows:
-        said = "".join(letter if letter.isprintable() else " " for letter in text)
-        print(f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}  {said}")
+def _line(text: str, name: str, phone: str, recipient: str) -> str:
+    """ "for porter: A taxi at nine (Ann Smith, 555 0142)", with nothing in it that a terminal obeys."""
+    who = ", ".join(filter(None, (name, phone)))
+    said = f"{text} ({who})" if text and who else text or who
+    line = f"for {recipient}: {said}" if recipient else said
+    return "".join(letter if letter.isprintable() else " " for letter in line)

@@ -62,7 +62,8 @@ class Manner:
 
     def __call__(self, pause: Pause) -> float:
         if not any(c.isalnum() for c in pause.text):
-            return self.shortest  # A noise keeps nobody waiting.
+            # A noise, or a letter said alone, which recognisers miss: nobody waits for an answer to it.
+            return self.shortest if pause.enough else WORDLESS
         if pause.expect.patience is not None and not whole(pause):
             return pause.expect.patience
         wait = NEUTRAL * 2 ** -(self.ease + points(pause))
@@ -70,14 +71,17 @@ class Manner:
 
 
 MANNERS = {
-    "patient": Manner(0.3, 3.0, -1.0),
-    "normal": Manner(0.2, 2.5),
-    "brisk": Manner(0.2, 2.0, 0.7),
+    "patient": Manner(0.3, 3.0, -1.3),
+    "normal": Manner(0.2, 2.5, -0.5),
+    "brisk": Manner(0.2, 2.0, 0.3),
 }
 """As the desk file names them."""
 
 NEUTRAL = 0.7
 """Seconds of quiet that end a turn of which nothing is known."""
+
+WORDLESS = 0.7
+"""Seconds of quiet that end sound without words."""
 
 VOICE = 0.3
 """Points for each unit of log-odds that the voice sounds finished."""
@@ -92,7 +96,7 @@ OPEN = -1.6
 AWAITED = {"any": -0.2, "yes_no": 1.0, "digits": -1.3, "spelled": -1.6, "name": 0.3, "message": -1.5}
 """Points by what is awaited: people pause between groups of digits, and to find words."""
 
-LENGTH = {"any": 0.8, "digits": 0.2, "spelled": 0.8, "message": 0.4}
+LENGTH = {"any": 1.0, "digits": 0.5, "spelled": 1.6, "message": 0.4}
 """Points for each doubling of what has been said, from three words or signs on: who has said but a word of
 what could be a sentence mostly goes on."""
 

@@ -46,8 +46,10 @@ class SmallTalk:
         match said:
             case "goodbye":
                 return fixed("goodbye", "small talk", say.goodbye, hang_up=True)
-            case "thanks" | "yes":
-                return fixed(said, "small talk", say.welcome)
+            case "thanks":
+                return fixed("thanks", "small talk", say.welcome)
+            case "yes":
+                return fixed("yes", "small talk", say.more)
             case "no" if first:
                 return fixed("no", "nothing was asked", say.again)
             case "no":

@@ -31,7 +31,7 @@ SERVICES: dict[str, tuple[str, ...]] = {
         " (later|another time|tomorrow)",
         "(I want|I would like|I'd like|let me|let us|let's) [to] (continue|go on|finish|do) [this|that|it]"
         " (later|another time|tomorrow)",
-        "I (will|have to|need to|must) (call|come) back [later]",
+        "(I'll|I will|I have to|I need to|I must) (call|come) back [later]",
         "I (have|need) to go now, can we finish later",
         "(later please|let's stop here)",
     ),

@@ -18,6 +18,8 @@ import pytest
 import soundfile
 
 from appliance import models
+from appliance.memory.notebook import add_message
+from appliance.memory.store import Store
 from appliance.messages import seconds
 from tests.desk import voice
 
@@ -271,20 +273,35 @@ def test_models_are_looked_for_where_box_toml_says(folder: Path) -> None:
 
 
 def test_the_manager_reads_what_callers_left(folder: Path) -> None:
-    assert appliance(folder, "messages").stdout.split("\n") == [
-        "no messages",
-        "",
-        "no unanswered questions",
-        "",
-    ]
+    kinds = ("messages", "calls to make", "notices", "unanswered questions")
+    assert appliance(folder, "messages").stdout == "\n".join(f"no {kind}\n" for kind in kinds)
     assert not (folder / "data").exists()
     typed = "zebra quartz violin\nyes\nAnna here, \x1b[31mcall me [bold] back\ngoodbye\n"
     assert appliance(folder, "talk", "--text", typed=typed).returncode == 0
     said = appliance(folder, "messages").stdout.splitlines()
     assert said[0] == "1 messages"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d  Anna here,  \[31mcall me \[bold\] back", said[1])
-    assert said[3] == "1 unanswered questions"
-    assert said[4].endswith("  zebra quartz violin")
+    assert said[-2] == "1 unanswered questions"
+    assert said[-1].endswith("  zebra quartz violin")
+
+
+def test_the_manager_reads_whom_to_call_and_who_has_come(folder: Path) -> None:
+    store = Store(folder / "data" / "desk.db")
+    at = store.stamp()
+    with store.write() as db:
+        add_message(db, "c1", at, "A taxi at nine", "Ann Smith", "555 0142", "the porter")
+        torn_up = add_message(db, "c1", at, "Never mind")
+        db.execute("update message set state = 'withdrawn' where id = ?", torn_up)
+        db.execute("insert into callback values (1, ?, 'c1', 'Bo', '555 0199', '', 'open')", at)
+        db.execute("insert into notice values (1, ?, 'Maria Lind', 'Ann Smith is here for you.', null)", at)
+    store.close()
+    said = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d  ", "", appliance(folder, "messages").stdout)
+    assert said.splitlines() == [
+        *("1 messages", "for the porter: A taxi at nine (Ann Smith, 555 0142)", ""),
+        *("1 calls to make", "Bo, 555 0199", ""),
+        *("1 notices", "for Maria Lind: Ann Smith is here for you.", ""),
+        "no unanswered questions",
+    ]
 
 
 def test_doctor_names_what_is_wrong_and_goes_on(folder: Path) -> None:

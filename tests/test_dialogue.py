@@ -45,6 +45,9 @@ LEFT = "All right, I have left that. Is there anything else?"
 BYE = "Goodbye."
 OPEN = "From nine to five."
 LANGUAGE = "I am sorry, I only speak English."
+WAIT = "Take your time."
+DECLINED = "All right. Is there anything else?"
+MORE = "What can I do for you?"
 
 PLACES = {
     "open": ("when are you open",),
@@ -255,3 +258,46 @@ async def test_nonsense_is_not_understood_and_a_form_asks_until_it_leaves(desk: 
     said = await after(desk, "first question", line, line, line)
     assert said == ["Say a day, like Tuesday."] * 2 + [PERSON]
     assert desk.bookings() == []
+
+
+# Callers who need a moment, say no, or talk to themselves.
+
+
+@pytest.mark.parametrize("place", FORMS)
+@pytest.mark.parametrize("line", ["hang on", "wait", "just a second please", "let me get my calendar"])
+async def test_who_asks_for_a_moment_has_it_and_finds_the_question_as_it_was(
+    desk: Desk, place: str, line: str
+) -> None:
+    assert await after(desk, place, line, line, line, "what?") == [WAIT, WAIT, WAIT, LAST[place]]
+
+
+async def test_a_yes_after_a_moment_hears_first_what_it_is_for(desk: Desk) -> None:
+    assert await after(desk, "confirm", "hang on", "yes") == [WAIT, CONFIRM]
+    assert desk.bookings() == []
+
+
+@pytest.mark.parametrize("line", ["no", "hang on", "yes", "no thanks"])
+async def test_what_is_no_message_is_not_kept_as_one(desk: Desk, line: str) -> None:
+    await after(desk, "taking", line)
+    assert desk.notebook.messages() == []
+
+
+async def test_who_leaves_no_message_after_all_is_asked_for_nothing_more(desk: Desk) -> None:
+    assert await after(desk, "taking", "no", "yes") == [DECLINED, MORE]
+
+
+@pytest.mark.parametrize("line", ["actually", "lovely day", "very well then"])
+async def test_a_word_before_the_yes_is_nobodys_name(desk: Desk, line: str) -> None:
+    said = await after(desk, "confirm", line, "yes")
+    assert said[0].endswith(CONFIRM)
+    assert said[1].startswith("Booked")
+    assert "Ann Smith" in str(desk.bookings())
+
+
+async def test_two_noes_at_the_end_are_the_end(desk: Desk) -> None:
+    assert await after(desk, "confirm", "no", "no") == ["What should I change?", LEFT]
+    assert desk.bookings() == []
+
+
+async def test_the_same_question_again_chooses_neither_of_two(desk: Desk) -> None:
+    assert await after(desk, "which", *PLACES["which"]) == [UNKNOWN]

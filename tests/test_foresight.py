@@ -50,9 +50,10 @@ class Mind:
 
     def traces(self) -> tuple[object, ...]:
         notebook = self.desk.notebook
+        unmarked = {"_before": None, "_cause": None}
         return (
             self.clerk.state, self.log.read("call"), notebook.messages(), notebook.questions(),
-            self.desk.bookings(), *(dict(vars(part)) | {"_before": None} for part in self.brain._parts()),
+            self.desk.bookings(), *(dict(vars(part)) | unmarked for part in self.brain._parts()),
         )  # fmt: skip
 
 
@@ -96,19 +97,36 @@ async def test_what_an_action_would_do_is_not_foreseen(mind: Mind) -> None:
 async def test_a_decision_of_which_nothing_was_heard_is_taken_back(mind: Mind) -> None:
     await mind.hears("hello", "book an appointment")
     before = mind.clerk.state
-    await mind.brain.decide(heard("Thursday"))
+    await mind.brain.decide(thursday := heard("Thursday"))
     assert mind.clerk.state != before
-    assert await mind.brain.retract()
+    assert await mind.brain.retract(thursday)
     assert mind.clerk.state == before
     logged = [Event(event.kind, event.data) for event in mind.log.read("call")]
     assert fold(logged) == before
     assert await mind.hears("Thursday") == "At what time?"
 
 
+async def test_what_was_cut_off_before_it_was_decided_takes_back_nothing_else(mind: Mind) -> None:
+    await mind.hears("hello", "book an appointment", "Thursday")
+    before = mind.clerk.state
+    assert await mind.brain.retract(heard("at"))
+    assert mind.clerk.state == before
+
+
+async def test_a_decision_is_taken_back_once(mind: Mind) -> None:
+    await mind.hears("hello", "book an appointment", "Thursday")
+    before = mind.traces()
+    await mind.brain.decide(nine := heard("nine"))
+    assert await mind.brain.retract(nine)
+    assert await mind.brain.retract(nine)
+    assert mind.clerk.state == before[0]
+    assert mind.traces()[-3:] == before[-3:]
+
+
 async def test_what_was_done_is_not_taken_back(mind: Mind) -> None:
     await mind.hears("hello", *BOOK)
-    await mind.brain.decide(heard("yes"))
-    assert not await mind.brain.retract()
+    await mind.brain.decide(yes := heard("yes"))
+    assert not await mind.brain.retract(yes)
     assert len(mind.desk.bookings()) == 1
 
 
@@ -214,3 +232,17 @@ async def test_work_that_is_asked_for_twice_is_done_once() -> None:
     await memo.get("b", lambda: work("b"))
     await memo.get("a", lambda: work("a"))
     assert done == ["a", "bad", "bad", "b", "a"]
+
+
+@pytest.mark.parametrize(("thinking", "at_once"), [(0.0, True), (0.2, True), (1.2, False)])
+async def test_what_was_prepared_in_the_pause_sounds_as_soon_as_the_wait_is_over(
+    tmp_path: Path, thinking: float, at_once: bool
+) -> None:
+    eot = FakeEndOfTurn([0.5])
+    result = await call(tmp_path, ["is there any way to park"], eot=eot, thinking=thinking)
+    turn = result.turns[1]
+    assert turn.foreseen
+    assert isinstance(turn.cause, Heard)
+    assert turn.spoken.start is not None
+    assert turn.cause.decided - turn.cause.end > samples(0.3), "there was a wait"
+    assert (turn.spoken.start - turn.cause.decided <= samples(0.08)) == at_once

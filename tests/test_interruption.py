@@ -72,6 +72,12 @@ def test_the_first_sign_lowers_the_voice_and_the_second_stops_it() -> None:
     assert 2 * WINDOW >= STOP > WINDOW
 
 
+def test_a_word_that_begins_softly_stops_it_as_soon_as_it_is_speech() -> None:
+    assert acts(0.3, 0.7) == [Act.STOP]
+    assert acts(0.3, 0.4, 0.3, 0.4) == []
+    assert acts(0.3, 0.1, 0.7) == [Act.LOWER]
+
+
 def test_it_stops_once_for_one_stretch_of_speech() -> None:
     assert acts(*[0.9] * 50) == [Act.LOWER, Act.STOP]
     quiet = [0.0] * (CALM // WINDOW + 1)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.messages import Expect
-from appliance.patience import MANNERS, NEUTRAL, Manner, Pause
+from appliance.patience import MANNERS, NEUTRAL, WORDLESS, Manner, Pause
 
 NORMAL = MANNERS["normal"]
 
@@ -101,8 +101,18 @@ def test_a_slots_own_patience_holds_until_the_answer_is_whole() -> None:
     assert NORMAL(Pause("1 2 3 4", expect, 0.9)) < 0.3
 
 
-def test_a_noise_keeps_nobody_waiting() -> None:
-    assert wait("") == wait(" ... ") == NORMAL.shortest
+def test_a_letter_that_recognition_misses_is_given_time_to_be_followed_by_the_next() -> None:
+    assert wait("", kind="spelled") == wait(" ... ") == WORDLESS
+
+
+def test_a_noise_while_the_desk_speaks_keeps_nobody_waiting() -> None:
+    assert NORMAL(Pause("", Expect(), 0.5, enough=True)) == NORMAL.shortest
+
+
+def test_the_longer_a_spelled_name_the_less_it_is_waited_for() -> None:
+    waits = [wait("b e a t r i z k i m"[: 2 * letters - 1], kind="spelled") for letters in (2, 4, 7, 10)]
+    assert waits == sorted(waits, reverse=True)
+    assert waits[-1] < 1.0 < waits[1]
 
 
 def test_one_of_the_names_that_are_expected_is_whole() -> None:

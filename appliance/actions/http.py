@@ -1,8 +1,8 @@
 """Asking a system on the local network over HTTP, by a template of the desk file:
 
-    [action."http.request"]
+    [actions."http.request"]
     allow = ["crm.local:8080"]
-    [action."http.request".template.ticket]
+    [actions."http.request".template.ticket]
     method = "POST"
     url = "http://crm.local:8080/tickets/{room}"
     body = {text = "{about}"}

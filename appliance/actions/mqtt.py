@@ -1,6 +1,6 @@
 """Asking a thing on the local broker, and waiting for its reply, by a template of the desk file:
 
-    [action."mqtt.ask"]
+    [actions."mqtt.ask"]
     host = "127.0.0.1"
     port = 1883
     template.door = {topic = "doors/{door}/open", body = {for = "{name}"}, timeout = 2.0, repeat = true}

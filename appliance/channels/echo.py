@@ -9,6 +9,7 @@ from statistics import median
 
 import numpy as np
 
+from appliance.channels.expected import ExpectedEcho
 from appliance.engines import EchoStream
 from appliance.messages import RATE, samples
 
@@ -21,11 +22,11 @@ ABOVE_ROOM = 6.0
 ENOUGH = 6.0
 """dB by which an echo must be lessened; below this nothing was removed but by chance."""
 
-MOSTLY = 10.0
-"""dB by which a moment was lessened that was nearly all echo; what is left of it is echo too."""
+STANDS_OUT = 1.0
+"""dB by which a moment stands out of the expected echo that is not only that."""
 
-HUSH = 0.1
-"""What remains of the sound of such a moment."""
+HUSH = 0.01
+"""What remains of the sound of a moment that is."""
 
 MOMENT = 3
 """Frames over which that is judged."""
@@ -52,7 +53,8 @@ class Canceller:
         self._lock = threading.Lock()
         self._played: deque[tuple[int, bytes]] = deque()
         self._seconds: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
-        self._moment: deque[tuple[float, float]] = deque(maxlen=MOMENT)
+        self._expected = ExpectedEcho()
+        self._moment: deque[float] = deque(maxlen=MOMENT)
         self._room = AUDIBLE
         self._loud: list[tuple[float, float]] = []
 
@@ -65,13 +67,13 @@ class Canceller:
         """What was heard from clock `at` on, whole blocks of 10 ms, without the echo."""
         reference = self._reference(at + self._lead, len(pcm) // 2)
         cleaned = self._stream.remove(reference, pcm)
-        heard, left = _level(pcm), _level(cleaned)
-        self._judge(_level(reference), heard, left)
-        return self._hushed(cleaned, heard, left)
+        self._judge(_level(reference), _level(pcm), _level(cleaned))
+        return self._hushed(cleaned, self._expected.surplus(reference, pcm))
 
     def forget(self) -> None:
         """Other devices are there: how well it went with the ones before tells nothing of them."""
         self._seconds.clear()
+        self._expected = ExpectedEcho()
 
     @property
     def removed(self) -> float | None:
@@ -101,12 +103,14 @@ class Canceller:
                 reference[first - start : last - start] = sound[first - at : last - at]
         return reference.tobytes()
 
-    def _hushed(self, cleaned: bytes, heard: float, left: float) -> bytes:
+    def _hushed(self, cleaned: bytes, surplus: float | None) -> bytes:
         """Leave little of what is only the rest of an echo: in a room that is not learnt yet it may still
         sound like speech."""
-        self._moment.append((10 ** (heard / 10), 10 ** (left / 10)))
-        before, after = (sum(levels) for levels in zip(*self._moment, strict=True))
-        if 10 * math.log10(before / after) < MOSTLY:
+        if surplus is None:
+            self._moment.clear()
+            return cleaned
+        self._moment.append(surplus)
+        if sum(self._moment) / len(self._moment) >= STANDS_OUT:
             return cleaned
         return bytes((np.frombuffer(cleaned, dtype="<i2") * HUSH).astype("<i2").tobytes())
 

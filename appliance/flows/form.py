@@ -74,6 +74,8 @@ class Forms:
                 return self._settle(state, form, said, rest, text, now)
             case "confirm":
                 return self._confirm(state, form, said, rest, now)
+            case "change" if said == "no" and not rest:
+                return self._leave(state, form, "cancel")
             case "change":
                 return self._change(state, form, rest or text, now, bare=True)
         return self._answer(state, form, said, rest, text, now)
@@ -162,6 +164,8 @@ class Forms:
             return self._settled(state, form, ask, value, now)
         first = doubt.values[0]
         other = told.answer(ask, words, context) if ask.type != "text" and (rest or said != "yes") else ()
+        if said == "none" and len(doubt.values) == 1 and doubt.source == SAID:
+            other = told.going_on(ask, first, words, other, context)
         part = said == "yes" and bool(other) and str(other[0].value).lower() in str(first.value).lower()
         if len(doubt.values) == 1 and said == "yes" and (not other or part):
             told_too = {} if part else self._questions.beside(form, slot, rest, now)
@@ -207,20 +211,26 @@ class Forms:
             request = self._request(form, do)
             event = of(form, "confirmed", action=request.action, arguments=dict(request.arguments))
             return Step((event,), request=request)
-        if rest and (changed := self._change(state, form, rest, now, bare=False)).understood:
+        marked = said in ("no", "correct")
+        if rest and (changed := self._change(state, form, rest, now, bare=False, marked=marked)).understood:
             return changed
-        if said in ("no", "correct"):
+        if marked:
             change = Step((of(form, "flow.changing"),), (self._desk.lines.change,))
             return replace(change, understood=said == "no")
         return replace(self._again(state, form, "missed", now), understood=False)
 
-    def _change(self, state: State, form: Form, text: str, now: datetime, bare: bool) -> Step:
-        """Which slot, and to what."""
+    def _change(
+        self, state: State, form: Form, text: str, now: datetime, bare: bool, marked: bool = True
+    ) -> Step:
+        """Which slot, and to what. Where nobody has said that something is to be changed, what could be but a
+        word of the caller's own, "wait" or "lovely", is not taken for a name."""
         asks = self._questions.asks(form.flow)
         if wish := told.wish(asks, form, text, bare):
             return self._ask_anew(state, form, *wish, now)
-        found = told.tell(asks, text, self._questions.contexts(form, asks, now), now)
+        contexts = self._questions.contexts(form, asks, now)
+        found = told.tell(asks, text, contexts, now)
         found = {slot: values for slot, values in found.items() if told.sureness(values) >= LIKELY}
+        found = found if marked else told.trusted(asks, found, contexts)
         if not found:
             return replace(self._again(state, form, "missed", now), understood=False)
         changed = {slot: values for slot, values in found.items() if told.differs(form, slot, values)}

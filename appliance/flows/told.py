@@ -101,6 +101,19 @@ def answer(ask: Ask, text: str, context: Context) -> tuple[Value, ...]:
     return (value,) if value and value.score >= LEAST and fits(ask, value) else ()
 
 
+def going_on(
+    ask: Ask, first: Value, text: str, alone: tuple[Value, ...], context: Context
+) -> tuple[Value, ...]:
+    """A number that is said in pieces: with what was heard of it before, unless the text alone is a number or
+    begins anew."""
+    begun = str(first.value)
+    anew = bool(alone) and str(alone[0].value).startswith(begun)
+    if ask.type not in ("phone", "code") or first.score >= SURE or sureness(alone) >= SURE or anew:
+        return alone
+    longer = answer(ask, f"{begun} {text}", context)
+    return longer if longer and str(longer[0].value) != begun else alone
+
+
 def fits(ask: Ask, value: Value) -> bool:
     """Whether it is as long as it should be. A phone number may come with or without its country."""
     length = sum(c.isalnum() for c in str(value.value))

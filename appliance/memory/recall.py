@@ -23,9 +23,6 @@ from appliance.errors import StorageError
 from appliance.memory.store import Store
 from appliance.memory.vectors import connect
 
-NOBODY = 0
-"""Stands for the callers that the desk does not know."""
-
 EVERYBODY = -1
 """Whose recollections staff may ask for."""
 

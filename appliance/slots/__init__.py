@@ -58,6 +58,9 @@ CUES = {
 }
 """Words before a value that tell which kind it is, where several are wanted."""
 
+EARLIER = frozenset("earlier earliest sooner soonest".split())
+LATER = frozenset("later latest".split())
+
 EITHER = frozenset("either both any whichever whatever".split())
 MOST_ASKED = 3
 """Values that the caller can be asked to choose between."""
@@ -131,6 +134,10 @@ def chosen(kind: str, text: str, context: Context, values: Sequence[Value]) -> V
     sure = again and (kind not in ("name", "choice") or again.score > UNDECIDED)
     if match := next((value for value in values if sure and again and value.value == again.value), None):
         return match
+    if kind in ("date", "time", "datetime"):
+        early, late = said & EARLIER, said & LATER
+        if bool(early) != bool(late):
+            return (min if early else max)(values, key=lambda value: str(value.value))
     if places := [at for i in range(len(heard)) if (at := place(heard, i, len(values)))]:
         return values[places[0][0]]
     return values[0] if said & EITHER else None

@@ -10,7 +10,19 @@ from typing import Literal
 from appliance.slots.lexer import LONGEST, Token, tokens
 
 Act = Literal[
-    "yes", "no", "repeat", "back", "cancel", "person", "help", "thanks", "goodbye", "hello", "correct", "none"
+    "yes",
+    "no",
+    "repeat",
+    "back",
+    "cancel",
+    "person",
+    "help",
+    "thanks",
+    "goodbye",
+    "hello",
+    "wait",
+    "correct",
+    "none",
 ]
 
 # Templates: (a|b) is one of them, [a] may be left out. Apostrophes do not count.
@@ -56,6 +68,10 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "|cant|cannot) (hear|catch|get|understand) [you|that|it|what you said|that last part]",
         "(once|one) more [time]",
         "i beg your pardon", "sorry (what|i missed that)",
+        "(can|could|would) you [please] (say|repeat) (the|that|my) (number|reference|code|time|day|date|name"
+        "|address) [again|once more]",
+        "(what was|whats|say|repeat|tell me|give me) (the|that|my) (number|reference|code|time|day|date"
+        "|address) (again|once more|one more time)",
     ),
     "back": (
         "[can we|can you|lets|let us|i want to|can i] go back [one|a step|one step|one question]",
@@ -94,6 +110,13 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "(hello|hi|hey|howdy|hiya|greetings|good morning|good afternoon|good evening|good day) [there|again]",
         "(how are you|whats up|hows it going|how are things) [today|with you]",
     ),
+    "wait": (
+        "[wait|hang on|hold on|please] (just|give me) (a|one) (moment|second|minute|sec|minute please)",
+        "[please] (wait|hang on|hold on|hold the line) [for] (a|one) [little] (moment|second|minute|sec|bit)",
+        "[wait|hang on|hold on] let me (get|grab|find|fetch|check|look at|look for|look up) (my|the|a|it)"
+        " [calendar|diary|pen|paper|phone|glasses|card|number|reference|code|papers|passport]",
+        "bear with me", "i am (thinking|looking)", "im (thinking|looking)", "i need a (moment|second|minute)",
+    ),
     "correct": (
         "[no|sorry|no sorry|wait|no wait|actually|no actually] (i mean|i meant|i said|i actually meant"
         "|i actually said|make it|make that|change it to|change that to|lets make it|lets say|it should"
@@ -130,6 +153,10 @@ ALONE: dict[Act, tuple[str, ...]] = {
     ),
     "repeat": ("(what|sorry|pardon|pardon me|huh|eh|excuse me|again|im sorry|come again|what is that)",),
     "back": ("(back|previous|back up|undo|the last question)",),
+    "wait": (
+        "[no|oh] (wait|hang on|hold on|hold the line)", "(one|a) (moment|second|minute|sec)",
+        "let me (think|see|check|look|have a look)", "(wait wait|wait hang on|hang on hang on)",
+    ),
     "cancel": (
         "(cancel|stop|scrap) (that|it|this|everything|the whole thing)", "drop it",
         "(leave|keep) (it|that|them|everything|the appointment|my appointment|the booking|my booking"
@@ -191,6 +218,8 @@ def _act(text: str, depth: int) -> tuple[Act, str]:
             return _declined(rest, more)
         case "correct" if _word(rest) == "not":
             return "correct", rest
+        case "wait":
+            return more if more[0] != "none" else ("correct", rest)
         case "correct" | "hello" | "thanks":
             return more if more[0] != "none" else (said, rest)
     return said, rest

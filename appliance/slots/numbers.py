@@ -213,13 +213,13 @@ def _joined(heard: Sequence[Token], i: int, value: int, end: int) -> tuple[int, 
         name = word(heard, at)
         if at < len(heard) and heard[at].paused:
             break
-        if name in ("oh", "o") and word(heard, at + 1) in ONES:
+        if name in ("oh", "o") and (word(heard, at + 1) in ONES or (not single and at + 1 == len(heard))):
             written, at = written + "0", at + 1
             continue
         after = cardinal(heard, at)
         if not after or name in ("a", "and") or name.isdecimal() or value < 0:
             break
-        pair = 10 <= int(written) < 100 and 10 <= after[0] < 100
+        pair = (10 <= int(written) < 100 or (single and 0 < value < 10)) and 10 <= after[0] < 100
         if not (pair or after[0] < 10):
             break
         written, at, single = written + str(after[0]), after[1], False
@@ -251,6 +251,8 @@ def _below_thousand(heard: Sequence[Token], i: int) -> tuple[int, int] | None:
         if word(heard, i + 1) != "hundred":
             return 1, i + 1
         part: tuple[int, int] | None = (1, i + 1)
+    elif word(heard, i) == "hundred" and _below_hundred(heard, passes(heard, i + 1, "and")):
+        part = (1, i)
     else:
         part = _below_hundred(heard, i)
     if not part or word(heard, part[1]) != "hundred" or part[0] == 0:

@@ -33,6 +33,28 @@ SLOT = re.compile(r"[^\W\d]\w*")
 WORDS = "$€£%+@#&_"
 """Signs that are said, and kept; all other punctuation is as good as a space."""
 
+SHORT: Mapping[str, str] = {
+    "'m": " am", "'re": " are", "'ve": " have", "'ll": " will", "'d": " would", "can't": "cannot",
+    "won't": "will not", "n't": " not", "let's": "let us", "what's": "what is", "where's": "where is",
+    "who's": "who is", "when's": "when is", "how's": "how is", "it's": "it is", "that's": "that is",
+    "there's": "there is", "here's": "here is", "name's": "name is",
+}  # fmt: skip
+"""What people draw together, and a desk file may write either way."""
+
+DRAWN = re.compile(
+    "|".join(rf"(?<!\w){each}\b" if each[0].isalpha() and each != "n't" else rf"{each}\b" for each in SHORT),
+    re.I,
+)
+
+FILLERS = re.compile(r"\b(?:u+h+m*|u+m+|e+rm*|h+m+|mm+)\b", re.IGNORECASE)
+
+AROUND = re.compile(
+    r"^(?:\W*\b(?:hi|hello|hey|yes|yeah|okay|ok|so|well|oh|please|there|good (?:morning|afternoon|evening"
+    r"|day))\b)+|\b(?:please|thanks|thank you)\W*$",
+    re.IGNORECASE,
+)
+"""What is said before or after a phrase and means nothing."""
+
 TEMPLATE = "()[]{}<>|;"
 USE = "write (a|b), [maybe] and {slot}"
 
@@ -61,9 +83,13 @@ class Phrases:
     def match(self, text: str) -> Match | None:
         """The intent one of whose phrases the text is; None where there is none, or where two intents come
         near each other."""
-        text = " ".join(unicodedata.normalize("NFC", text).split())
+        text = drawn_out(" ".join(unicodedata.normalize("NFC", text).split()))
         if len(text) > LONGEST:
             return None
+        bare = AROUND.sub("", FILLERS.sub("", text)).strip(" ,.")
+        return self._match(text) or (self._match(bare) if bare != text else None)
+
+    def _match(self, text: str) -> Match | None:
         best: dict[str, tuple[int, int, Match]] = {}
         for result in recognize_all(_plain(text), self._intents):
             spans = {entity.name: entity.text_span or (0, 0) for entity in result.entities_list}
@@ -81,9 +107,14 @@ class Phrases:
         return ranked[0][2]
 
 
+def drawn_out(text: str) -> str:
+    """What is drawn together, in full: "I'm" is "I am"."""
+    return DRAWN.sub(lambda short: SHORT[short[0].lower()], text.replace("\u2019", "'"))
+
+
 def _template(phrase: str) -> str:
     """A phrase as it is matched: without punctuation. Raises ValueError(wrong, mend)."""
-    template = _plain(_unescaped(phrase), TEMPLATE).strip()
+    template = _plain(drawn_out(_unescaped(phrase)), TEMPLATE).strip()
     try:
         sentence = parse_sentence(template)
         count = _count(sentence.expression)
@@ -101,7 +132,8 @@ def _template(phrase: str) -> str:
             phrase, "can be said without a word of its own", "put one outside the brackets and slots"
         )
     own = _intents({"": [template]})
-    if lost := [text for text in _samples(phrase) if not any(recognize_all(_plain(text), own))]:
+    samples = map(drawn_out, _samples(phrase))
+    if lost := [text for text in samples if not any(recognize_all(_plain(text), own))]:
         raise _error(
             phrase, f'does not match "{lost[0]}", which it stands for', "put a word between its slots"
         )

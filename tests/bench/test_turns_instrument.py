@@ -133,6 +133,16 @@ def with_gap(at: float, gap: float, goes_on_at: float | None = None, then: Sound
     return desk(16, (0.5, ANSWER[: samples(at)]), (0.5 + at + gap, rest))
 
 
+def test_a_desk_that_stops_at_one_word_and_answers_at_once_has_stopped_at_the_word() -> None:
+    stopped = one(with_gap(3.1, 0.5, goes_on_at=0), said("interruption", 3.5, 3.8), ANSWER)
+    assert stopped.stop == pytest.approx(0.1, abs=0.05)
+
+
+def test_a_desk_that_goes_on_in_its_answer_at_the_word_has_not_stopped() -> None:
+    went_on = one(with_gap(3.1, 0.5), said("interruption", 3.5, 3.8), ANSWER)
+    assert went_on.stop == pytest.approx(5.5, abs=0.05)
+
+
 def test_a_desk_that_talks_on_through_a_cough_was_not_interrupted() -> None:
     measured = one(desk(12, (0.5, ANSWER)), said("cough", 3, 3.4), ANSWER)
     assert measured.taken is False

@@ -23,6 +23,7 @@ from appliance.bench.turns.scenes import (
     calls,
     cough,
     echoes,
+    from_first_word,
     in_places,
     interruptions,
     paused_turns,
@@ -307,6 +308,14 @@ def test_pieces_take_their_time_and_a_gone_asker_does_not_free_the_engine() -> N
     times, waited = run_scripted(work())
     assert times == pytest.approx([0.02, 0.04, 0.06], abs=0.02)
     assert waited > 0.08
+
+
+def test_an_interruption_begins_with_its_word_and_not_with_the_breath_before_it() -> None:
+    breath = np.concatenate([tone(0.1, 0.01), np.zeros(samples(0.5), dtype=np.float32)])
+    word = np.concatenate([tone(0.1, 0.01), tone(0.5)])
+    began = len(from_first_word(np.concatenate([breath, word])))
+    assert len(word) <= began <= len(word) + samples(0.06)
+    assert len(from_first_word(word)) == len(word)
 
 
 @needs_data

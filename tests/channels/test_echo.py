@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.channels.echo import Canceller
@@ -31,6 +31,7 @@ def hear(canceller: Canceller, sound: np.ndarray) -> np.ndarray:  # type: ignore
     return np.frombuffer(b"".join(left), dtype="<i2")
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 700), st.integers(1, 900)), max_size=12))
 def test_whatever_the_pieces_and_the_gaps_each_sample_is_taken_out_at_its_time(
     pieces: list[tuple[int, int]],
@@ -56,9 +57,18 @@ def test_an_echo_that_comes_before_its_time_is_found_within_the_lead() -> None:
 
 def test_somebody_who_speaks_meanwhile_is_left() -> None:
     canceller = Canceller(FakeEcho().stream())
-    desk, caller = tone(50 * FRAME), tone(50 * FRAME, 0.1)[::-1]
+    desk = tone(50 * FRAME)
+    caller = (2000 * np.random.default_rng(1).normal(0, 1, len(desk)).clip(-3, 3)).astype("<i2")
     canceller.playing(desk.tobytes(), 0)
     assert np.array_equal(hear(canceller, desk + caller), caller)
+
+
+def test_what_is_left_of_an_echo_in_a_room_that_is_not_learnt_yet_is_no_voice() -> None:
+    useless = Canceller(FakeEcho(gain=0.0).stream())
+    desk = tone(3 * RATE)
+    useless.playing(desk.tobytes(), 0)
+    left = hear(useless, 0.5 * np.concatenate([np.zeros(FRAME), desk[:-FRAME]]))
+    assert np.abs(left).max() <= 0.01 * np.abs(desk).max()
 
 
 def talk(canceller: Canceller, echo: float, noise: float = 0.0005, lasting: float = 15.0) -> None:

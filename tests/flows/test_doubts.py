@@ -48,6 +48,19 @@ def test_which_of_two_is_said_in_many_ways(said: str, meant: str) -> None:
     assert paper.slots() == {"host": meant}
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("the later one", "11:00"), ("the earlier", "10:00"), ("whichever is the earliest", "10:00")],
+)
+def test_which_of_two_times_is_said_by_which_comes_first(said: str, meant: str) -> None:
+    paper, _ = visit()
+    paper.says("Paul March")
+    paper.says("Thursday")
+    paper.says("eleven or ten in the morning")
+    paper.says(said)
+    assert paper.slots()["time"] == meant
+
+
 def test_neither_of_two_is_asked_for_anew() -> None:
     paper, _ = visit()
     paper.says("Tom")
@@ -310,3 +323,24 @@ def test_a_flow_that_does_nothing_ends_with_its_own_words_or_the_desks() -> None
         paper.says(answer)
     assert paper.says("a cold") == Lines().finished
     assert not paper.state.forms
+
+
+@pytest.mark.parametrize(
+    ("pieces", "number"),
+    [
+        (["five five five", "oh one four two"], "5550142"),
+        (["two one two", "five five five", "oh one four two"], "+12125550142"),
+        (["two one two", "two one two five five five oh one four two"], "+12125550142"),
+        (["two one two", "no, five five five oh one four two"], "5550142"),
+    ],
+)
+def test_a_number_may_be_said_in_pieces(pieces: list[str], number: str) -> None:
+    paper = Paper(
+        '[flow.ring]\nphrases = ["ring me"]\n'
+        'ask = [{slot="phone", type="phone", prompt="Number?"}, {slot="why", type="text", prompt="Why?"}]'
+    )
+    paper.begin("ring")
+    for piece in pieces:
+        assert paper.says(piece).endswith("is that right?")
+    assert paper.says("yes") == "Why?"
+    assert paper.slots() == {"phone": number}

@@ -23,6 +23,7 @@ WHOLE: dict[Act, tuple[str, ...]] = {
     "repeat": (
         "what?", "sorry?", "say again", "pardon", "can you repeat that please", "sorry what was that",
         "sorry I didn't catch that", "come again", "what did you say", "once more please",
+        "can you repeat the number", "what was the reference again",
     ),
     "back": ("go back", "previous", "can we go back", "back", "no go back", "one step back"),
     "cancel": ("cancel", "never mind", "forget it", "stop", "stop stop", "I changed my mind",
@@ -37,6 +38,10 @@ WHOLE: dict[Act, tuple[str, ...]] = {
     "thanks": ("thanks", "thank you very much", "cheers"),
     "goodbye": ("bye", "goodbye", "thanks, bye", "that's all", "no that's all thank you", "ok bye",
     "have a nice day"),
+    "wait": (
+        "wait", "hang on", "um hold on", "hang on a second", "just a moment please", "one moment",
+        "let me think", "hold on let me get my calendar", "give me a second", "no wait", "bear with me",
+    ),
     "hello": ("hello", "hi there", "Good morning!"),
 }  # fmt: skip
 
@@ -59,7 +64,7 @@ def test_an_act_is_known_however_it_is_said(meant: Act, said: str) -> None:
         "leave it at the door", "cancel this appointment", "I need to go to the third floor",
         "help me find room two",
         "what can I do about parking", "is anyone there on Sundays", "it's good to see you",
-        "may I speak to Dr Smith", "nobody", "I am Ann", "yes and no", "fine art", "no one", "hold on", "",
+        "may I speak to Dr Smith", "nobody", "I am Ann", "yes and no", "fine art", "no one", "",
         "um",
     ],
 )  # fmt: skip

@@ -138,3 +138,22 @@ def test_a_long_text_takes_no_long_time() -> None:
     desk.match("tell " + "that and at " * 33)
     desk.match("tell " + "that and at " * 3000)
     assert time.perf_counter() - before < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm here to see Tom", "I am here to see Tom", "hi there, I'm uh here to see Tom",
+        "um so I’ve come to see Tom",
+        "Good morning, I am here to see Tom", "yes please, I'm here to see Tom, thank you",
+    ],
+)  # fmt: skip
+def test_what_is_drawn_together_and_said_around_a_phrase_is_no_matter(text: str) -> None:
+    phrases = Phrases({"visit": ["(I am|I've come) [here] to see {host}"]})
+    match = phrases.match(text)
+    assert match
+    assert match.slots["host"].startswith("Tom")
+
+
+def test_what_is_only_said_around_phrases_is_none() -> None:
+    assert Phrases({"visit": ["to see {host}"]}).match("um, hello, please") is None

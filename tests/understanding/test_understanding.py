@@ -67,8 +67,8 @@ def test_what_two_intents_share_is_asked(minilm: MiniLM) -> None:
 
 
 def test_what_was_told_to_be_outside_is_less_likely(minilm: MiniLM) -> None:
-    said = "can you park my car for me"
-    outside = ["park my car for me", "will somebody park the car", "valet parking please", "take my car"]
+    said = "can you drive my car home"
+    outside = ["drive my car home", "drive me home"]
     before = Understanding(CLINIC, minilm).rank(said)[0]
     after = Understanding(CLINIC, minilm, outside).rank(said)[0]
     assert before.intent == "parking"

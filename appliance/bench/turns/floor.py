@@ -20,9 +20,10 @@ def stops(bench: Bench) -> Part:
     part = Part("interruptions")
 
     async def with_desk(app: Desk) -> None:
+        reference = await undisturbed(app, bench)
         for scene in shown(calls(said, 5, "interrupted"), "interruptions"):
             called = await app.call(scene, bench.folder)
-            part.add(called, measure(called.recording, called.said))
+            part.add(called, measure(called.recording, called.said, reference))
 
     part.pace = hold(bench, talkative(), with_desk)
     part.figures += figures.stops("interruptions", part.measured, 150)

@@ -26,6 +26,9 @@ BRIDGED = samples(0.05)
 AT_ONCE = samples(0.05)
 """An answer that begins so little before the caller's last sound cuts nobody off."""
 
+PAUSED = samples(0.2)
+"""Quiet that is longer than any between two words."""
+
 STOPPED = samples(0.6)
 """Quiet of the desk that is no pause between its sentences."""
 
@@ -120,7 +123,7 @@ def measure(recording: Recording, said: Sequence[Said], reference: Sound | None 
             case "turn":
                 results.append(_turn(recording, each, until))
             case "interruption":
-                stop = _stop(recording, each)
+                stop = _stop(recording, each, reference)
                 answer = _turn(recording, each, until) if stop is not None else Measured("turn")
                 results.append(Measured("interruption", answer.latency, None, stop))
             case kind:
@@ -137,13 +140,16 @@ def _turn(recording: Recording, said: Said, until: int) -> Measured:
     return Measured("turn", latency, cut_off=False)
 
 
-def _stop(recording: Recording, said: Said) -> float | None:
-    """None where the desk was not speaking, so that nothing could be interrupted."""
+def _stop(recording: Recording, said: Said, reference: Sound | None) -> float | None:
+    """None where the desk was not speaking, so that nothing could be interrupted. It has stopped also where
+    it is quiet for a shorter time, and then does not go on in its answer but begins another."""
     speaking = recording.sounding(said.start)
     if speaking is None and not any(said.start < s.start < said.start + STOPPED for s in recording.stretches):
         return None
     for quiet in recording.quiet_after(said.start):
-        if _lasts(quiet, len(recording.desk)) >= STOPPED:
+        length = _lasts(quiet, len(recording.desk))
+        another = reference is not None and length >= PAUSED and not goes_on(recording.desk, quiet, reference)
+        if length >= STOPPED or another:
             return max(0.0, seconds(quiet.start - said.start))
     return math.inf
 
@@ -158,7 +164,7 @@ def _bystander(recording: Recording, said: Said, kind: str, reference: Sound | N
         if quiet.start > said.end + SETTLING:
             break
         length = _lasts(quiet, len(recording.desk))
-        if length < BRIDGED * 4:
+        if length < PAUSED:
             continue
         finished = quiet.end < 0 and reference is not None and _at_end(recording.desk, quiet.start, reference)
         if finished:

@@ -30,6 +30,10 @@ BREATH = samples(0.06)
 """What is kept quiet around a cut, so that no word is clipped."""
 
 
+CONSONANT = samples(0.15)
+"""Length of the longest consonants with which words begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Saying:
     """A stretch of sound that a caller makes."""
@@ -149,8 +153,17 @@ def interruptions(library: Library, count: int) -> list[Saying]:
         if clip is None:
             break
         into = 1.0 + 2.5 * (len(said) * 0.37 % 1)
-        said.append(Saying(clip.sound[: samples(4)], "interruption", clip.name, clip.text, into))
+        sound = from_first_word(clip.sound)[: samples(4)]
+        said.append(Saying(sound, "interruption", clip.name, clip.text, into))
     return said
+
+
+def from_first_word(sound: Sound) -> Sound:
+    """Without the breath or the click that comes before it. No consonant is longer than `CONSONANT`, so no
+    word has begun earlier than that before the voice is loud."""
+    level = levels(sound)
+    loud = np.flatnonzero(level > level.max(initial=0.0) / 10)
+    return sound[max(0, int(loud[0]) * WINDOW - CONSONANT) :] if len(loud) else sound
 
 
 def bystanders(library: Library, count: int) -> list[Saying]:
