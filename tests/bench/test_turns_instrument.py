@@ -212,6 +212,18 @@ def test_a_desk_that_hesitates_is_told_apart_from_one_that_stops() -> None:
     assert found.held == pytest.approx(0.5, abs=0.06)
 
 
+def test_short_silences_beside_a_pause_that_it_always_makes_are_told_and_are_no_stop() -> None:
+    always = np.concatenate(
+        [ANSWER[: samples(2.07)], np.zeros(samples(0.5), np.float32), ANSWER[samples(2.07) :]]
+    )
+    at = samples(5.1)
+    gap, again = np.zeros(samples(0.3), np.float32), always[at - samples(0.3) :]
+    found = alone(desk(16, (0.5, np.concatenate([always[:at], gap, again]))), always)
+    assert not found.failed
+    assert found.held == pytest.approx(0.3, abs=0.06)
+    assert alone(desk(16, (0.5, np.concatenate([always, ANSWER[: samples(1.8)]]))), always).failed
+
+
 def test_only_what_comes_before_somebody_speaks_is_the_desks_own_fault() -> None:
     cut_by_caller = desk(12, (0.5, ANSWER[: samples(3)]))
     assert not alone(cut_by_caller, ANSWER, until=samples(3.4)).failed

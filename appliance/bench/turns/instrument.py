@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +209,8 @@ class Alone:
     stopped: bool
     """It stopped before its end, or said something that nobody asked for."""
     held: float
-    """Its longest silence within the answer, seconds, beyond those that it always has."""
+    """By how much, in seconds, its silences within the answer are longer than those that it always has: the
+    longest against the longest, and so on."""
 
     @property
     def failed(self) -> bool:
@@ -223,15 +224,19 @@ def alone(recording: Recording, reference: Sound, until: int | None = None) -> A
         return Alone(False, False, 0.0)
     start = recording.stretches[0].start
     own = Recording.of(reference)
-    longest = max((b.start - a.end for a, b in pairwise(own.stretches)), default=0)
     whole = start + own.stretches[-1].end - own.stretches[0].start
     heard = [each for each in recording.stretches if each.start < end]
-    gaps = [b.start - a.end for a, b in pairwise(heard)]
-    held = max([0, *(gap - longest for gap in gaps)])
+    pauses = zip_longest(_pauses(heard), _pauses(own.stretches), fillvalue=0)
+    held = max((now - ever for now, ever in pauses), default=0)
     last = min(heard[-1].end, end)
-    said_more = last > whole + (held + BACK if held else 2 * BRIDGED)
+    said_more = last > whole + (held + BACK if held > 2 * BRIDGED else 2 * BRIDGED)
     cut_short = last < min(whole, end) - 2 * BRIDGED
     return Alone(True, said_more or cut_short or held > RESUMED, seconds(held))
+
+
+def _pauses(stretches: Sequence[Stretch]) -> list[int]:
+    """The silences between them, the longest first."""
+    return sorted((later.start - each.end for each, later in pairwise(stretches)), reverse=True)
 
 
 def steady(recording: Recording, after: int) -> bool:
