@@ -70,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     messages.set_defaults(do=_messages)
 
+    outbox = commands.add_parser(
+        "outbox", parents=[hardware], help="print the calls to make, or never call a number again"
+    )
+    outbox.add_argument("what", choices=["list", "never", "allow"], nargs="?", default="list")
+    outbox.add_argument("number", nargs="?", default="", metavar="NUMBER")
+    outbox.set_defaults(do=_outbox)
+
     calendar = commands.add_parser(
         "calendar", parents=[hardware], help="write the appointments to an .ics file, or take one in"
     )
@@ -88,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--box", type=Path, metavar="box.toml", help="what this hardware is")
     replay.add_argument("--verbose", action="store_true", help="show those that are as they should be, too")
     replay.set_defaults(do=_replay)
+
+    simulate = commands.add_parser(
+        "simulate", parents=[hardware], help="be a GSM modem and its callers, to try the phone without one"
+    )
+    simulate.add_argument("--family", default="simcom", help="the modem's family")
+    simulate.set_defaults(do=_simulate)
 
     bench = commands.add_parser("bench", help="measure this machine", add_help=False)
     bench.add_argument("what", nargs="?", choices=["all", *BENCHES], default="all")
@@ -144,6 +157,14 @@ def _messages(arguments: argparse.Namespace) -> int:
     return messages(arguments.box)
 
 
+def _outbox(arguments: argparse.Namespace) -> int:
+    from appliance.outbox_command import outbox
+
+    if arguments.what != "list" and not any(c.isdecimal() for c in arguments.number):
+        raise ApplianceError("there is no number", "appliance outbox never NUMBER")
+    return outbox(arguments.what, arguments.number, arguments.box)
+
+
 def _calendar(arguments: argparse.Namespace) -> int:
     from appliance.calendar_command import calendar
 
@@ -175,6 +196,12 @@ def _replay(arguments: argparse.Namespace) -> int:
     from appliance.replay import run
 
     return run(arguments.scenarios, arguments.box, arguments.verbose)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from appliance.simulate import simulate
+
+    return _to_the_end(simulate(arguments.box, arguments.family))
 
 
 def _bench(arguments: argparse.Namespace) -> int:

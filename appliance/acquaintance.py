@@ -47,6 +47,17 @@ class Offer:
     """What to go on with."""
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that was done in this conversation."""
+
+    form: Form
+    key: str
+    """Under which it can be undone."""
+    text: str
+    """What it was, for the caller."""
+
+
 class Acquaintance:
     """Of one conversation. Blocking; StorageError where the disk does not take it."""
 

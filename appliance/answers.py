@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from appliance.messages import Decision, Expect, Line
 
-Place = Literal["open", "offered", "taking", "which", "agreeing"]
+Place = Literal["open", "offered", "taking", "which", "agreeing", "recording"]
 """Where a conversation is, outside of forms: anywhere; asked whether to take a message; taking one; asked
-which of a few things is meant; asked to agree to what the clerk offers."""
+which of a few things is meant; asked to agree to what the clerk offers; asked whether the call may be
+recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Answer:
     """True when the call is over once this was said."""
     then: Place = "open"
     """Where the conversation is once this was said."""
+    after: Callable[[], Awaitable[None]] | None = None
+    """What is done once this was said: the caller is put through."""
 
 
 def fixed(

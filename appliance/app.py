@@ -16,7 +16,9 @@ from appliance.actions import Hands, Runner
 from appliance.aftermath import settle
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
+from appliance.channels.exchange import Exchange
 from appliance.clerk import Clerk, local_now
+from appliance.consent import Consent
 from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines import EchoStream, registry
@@ -24,6 +26,7 @@ from appliance.engines.fake import FakeEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
 from appliance.foresight import Foresight
+from appliance.handoff import HandOff, Means
 from appliance.memory import ics
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
@@ -63,6 +66,8 @@ class App:
         self._engines: dict[str, tuple[Any, EngineThread]] = {}
         self._hearing: Hearing | None = None
         self._speech: Speech | None = None
+        self.exchange: Exchange | None = None
+        """By which the desk calls people; none where no line can."""
         self._wording: Wording | None = None
         self._picker: Picker | None = None
 
@@ -232,24 +237,37 @@ class App:
         return "; ".join(missing)
 
     async def talk(
-        self, channel: AudioChannel, recording: Path | None = None, served: Served | None = None
+        self,
+        channel: AudioChannel,
+        recording: Path | None = None,
+        served: Served | None = None,
+        opening: str = "",
     ) -> None:
         """A whole conversation by sound; recorded where a file is given or box.toml says so. `served` is
-        what it is held with, unless by what new calls are served by."""
+        what it is held with, unless by what new calls are served by. `opening`: what is told first to who was
+        called."""
         served = served or self.served
         if not self._hearing or not self._speech:
             log.error("call %s ended: no voice (%s)", channel.id, self.voice_off())
             await channel.hang_up()
             return
-        recorder = None if served.place.trial else self._recorder(channel.id, recording)
         desk = served.desk
+        recorder = None if served.place.trial else self._recorder(channel.id, recording, desk)
+        consent = Consent(desk.recording, recorder) if recorder and not recording else None
         hearing = replace(self._hearing, patience=MANNERS[desk.turns])
         speech = self._speech if served is self.served else self._speech.for_desk(desk)
-        voice = Voice(channel, hearing, speech, recorder, desk.silence, unbroken(desk))
+        # That it is recorded must be heard.
+        whole = {*unbroken(desk), desk.lines.recorded}
+        voice = Voice(channel, hearing, speech, recorder, desk.silence, whole, desk.keys)
+        handoff = self._handoff(served, voice, channel)
         try:
-            await self.chat(voice, served, lambda brain: Foresight(brain, speech, voice.enough))
+            await self.chat(
+                voice, served, lambda brain: Foresight(brain, speech, voice.enough), handoff, consent, opening
+            )
         finally:
             await channel.hang_up()
+            if consent:
+                consent.close()
             if recorder:
                 recorder.close()
 
@@ -258,8 +276,12 @@ class App:
         call: Call,
         served: Served | None = None,
         foresee: Callable[[Brain], Foresight] = Foresight,
+        handoff: HandOff | None = None,
+        consent: Consent | None = None,
+        opening: str = "",
     ) -> None:
-        """A whole conversation, by whatever a Call is made of; with `served` as in `talk`."""
+        """A whole conversation, by whatever a Call is made of; with `served` and `opening` as in `talk`.
+        `handoff` puts who calls through to a person, and `consent` is of a call that is recorded."""
         served = served or self.served
         place = served.place
         log.info("call %s by %s began", call.id, call.channel)
@@ -270,7 +292,18 @@ class App:
             served.desk, events, served.runner, place.memory, place.hands, call.id, local_now,
             recall=place.recall, channel=call.channel, caller=call.caller,
         )  # fmt: skip
-        brain = Brain(served.knowledge, place.notebook, self._wording, call.id, clerk, self._picker)
+        first = served.desk.lines.calling.format(desk=served.desk.name, what=opening) if opening else ""
+        brain = Brain(
+            served.knowledge,
+            place.notebook,
+            self._wording,
+            call.id,
+            clerk,
+            self._picker,
+            handoff,
+            consent,
+            first,
+        )
         await self._note(clerk.began())
         try:
             await converse(call, brain, _forget if place.trial else self._keep, foresee(brain))
@@ -284,6 +317,15 @@ class App:
                 await self._note(publishing)
             log.info("call %s ended", call.id)
 
+    def _handoff(self, served: Served, voice: Voice, channel: AudioChannel) -> HandOff | None:
+        desk = served.desk
+        if not desk.handoff or not self.exchange or served.place.trial:
+            return None
+        assert self._hearing
+        assert self._speech
+        means = Means(self.exchange, self._hearing, self._speech)
+        return HandOff(desk.handoff, desk.lines, means, voice, channel, local_now, desk.closed)
+
     async def _note(self, writing: Awaitable[None]) -> None:
         """A disk that is full must not keep anybody from being answered."""
         try:
@@ -291,8 +333,8 @@ class App:
         except StorageError as error:
             log.error("%s", error)
 
-    def _recorder(self, call: str, path: Path | None) -> Recorder | None:
-        if path is None and self.box.recordings:
+    def _recorder(self, call: str, path: Path | None, desk: config.DeskFile) -> Recorder | None:
+        if path is None and self.box.recordings and desk.recording != "never":
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
             path = self.box.data / "recordings" / f"{stamp}-{call}.wav"
             try:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from appliance.trunks import Gsm, Sip
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -88,3 +90,5 @@ class Box:
     engines: Engines = field(default_factory=Engines)
     kiosk: Kiosk = field(default_factory=Kiosk)
     web: Web = field(default_factory=Web)
+    gsm: Gsm = field(default_factory=Gsm)
+    sip: Sip = field(default_factory=Sip)

@@ -3,23 +3,30 @@ else; an action runs only as a flow's form says."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from appliance.answers import Answer, Place, chained, fixed, lines
 from appliance.clerk import Clerk
+from appliance.consent import Consent
 from appliance.flows.steps import Step
+from appliance.gist import gist
+from appliance.handoff import HandOff
 from appliance.knowing import Knowing, Meant, Unknown
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
-from appliance.messages import Decision, Expect, Heard, Noise, Silence, Turn
+from appliance.messages import Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
 from appliance.picking import Picker
 from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
 from appliance.slots.acts import Act, act
 from appliance.smalltalk import SmallTalk
 from appliance.standing import UNDO
 from appliance.wording import Wording
+
+YES_NO = Expect("yes_no")
 
 LONGEST = 2_000
 """Characters of an utterance that are read; nobody says more in a turn, though somebody may paste it."""
@@ -42,15 +49,25 @@ class Brain:
         call: str,
         clerk: Clerk | None = None,
         picker: Picker | None = None,
+        handoff: HandOff | None = None,
+        consent: Consent | None = None,
+        opening: str = "",
     ) -> None:
+        """`consent`: of a call that is recorded. `opening`: what is said first to who was called."""
+        self._desk = knowledge.desk
         self._lines = knowledge.desk.lines
         self._knowing = Knowing(knowledge, wording, picker)
         self._smalltalk = SmallTalk(self._lines, notebook, call)
         self._clerk = clerk
+        self._handoff = handoff
+        self._consent = consent
+        self._opening = opening
         self._place: Place = "open"
         self._answer: Answer | None = None
         self._said: Turn | None = None
-        self._cause: Heard | Noise | Silence | None = None
+        self._last_words = ""
+        """What the caller said last, other than that a person is wanted."""
+        self._cause: Heard | Noise | Silence | TakenBack | None = None
         """What was decided on last, unless that was taken back."""
         self._before: list[dict[str, Any]] = []
         """What `retract` goes back to."""
@@ -70,7 +87,7 @@ class Brain:
         """What the caller was last asked for."""
         return self._answer.expect if self._answer else Expect()
 
-    async def decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
+    async def decide(self, cause: Heard | Noise | Silence | TakenBack | None) -> Answer | None:
         """The answer to what happened; None where nothing is to be said. A call begins with None."""
         answer = await self._decide(cause)
         self._answer = answer or self._answer
@@ -89,6 +106,7 @@ class Brain:
         other = copy(self)
         other._knowing = copy(self._knowing)
         other._smalltalk = self._smalltalk.rehearsal(ForgetfulNotebook())
+        other._consent = None
         other._clerk = RehearsingClerk(self._clerk) if self._clerk else None
         return other
 
@@ -124,7 +142,7 @@ class Brain:
             if self._place != "taking":
                 self._smalltalk.message_taken()
 
-    async def _decide(self, cause: Heard | Noise | Silence | None) -> Answer | None:
+    async def _decide(self, cause: Heard | Noise | Silence | TakenBack | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
         self._cause, self._before = cause, []
         self._before = [dict(vars(part)) for part in self._parts()]
@@ -132,7 +150,9 @@ class Brain:
             self._clerk.mark()
         match cause:
             case None:
-                return self._smalltalk.greet("the call began", self._closed)
+                return self._open()
+            case TakenBack(_, why):
+                return fixed("person", why, self._lines.nobody, Expect("yes_no"), then="offered")
             case Heard():
                 self._smalltalk.heard()
                 answer = await self._respond(" ".join(cause.text.split())[:LONGEST])
@@ -146,8 +166,31 @@ class Brain:
             case Silence():
                 return await self._break_silence()
 
+    def _open(self) -> Answer:
+        """The first words; before them, that the call is recorded, or whether it may be."""
+        if self._consent and self._consent.asks:
+            return fixed("recording", "may be recorded", self._lines.may_record, YES_NO, then="recording")
+        recorded = [self._lines.recorded] if self._consent and self._consent.recorded else []
+        return self._greet(recorded)
+
+    def _greet(self, before: Sequence[str]) -> Answer:
+        greeting = self._smalltalk.greet("the call began", self._closed)
+        own = lines([self._opening]) if self._opening else greeting.lines
+        return replace(greeting, lines=chained(lines(before), own))
+
     async def _respond(self, text: str) -> Answer:
         said, rest = act(text)
+        if self._consent and self._place == "recording":
+            # A yes to anything else, as to whether somebody is there, is none to this.
+            asked = self._said is not None and self._lines.may_record in self._said.spoken.text
+            self._consent.answer(asked and said == "yes")
+            if said in ("yes", "no") and not rest:
+                return self._greet([] if said == "yes" else [self._lines.not_recorded])
+        elif self._consent and self._consent.refuses(text):
+            self._consent.refuse()
+            return fixed("recording", "the caller wants none", self._lines.not_recorded)
+        if said != "person":
+            self._last_words = text
         if said == "wait":
             return fixed("wait", "asks for a moment", self._lines.wait, self.expects, then=self._place)
         if self._clerk and self._clerk.busy:
@@ -249,12 +292,30 @@ class Brain:
             asking = self._smalltalk.ask_for_message()
             return replace(asking, lines=lines([*step.say, self._lines.message]))
         if step.leave:
-            return Answer(decision, lines([*step.say, self._lines.person]), Expect("yes_no"), then="offered")
+            return self._to_person(decision, step.say)
         if not form and (offer := self._clerk.offer):
             return Answer(decision, lines([*step.say, offer.line]), Expect("yes_no"), then="agreeing")
         if form and form.stage == "ask":
-            return Answer(decision, self._knowing.asked(name, step.say), step.expect)
+            asked = self._knowing.asked(name, step.say)
+            return Answer(decision, chained(asked, lines(self._keys(step.expect))), step.expect)
         return Answer(decision, lines(step.say), step.expect)
+
+    def _keys(self, expect: Expect) -> list[str]:
+        """Which keys answer, for who has some."""
+        if not expect.keys or not self._clerk or not self._clerk.by_telephone:
+            return []
+        keys = ", ".join(f"{key} for {option}" for key, option in expect.keys.items())
+        return [self._lines.press.format(keys=keys)]
+
+    def _to_person(self, decision: Decision, say: Sequence[str] = ()) -> Answer:
+        """Put through where somebody can be reached, or offer a message."""
+        if self._handoff and self._handoff.open:
+            form = self._clerk.latest if self._clerk else None
+            done = self._clerk.done if self._clerk else ()
+            told = gist(self._desk, form, done, self._last_words)
+            put_through = partial(self._handoff.put_through, told)
+            return Answer(decision, lines([*say, self._lines.connecting]), after=put_through)
+        return Answer(decision, lines([*say, self._lines.person]), Expect("yes_no"), then="offered")
 
     def _go_on(self) -> Answer | None:
         """What cut the answer off was no speech: say the rest of it."""
@@ -274,6 +335,8 @@ class Brain:
         if self._said is None:
             return self._smalltalk.greet("nobody speaks", self._closed)
         answer = self._smalltalk.break_silence()
+        if self._place == "recording" and not answer.hang_up:
+            return self._open()
         return await self._leave(answer) if answer.hang_up else replace(answer, then=self._place)
 
     async def _leave(self, goodbye: Answer) -> Answer:
@@ -284,6 +347,8 @@ class Brain:
     def _talk(self, said: Act) -> Answer:
         if said == "repeat":
             return self._repeat()
+        if said == "person":
+            return self._to_person(Decision("person", "a person is wanted", "desk.toml handoff"))
         return self._smalltalk.reply(said, first=self._said is not None and self._said.number == 1)
 
     def _repeat(self) -> Answer:

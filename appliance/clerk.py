@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from appliance import standing
-from appliance.acquaintance import SILENCE, Acquaintance, Offer, Withheld, alike
+from appliance.acquaintance import SILENCE, Acquaintance, Deed, Offer, Withheld, alike
 from appliance.actions import REGISTRY, Hands, Outcome, Runner
 from appliance.config import DeskFile
 from appliance.engines.thread import EngineThread
@@ -19,23 +19,14 @@ from appliance.flows.state import UNDONE, Event, Form, State, apply, filled, fol
 from appliance.flows.steps import Request, Step
 from appliance.memory.events import EventLog
 from appliance.memory.recall import Recall
+from appliance.memory.texts import Texts
 from appliance.sense import ELSEWHERE
 from appliance.slots import Value
 from appliance.slots.dates import say_date
+from appliance.texting import confirmation
 
 RETRACTED = frozenset({"state", "_asked", "offer", "known", "_withheld", "_silent"})
 """What `retract` takes back to where it was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """Something that was done in this conversation."""
-
-    form: Form
-    key: str
-    """Under which it can be undone."""
-    text: str
-    """What it was, for the caller."""
 
 
 class Clerk:
@@ -83,6 +74,8 @@ class Clerk:
         self._silent: State | None = None
         """Where the forms were when nobody spoke any more."""
         self._telling: asyncio.Task[int] | None = None
+        self.latest: Form | None = None
+        """The form that was open last."""
         self._lock = asyncio.Lock()
         self._before: dict[str, Any] | None = None
         """What `undo` goes back to; None where something was done in the world since."""
@@ -311,9 +304,22 @@ class Clerk:
         """Something was done: it may be worth remembering, and can perhaps be undone."""
         if request.action == "case.find":
             self._case = outcome.result["found"]
+        if text := confirmation(self._desk.flow[form.flow].do, form, self._from[1], outcome.result):
+            put = Texts(self._log.store).put
+            await self._memory.run(put, *text, self._conversation, outcome.key)
         if form.flow not in standing.flows():
             self._deeds.append(Deed(form, outcome.key, self._acquaintance.tell(form)))
         self.offer = await self._memory.run(self._acquaintance.after, form, request.action)
+
+    @property
+    def by_telephone(self) -> bool:
+        """Whether the caller has keys to press."""
+        return self._from[0] in ("gsm", "sip")
+
+    @property
+    def done(self) -> tuple[str, ...]:
+        """What was done for the caller so far, in words."""
+        return tuple(deed.text for deed in self._deeds)
 
     async def _go_on_with_case(self, said: tuple[str, ...]) -> Step:
         self._before = None
@@ -366,6 +372,7 @@ class Clerk:
             before = self._last_event
             self._last_event = await self._memory.run(self._append, event, line)
             self.state = apply(self.state, event)
+            self.latest = self.state.form or self.latest
             self._kept += self._last_event != before
         if self.confirming and step.say:
             self._asked = step.say[-1]

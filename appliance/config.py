@@ -16,6 +16,7 @@ from appliance.box import Engine as Engine
 from appliance.box import Engines as Engines
 from appliance.box import Kiosk as Kiosk
 from appliance.box import Web as Web
+from appliance.calling import HandOffRules, OutboundRules, Recording, TextRules
 from appliance.hours import WEEKDAYS, Hours, stretch
 from appliance.lines import Lines as Lines
 from appliance.manner import VoiceManner, check_pace, check_sounds
@@ -34,6 +35,12 @@ Mode = Literal["rules", "knowledge", "worded", "hybrid"]
 """Who has a part in an answer. `rules`: only the phrases, word for word. `knowledge`: what is meant too, by
 facts and documents. `worded`: the LLM puts the lines differently besides. `hybrid`: that only where
 `wording` says so, and it picks where [wording] lets it."""
+
+
+KEYS = frozenset("0123456789*#")
+"""Of a telephone."""
+
+SHORTCUTS = {"*": "say that again", "0": "I want to speak to a person"}
 
 
 def _agree(mode: Mode | None, wording: Wording | None) -> None:
@@ -94,6 +101,8 @@ class Ask:
     """What callers call it ("change the problem"), besides the slot's name and type."""
     options: tuple[str, ...] = ()
     """For `choice` and `name`: what there is to choose from."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """For `choice`: the option that a key of a telephone stands for: {1 = "appointments"}."""
     directory: bool = False
     """For `name`: whether it is one of [[actions.directory.people]]."""
     goto: dict[str, str] = field(default_factory=dict)
@@ -142,6 +151,14 @@ class Ask:
             raise ValueError(f"for {self.slot} {wrong}", mend)
 
     def _senseless(self) -> Iterator[tuple[str, str]]:
+        for key, option in self.keys.items():
+            if option not in self.options:
+                yield (
+                    f"has the key {key} for {option}, which is no option",
+                    f"one of: {', '.join(self.options)}",
+                )
+            if key not in KEYS:
+                yield f"has the key {key!r}", "a telephone has 0 to 9, * and #"
         for option in self.goto:
             if option not in self.options:
                 yield f"leads on from {option}, which is no option", f"one of: {', '.join(self.options)}"
@@ -175,6 +192,9 @@ class Do:
     undo: str = ""
     """The action that takes it back when the caller says "undo that", given the slots and what this one
     returned; its own name where it has a way back of its own."""
+    sms: str = ""
+    """Sent as an SMS once it is done, to the slot `phone` or else to the caller where that is a mobile;
+    {slot} and what the action returns are filled in."""
     fail: str = "human"
     """Where to go when it fails: `human`, `message`, `cancel`, or a flow."""
 
@@ -252,6 +272,15 @@ class DeskFile:
     [actions.calendar] has hours of its own."""
     turns: Literal["patient", "normal", "brisk"] = "normal"
     """How soon the desk takes a pause for the end: `brisk` answers sooner and cuts in more often."""
+    handoff: HandOffRules | None = None
+    """Who takes callers that want a person; nobody if left out, and a message is offered."""
+    recording: Recording = "announce"
+    """Whether callers are told that they are recorded, or asked, where box.toml has recordings switched on;
+    `never` records nobody."""
+    outbound: OutboundRules = field(default_factory=OutboundRules)
+    sms: TextRules = field(default_factory=TextRules)
+    keys: dict[str, str] = field(default_factory=lambda: dict(SHORTCUTS))
+    """What a key of a telephone says, in words, where nothing is asked that keys answer."""
     silence: float = 8.0
     """Seconds of quiet before the desk asks whether anybody is there."""
     uninterruptible: tuple[str, ...] = ()
@@ -265,6 +294,8 @@ class DeskFile:
             raise ValueError(f"has silence = {self.silence}", "2 to 120 seconds")
         for name, sounds in self.pronounce.items():
             check_sounds(name, sounds)
+        if unknown := set(self.keys) - KEYS:
+            raise ValueError(f"has the keys {', '.join(sorted(unknown))}", "a telephone has 0 to 9, * and #")
         for place, wrong, mend in senseless(self):
             raise ValueError(wrong, mend, place)
 
@@ -295,7 +326,14 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     folder = beside(file.path)
     secret = folder / box.web.password_file if box.web.password_file else None
     web = replace(box.web, password_file=secret)
-    return replace(box, data=folder / box.data, models=PROGRAM / box.models, web=web), file.path
+    return replace(
+        box,
+        data=folder / box.data,
+        models=PROGRAM / box.models,
+        web=web,
+        gsm=box.gsm.beside(folder),
+        sip=box.sip.beside(folder),
+    ), file.path
 
 
 def read_desk(

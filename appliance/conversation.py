@@ -20,6 +20,7 @@ from appliance.messages import (
     Silence,
     SpeechStarted,
     Spoken,
+    TakenBack,
     Turn,
     samples,
 )
@@ -62,7 +63,7 @@ async def converse(
                     await cut(answering)
                 case Partial(text, paused=True):
                     foresight.paused(text)
-                case Heard() | Noise() | Silence():
+                case Heard() | Noise() | Silence() | TakenBack():
                     if isinstance(event, Silence) and not answering.done():
                         continue
                     await cut(answering)
@@ -84,10 +85,10 @@ async def converse(
         await cut(answering)
 
 
-def went_on(turn: Turn, last: Turn, event: Heard | Noise | Silence) -> bool:
+def went_on(turn: Turn, last: Turn, event: Heard | Noise | Silence | TakenBack) -> bool:
     """Whether what the desk began to answer in `turn` was not over: the caller spoke on, or a sound cut the
     answer off, before anything of it was heard. `last` is the last turn that came to an answer."""
-    if isinstance(event, Silence) or (last.number == turn.number and last.spoken.whole):
+    if isinstance(event, Silence | TakenBack) or (last.number == turn.number and last.spoken.whole):
         return False
     if last.number < turn.number or last.spoken.start is None:
         return True
@@ -128,6 +129,8 @@ async def respond(
             brain.remember(turn)
             call.notice(turn)
             keep(turn)
+    if answer and answer.after:
+        await answer.after()
 
 
 async def decide(call: Call, brain: Brain, turn: Turn) -> Answer | None:

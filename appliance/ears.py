@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -150,7 +150,11 @@ class Ears:
         if self._pause and self._pause.text == text and self._final:
             self._judge(replace(self._pause, enough=True))
 
-    async def listen(self, microphone: AsyncIterator[Audio]) -> AsyncIterator[Event]:
+    def stir(self) -> None:
+        """The caller did something that is no sound: nobody is silent."""
+        self._quiet_since = self._now()
+
+    async def listen(self, microphone: AsyncIterator[Audio]) -> AsyncGenerator[Event]:
         """What the caller does, until the microphone ends."""
         listening = asyncio.create_task(self._listen(microphone))
         try:

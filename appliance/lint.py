@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from appliance.actions import REGISTRY
+from appliance.channels.exchange import CallFailed, allowed
 from appliance.config import DeskFile, Flow
 from appliance.errors import ConfigError
 from appliance.sense import ELSEWHERE, fields_of, slots
@@ -32,6 +33,7 @@ def _findings(desk: DeskFile) -> Iterator[Finding]:
     yield from broken_phrases(desk)
     yield from _shared_phrases(desk)
     yield from _unreachable(desk)
+    yield from _uncallable(desk)
     if desk.lines.greeting_closed and desk.hours is None:
         yield ("lines", "greeting_closed"), "is never said", "write [hours]"
     for name, fact in desk.fact.items():
@@ -47,6 +49,16 @@ def _findings(desk: DeskFile) -> Iterator[Finding]:
             yield ("fact", name, "say_closed"), "is never said", "write [hours]"
     for name, flow in desk.flow.items():
         yield from _flow(desk, name, flow)
+
+
+def _uncallable(desk: DeskFile) -> Iterator[Finding]:
+    """Nobody is put through to where the desk never calls."""
+    for key in ("to", "closed_to") if desk.handoff else ():
+        try:
+            if to := getattr(desk.handoff, key):
+                allowed(to)
+        except CallFailed as error:
+            yield ("handoff", key), f"can never be called: {error.wrong}", error.mend
 
 
 def _flow(desk: DeskFile, name: str, flow: Flow) -> Iterator[Finding]:

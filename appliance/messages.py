@@ -6,6 +6,7 @@ Clocks: every `at`, `start`, `end` and the like is a position on the call's samp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -35,6 +36,8 @@ class Audio:
     """Clock of the first sample."""
     concealed: bool = False
     """True where the sound was lost and silence stands in for it."""
+    keys: str = ""
+    """What was pressed meanwhile on a telephone."""
 
     @property
     def end(self) -> int:
@@ -53,6 +56,8 @@ class Expect:
     """Seconds of quiet that end the caller's turn here; None where the usual ones do."""
     digits: int | None = None
     """How many digits or letters make the answer whole, where that is known."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """What a key of a telephone stands for, in words: pressed, it is a whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,15 @@ class Silence:
     at: int
 
 
-Event = SpeechStarted | Partial | Heard | Noise | Silence
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A caller who was to be put through to a person is with the desk again."""
+
+    at: int
+    why: str
+
+
+Event = SpeechStarted | Partial | Heard | Noise | Silence | TakenBack
 
 
 # What a call is told to say, and what came of it.
@@ -175,7 +188,7 @@ class Turn:
     call: str
     number: int
     """1 is the greeting."""
-    cause: Heard | Noise | Silence | None = None
+    cause: Heard | Noise | Silence | TakenBack | None = None
     """What the desk answered; None where it spoke first."""
     decision: Decision | None = None
     meant: str = ""

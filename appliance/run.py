@@ -15,13 +15,24 @@ from rich.markup import escape
 from appliance import config
 from appliance.app import App
 from appliance.channels import WaitingLine
+from appliance.channels.exchange import Exchange
+from appliance.channels.gsm.line import GsmLine
+from appliance.channels.gsm.pdu import Sms
+from appliance.channels.gsm.profiles import Found, plugged_in
 from appliance.channels.kiosk import Kiosk
+from appliance.channels.phone import PhoneCall
+from appliance.channels.sip.line import SipLine
+from appliance.channels.sip.wire import Account, Settings
 from appliance.channels.soundcard import SoundCard
+from appliance.clerk import local_now
 from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console, Status, address, is_loopback
 from appliance.errors import StorageError
 from appliance.lint import lint
+from appliance.outbound import Outbound
+from appliance.texting import Texting
+from appliance.trunks import Sip, secret
 from appliance.versions import Versions
 from appliance.workshop import Workshop
 
@@ -92,7 +103,14 @@ class Running:
         self._workshop = workshop
         self._kiosk, self._kiosk_off = self._make_kiosk()
         self._console = self._make_console()
-        self.lines: list[WaitingLine] = [line for line in (self._console, self._kiosk) if line]
+        self._gsm, self._gsm_off = self._make_gsm()
+        self._sip, self._sip_off = self._make_sip()
+        self._texting = self._make_texting()
+        trunks = [trunk for trunk in (self._gsm, self._sip) if trunk]
+        app.exchange = Exchange(trunks) if trunks else None
+        self._outbound = self._make_outbound()
+        lines = (self._console, self._kiosk, self._gsm, self._sip, self._texting, self._outbound)
+        self.lines: list[WaitingLine] = [line for line in lines if line]
 
     def status(self) -> list[Status]:
         app = self._app
@@ -103,9 +121,14 @@ class Running:
             page = Status("page", True, self._console.url)
         else:
             page = Status("page", False, "switched off in box.toml")
+        gsm = Status("gsm", *self._gsm.state) if self._gsm else Status("gsm", False, self._gsm_off)
+        sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
-        papers = [Status("papers", not app.papers_off, app.papers_off)]
-        return [page, kiosk, *engines, *(papers if app.served.desk.documents else [])]
+        texting = self._texting
+        sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
+        out = self._outbound.state if self._outbound else (False, "no line that can call")
+        papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
+        return [page, kiosk, gsm, sip, sms, Status("outgoing calls", *out), *engines, *papers]
 
     async def announce(self) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes."""
@@ -138,6 +161,49 @@ class Running:
         editor = Editor(self._workshop, keeper) if self._workshop else None
         return Console(web.listen, lambda: self._app.desk.name, self.status, wake, editor)
 
+    def _make_gsm(self) -> tuple[GsmLine | None, str]:
+        box = self._app.box
+        if not box.gsm.enabled:
+            return None, "switched off in box.toml"
+        if why := self._app.voice_off():
+            return None, why
+        return GsmLine(lambda: find_modem(box), secret(box.gsm.pin_file), self._texted), ""
+
+    def _texted(self, sms: Sms) -> None:
+        if self._texting:
+            self._texting.came(sms)
+
+    def _make_outbound(self) -> Outbound | None:
+        """People are called by whatever line there is."""
+        app = self._app
+        if not app.exchange or not app.speech:
+            return None
+
+        async def talk(call: PhoneCall, what: str) -> None:
+            await app.talk(call, opening=what)
+
+        place = app.place
+        return Outbound(
+            lambda: app.desk.outbound, place.store, place.memory, app.exchange, app.speech, talk, local_now,
+            lambda: app.desk.lines,
+        )  # fmt: skip
+
+    def _make_texting(self) -> Texting | None:
+        """Texts come and go by the modem."""
+        gsm, app = self._gsm, self._app
+        if not gsm:
+            return None
+        place = app.place
+        return Texting(lambda: app.desk.sms, place.store, place.memory, gsm.text, lambda: gsm.state[0])
+
+    def _make_sip(self) -> tuple[SipLine | None, str]:
+        sip = self._app.box.sip
+        if not sip.enabled:
+            return None, "switched off in box.toml"
+        if why := self._app.voice_off():
+            return None, why
+        return SipLine(sip_settings(sip), sip.a_minute), ""
+
     def _make_kiosk(self) -> tuple[Kiosk | None, str]:
         app, settings = self._app, self._app.box.kiosk
         if not settings.enabled:
@@ -153,3 +219,29 @@ class Running:
             card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread
         )
         return kiosk, ""
+
+
+def sip_settings(sip: Sip) -> Settings:
+    """What the stack is started with, the secrets read. A desk without an account is called by address."""
+    accounts = tuple(
+        Account(
+            each.user, each.domain, secret(each.password_file), each.auth_user, each.proxy, each.transport,
+            each.encryption, each.register,
+        )
+        for each in sip.account
+    )  # fmt: skip
+    direct = (Account("desk", sip.interface or "127.0.0.1", register=0),)
+    ports = (sip.rtp_ports[0], sip.rtp_ports[1])
+    return Settings(accounts or direct, sip.listen, sip.interface, ports, sip.calls, sip.peers)
+
+
+def find_modem(box: config.Box) -> Found | None:
+    """Where the modem of box.toml is now."""
+    settings = box.gsm
+    if settings.modem == "auto":
+        return next(iter(plugged_in()), None)
+    if settings.modem == "simulator":
+        found = Found("simcom", str(box.data / "simulator" / "at"), str(box.data / "simulator" / "sound"))
+    else:
+        found = Found(settings.modem, settings.at, settings.sound)
+    return found if Path(found.at).exists() else None

@@ -17,6 +17,13 @@ ELSEWHERE = frozenset({"human", "message", "cancel"})
 """Where a flow may lead besides to another flow."""
 
 FILLED: Mapping[str, frozenset[str]] = {
+    "reminder": frozenset({"day", "time"}),
+    "press": frozenset({"keys"}),
+    "calling": frozenset({"desk", "what"}),
+    "calls": frozenset({"who"}),
+    "calls_about": frozenset({"who", "what"}),
+    "calls_done": frozenset({"what"}),
+    "calls_saying": frozenset({"words"}),
     "resume": frozenset({"what"}),
     "case": frozenset({"number"}),
     "undo": frozenset({"what"}),
@@ -107,7 +114,11 @@ def _flow(desk: DeskFile, name: str, flow: Flow) -> Iterator[Wrong]:
         if flow.done:
             yield (*place, "done"), "stands beside do", "write it as done = ... in do"
         # What an action comes back with is its own affair.
-        for key, line in (("done", flow.do.done), *(("refused", line) for line in flow.do.refused.values())):
+        for key, line in (
+            ("done", flow.do.done),
+            ("sms", flow.do.sms),
+            *(("refused", line) for line in flow.do.refused.values()),
+        ):
             for wrong, mend in unfit(line, set(fields_of(line))):
                 yield (*place, "do", key), wrong, mend
     for where, line in every:

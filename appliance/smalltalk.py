@@ -46,8 +46,6 @@ class SmallTalk:
         match said:
             case "goodbye":
                 return fixed("goodbye", "small talk", say.goodbye, hang_up=True)
-            case "person":
-                return fixed("person", "a person is wanted", say.person, Expect("yes_no"), then="offered")
             case "thanks":
                 return fixed("thanks", "small talk", say.welcome)
             case "yes":

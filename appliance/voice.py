@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from appliance.channels import AudioChannel
 from appliance.ears import Ears, Hearing
 from appliance.interruption import Act, Evidence, Verdict, judge
+from appliance.keypad import NOTHING, Keypad
 from appliance.messages import (
     RATE,
     Audio,
@@ -84,7 +86,9 @@ class Voice:
         recorder: Recorder | None = None,
         silence: float = 8.0,
         unbroken: Collection[str] = (),
+        shortcuts: Mapping[str, str] = NOTHING,
     ) -> None:
+        """`shortcuts`: as `Keypad` has them."""
         self.id = channel.id
         self.channel = channel.channel
         self.desk_begins = channel.desk_begins
@@ -105,9 +109,11 @@ class Voice:
         self._expect = Expect()
         self._itself = 0
         self._talked_down = 0
+        self._keypad = Keypad(shortcuts)
+        self._instead: Callable[[Audio], None] | None = None
         channel.playout.on_played = self._on_played
 
-    async def hear(self) -> AsyncIterator[Event]:
+    async def hear(self) -> AsyncGenerator[Event]:
         listening = asyncio.create_task(self._listen())
         try:
             while (event := await self._events.get()) is not None:
@@ -128,6 +134,33 @@ class Voice:
     def expect(self, what: Expect) -> None:
         self._expect = what
         self._ears.expect(what)
+        self._keypad.expect(what)
+
+    def tell(self, event: Event) -> None:
+        """Let the desk hear of something that is no sound: a key, or what became of a hand-off. A line that
+        must be heard is said first."""
+        self._ears.stir()
+        if self._mouth.speaking and not self._may_cut():
+            if isinstance(event, SpeechStarted):
+                return
+            if isinstance(event, Heard):
+                self._afterwards = self._with_earlier(event)
+                return
+        self._cut_in = None
+        self._tell(event)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Meanwhile the desk hears nothing of the caller."""
+        self.divert(lambda frame: None)
+        try:
+            yield
+        finally:
+            self._instead = None
+
+    def divert(self, instead: Callable[[Audio], None]) -> None:
+        """Within `aside`: who gets what the caller says and presses."""
+        self._instead = instead
 
     def enough(self, text: str) -> None:
         """These words, if they are what the caller said before a pause, are a whole answer."""
@@ -153,6 +186,11 @@ class Voice:
         async for frame in self._audio.microphone():
             if self._recorder:
                 self._recorder.caller(frame)
+            if self._instead:
+                self._instead(frame)
+                frame = replace(frame, pcm=bytes(len(frame.pcm)), keys="")
+            for event in self._keypad.step(frame.keys, frame.end):
+                self.tell(event)
             yield frame
 
     def _on_played(self, audio: Audio) -> None:

@@ -108,3 +108,10 @@ def test_each_finding_names_its_line_and_the_mend(
 ) -> None:
     (found,) = findings(tmp_path, DESK.replace(before, after, 1))
     assert expected in found
+
+
+@pytest.mark.parametrize("to", ["911", "sip:112@pbx", "the porter", "*21#"])
+def test_callers_are_not_put_through_to_where_the_desk_never_calls(tmp_path: Path, to: str) -> None:
+    [found] = findings(tmp_path, f'{DESK}\n[handoff]\nto = "{to}"\n')
+    assert "line 11: handoff.to can never be called" in found
+    assert findings(tmp_path, f'{DESK}\n[handoff]\nto = "sip:desk@pbx"\nclosed_to = "+12125550142"\n') == []

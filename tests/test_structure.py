@@ -13,7 +13,20 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"messages", "errors", "spoken", "strict", "hours"},
-    {"config", "box", "lines", "manner", "standing", "sense", "models", "fetch", "versions", "merging"},
+    {
+        "config",
+        "box",
+        "trunks",
+        "calling",
+        "lines",
+        "manner",
+        "standing",
+        "sense",
+        "models",
+        "fetch",
+        "versions",
+        "merging",
+    },
     {"engines", "channels", "memory", "observe", "guard", "memo", "slots"},
     {"actions", "flows", "understanding", "documents"},
     {
@@ -33,19 +46,26 @@ LAYERS = [
         "clerk",
         "rehearsal",
         "aftermath",
+        "keypad",
+        "gist",
+        "texting",
+        "consent",
+        "outbound",
     },
-    {"voice", "knowing", "smalltalk", "brain", "served"},
+    {"voice", "knowing", "smalltalk", "brain", "served", "handoff"},
     {"foresight", "conversation"},
     {"app"},
     {"lint", "tomledit", "workshop", "console"},
     {
         "run",
         "talk",
+        "simulate",
         "scenario",
         "replay",
         "doctor",
         "models_command",
         "messages_command",
+        "outbox_command",
         "calendar_command",
         "bench",
     },
@@ -97,7 +117,7 @@ def test_records_need_only_the_standard_library() -> None:
         assert imports(PACKAGE / f"{name}.py") <= {"messages", "errors"}
         tree = ast.parse((PACKAGE / f"{name}.py").read_text())
         modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        assert modules <= {"__future__", "dataclasses", "typing"}
+        assert modules <= {"__future__", "collections.abc", "dataclasses", "typing"}
 
 
 def test_engines_import_their_heavy_library_only_when_they_are_made() -> None:

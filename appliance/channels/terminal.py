@@ -34,15 +34,13 @@ class TextTerminal:
         self._why = why
         self._keyboard = keyboard
         self._screen = screen
-        self._typed: asyncio.Queue[str | None] = asyncio.Queue()
-        self._loop = asyncio.get_running_loop()
+        self._typed: asyncio.Queue[str | None] | None = None
         self._spoken = Spoken()
         self._gone = False
         self._answered = asyncio.Event()
 
     async def hear(self) -> AsyncIterator[Event]:
-        # A thread of its own, and a daemon: it may wait for a key for ever, and nothing may wait for it.
-        threading.Thread(target=self._read, name="keyboard", daemon=True).start()
+        self._typed = typed(self._keyboard)
         while True:
             await self._answered.wait()
             if os.isatty(self._keyboard) and not self._gone:
@@ -87,19 +85,30 @@ class TextTerminal:
     async def hang_up(self) -> None:
         self._gone = True
         self._answered.set()
-        self._typed.put_nowait(None)
+        if self._typed:
+            self._typed.put_nowait(None)
 
-    def _read(self) -> None:
-        """In the keyboard's thread. Not from sys.stdin, which the interpreter cannot close under a reader."""
+
+def typed(keyboard: int) -> asyncio.Queue[str | None]:
+    """The lines that are typed, as they come; None when the input has ended."""
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def tell(line: str | None) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+
+    def read() -> None:
+        # Not from sys.stdin, which the interpreter cannot close under a reader.
         line = b""
-        while piece := os.read(self._keyboard, PIECE):
-            *lines, line = (line + piece).split(b"\n")
-            for whole in lines:
-                self._tell(whole.decode(errors="replace"))
+        while piece := os.read(keyboard, PIECE):
+            *whole, line = (line + piece).split(b"\n")
+            for each in whole:
+                tell(each.decode(errors="replace"))
         if line:
-            self._tell(line.decode(errors="replace"))
-        self._tell(None)
+            tell(line.decode(errors="replace"))
+        tell(None)
 
-    def _tell(self, line: str | None) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._typed.put_nowait, line)
+    # A thread of its own, and a daemon: it may wait for a key for ever, and nothing may wait for it.
+    threading.Thread(target=read, name="keyboard", daemon=True).start()
+    return lines

@@ -58,7 +58,8 @@ def expect(ask: Ask, options: tuple[str, ...]) -> Expect:
     """What is waited for after a question."""
     patience = PATIENCE[ask.patience] if isinstance(ask.patience, str) else ask.patience
     digits = ask.length or DIGITS.get(ask.type)
-    return Expect("spelled" if ask.spelled else KINDS.get(ask.type, "any"), options, patience, digits)
+    kind = "spelled" if ask.spelled else KINDS.get(ask.type, "any")
+    return Expect(kind, options, patience, digits, ask.keys)
 
 
 def expect_about(ask: Ask, doubt: Doubt) -> Expect:

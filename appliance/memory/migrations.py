@@ -155,7 +155,34 @@ def regulars(db: sqlite3.Connection) -> None:
     )
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (notebook, events, people, desk, regulars)
+def telephone(db: sqlite3.Connection) -> None:
+    _each(
+        db,
+        """create table text (
+            id integer primary key autoincrement, at text not null, number text not null,
+            text text not null, conversation text not null default '', key text unique,
+            tries integer not null default 0, state text not null default 'waiting')""",
+        "create index text_number on text (number, at)",
+        "create index text_state on text (state)",
+        """create table refusal (
+            number text primary key, at text not null, why text not null default '')""",
+        """create table errand (
+            id integer primary key autoincrement, at text not null, number text not null,
+            what text not null, due text not null, until text not null, key text unique,
+            conversation text not null default '', tries integer not null default 0,
+            state text not null default 'waiting', outcome text not null default '')""",
+        "create index errand_due on errand (state, due)",
+    )
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    notebook,
+    events,
+    people,
+    desk,
+    regulars,
+    telephone,
+)
 
 
 def _each(db: sqlite3.Connection, *statements: str) -> None:

@@ -176,6 +176,11 @@ class People:
         """Remove a person, and all that is kept under the person's name here; no byte of it stays in the
         file."""
         with self._store.write() as db:
+            for table in ("text", "errand"):
+                db.execute(
+                    f"delete from {table} where number != '' and number ="
+                    " (select number from person where id = ?)", person,
+                )  # fmt: skip
             db.execute("delete from person where id = ?", person)
         self._store.scrub()
 

@@ -39,6 +39,29 @@ def _ends_of(heard: Sequence[Token], start: int, end: int, country: str) -> Iter
             yield Found(replace(value, score=value.score * 0.5), i, end)
 
 
+def is_mobile(number: str, country: str) -> bool:
+    """Whether an SMS can reach it, as far as numbers tell."""
+    import phonenumbers
+
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return False
+    kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    return phonenumbers.is_valid_number(parsed) and phonenumbers.number_type(parsed) in kinds
+
+
+def e164(number: str, country: str) -> str:
+    """With + and the country's code, as networks tell it; as it is where it is no number of any plan."""
+    import phonenumbers
+
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return number
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
 def say_phone(number: str, country: str) -> str:
     """In the groups in which the number's country writes it; abroad with "plus" and the country's code."""
     import phonenumbers

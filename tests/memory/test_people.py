@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from appliance.memory.errands import Errands
 from appliance.memory.events import EventLog
 from appliance.memory.people import Identity, People, enrol, identity, known_by
 from appliance.memory.store import Store
+from appliance.memory.texts import Texts
 
 
 class Clock:
@@ -118,10 +120,15 @@ def test_forgetting_a_person_forgets_all_of_it(store: Store) -> None:
     person, _ = met(store)
     people.keep_slot(person, "email", "ann@example.org", "ann at example", "call 1")
     people.summarise("call 1", person)
+    [(number,)] = store.read("select number from person where id = ?", person)
+    Texts(store).put(number, "Booked, dear Ann.")
+    Errands(store).put(number, "Your appointment, dear Ann.", store.now())
     people.forget(person)
     assert people.about(person) is None
     assert store.read("select * from slot") == store.read("select * from summary") == []
+    assert store.read("select * from text") == store.read("select * from errand") == []
     assert b"ann@example.org" not in store.path.read_bytes()
+    assert b"dear Ann" not in store.path.read_bytes()
 
 
 @pytest.mark.parametrize(

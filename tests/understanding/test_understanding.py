@@ -67,13 +67,19 @@ def test_what_two_intents_share_is_asked(minilm: MiniLM) -> None:
 
 
 def test_what_was_told_to_be_outside_is_less_likely(minilm: MiniLM) -> None:
-    said = "can you drive my car home"
-    outside = ["drive my car home", "drive me home"]
+    said = "can you wash my car"
+    outside = ["wash my car", "clean my windows"]
     before = Understanding(CLINIC, minilm).rank(said)[0]
     after = Understanding(CLINIC, minilm, outside).rank(said)[0]
     assert before.intent == "parking"
     assert after.score < before.score / 2
     assert Understanding(CLINIC, minilm, outside).understand(said).verdict != "accept"
+
+
+def test_what_is_told_to_be_outside_and_is_near_a_phrase_is_left_out(minilm: MiniLM) -> None:
+    said, outside = "where may I park my car", ["where can I leave my car to park"]
+    before, after = (Understanding(CLINIC, minilm, each).rank(said)[0] for each in ((), outside))
+    assert after == before
 
 
 @pytest.mark.parametrize("phrases", [1, 2, 3])

@@ -1,0 +1,126 @@
+"""Families of modems, from profiles.toml."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from appliance.errors import ConfigError
+from appliance.strict import TomlFile
+
+FILE = Path(__file__).parent / "profiles.toml"
+
+KEYS = "0123456789*#ABCD"
+"""What a telephone has to press."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What a family of modems does its own way; profiles.toml tells what each field is."""
+
+    what: str
+    usb: tuple[str, ...]
+    at: int
+    sound: int
+    begin: tuple[str, ...]
+    end: tuple[str, ...]
+    heal: str
+    keys: str
+    over: str
+    ready: tuple[str, ...] = ()
+    pause: str = ""
+    go_on: str = ""
+    rate: int = 8000
+
+    def __post_init__(self) -> None:
+        for pattern in (self.keys, self.over, self.pause, self.go_on):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"has {pattern!r}, which is no pattern ({error})", "mend it") from error
+
+    def key(self, line: str) -> str | None:
+        """The key that the caller pressed, if the line tells of one."""
+        found = re.match(self.keys, line)
+        if not found:
+            return None
+        key = found[1]
+        if len(key) > 1:
+            # Quectel tells keys by their ASCII codes.
+            key = chr(int(key[:3]))
+        return key if key in KEYS else None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    family: dict[str, Family]
+
+
+@cache
+def families() -> dict[str, Family]:
+    return TomlFile(FILE).into(_File).family
+
+
+def family(name: str) -> Family:
+    """Raises ConfigError for one that is not known."""
+    known = families()
+    if name not in known:
+        raise ConfigError(f"there is no modem family {name!r}", f"the families are {', '.join(known)}")
+    return known[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A modem that is plugged in."""
+
+    family: str
+    at: str
+    """Path of the port for commands."""
+    sound: str
+    """Path of the port for sound."""
+    serial: str = ""
+
+
+def plugged_in() -> list[Found]:
+    """The modems on USB, by what they are: a ttyUSB number means nothing, it changes with each plugging."""
+    from serial.tools import list_ports
+
+    ports: dict[tuple[str, str, str], dict[int, str]] = {}
+    for port in list_ports.comports():
+        if port.vid is None or port.location is None:
+            continue
+        where, colon, interface = port.location.partition(":")
+        number = interface.rpartition(".")[2] if colon else ""
+        if number.isdigit():
+            identity = (f"{port.vid:04x}:{port.pid:04x}", where, port.serial_number or "")
+            ports.setdefault(identity, {})[int(number)] = port.device
+    return [
+        Found(name, numbers[kind.at], numbers[kind.sound], serial)
+        for (usb, _, serial), numbers in sorted(ports.items())
+        for name, kind in families().items()
+        if usb in kind.usb and kind.at in numbers and kind.sound in numbers
+    ]
+
+
+def udev_rules() -> str:
+    """Rules that give each modem's ports a name that stays, and the desk the right to open them."""
+    lines = [
+        "# Names GSM modems by what they are: /dev/modem/<serial number or USB path>-at and -sound.",
+        "# Written from the families that the desk knows; do not edit.",
+        'SUBSYSTEM!="tty", GOTO="modem_end"',
+        'SUBSYSTEMS=="usb", ENV{ID_USB_INTERFACE_NUM}=="", IMPORT{builtin}="usb_id"',
+        'ENV{ID_PATH}=="", IMPORT{builtin}="path_id"',
+    ]
+    for name, kind in families().items():
+        lines += ["", f"# {kind.what}"]
+        for usb in kind.usb:
+            vendor, product = usb.split(":")
+            for what, number in (("at", kind.at), ("sound", kind.sound)):
+                lines.append(
+                    f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}", '
+                    f'ENV{{ID_USB_INTERFACE_NUM}}=="{number:02x}", GROUP="dialout", MODE="0660", '
+                    f'ENV{{ID_MM_PORT_IGNORE}}="1", SYMLINK+="modem/{name}-$env{{ID_PATH}}-{what}"'
+                )
+    return "\n".join([*lines, "", 'LABEL="modem_end"', ""])

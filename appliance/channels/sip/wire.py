@@ -1,0 +1,88 @@
+"""What the desk and the process of its SIP stack tell each other, over a socket that keeps messages apart.
+
+A message is JSON, or sound: `SOUND`, then s16le PCM at the rate of the call's codec. Calls have numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+LARGEST = 1 << 16
+"""Bytes of a message."""
+
+SOUND = struct.Struct("<cI")
+"""b"A" and the number of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who the desk is at a PBX or a provider."""
+
+    user: str
+    domain: str
+    """May carry a port: "pbx.local:5061"."""
+    password: str = field(default="", repr=False)
+    auth_user: str = ""
+    proxy: str = ""
+    transport: str = "udp"
+    """udp, tcp or tls."""
+    encryption: str = ""
+    """Of the sound: "" none, srtp, srtp-mand, dtls_srtp."""
+    register: int = 600
+    """Seconds between registrations; 0: never, a trunk by address."""
+    codecs: tuple[str, ...] = ("opus/48000/2", "g722/16000/1", "pcmu", "pcma")
+    """In order of preference."""
+    dtmf: str = "auto"
+    """How keys are sent: rtpevent, info or auto."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the stack is started with."""
+
+    accounts: tuple[Account, ...]
+    listen: str = "0.0.0.0:5060"
+    interface: str = ""
+    """Network interface or address to use; empty: whatever routes."""
+    rtp_ports: tuple[int, int] = (10_000, 10_999)
+    calls: int = 8
+    """Calls at the same time; more are told that it is busy."""
+    peers: tuple[str, ...] = ()
+    """Networks from which packets are taken, as "192.168.1.0/24"; empty: any."""
+    jitter: int = 40
+    """Milliseconds of sound that wait for late packets: fixed, an adaptive buffer grows under load."""
+    silent: int = 30
+    """Seconds without a packet of sound after which a call is over: its other side is gone."""
+
+
+def pack(what: str, **more: Any) -> bytes:
+    return json.dumps({"what": what, **more}).encode()
+
+
+def pack_settings(settings: Settings) -> bytes:
+    return pack("start", settings=asdict(settings))
+
+
+def read_settings(data: dict[str, Any]) -> Settings:
+    accounts = tuple(
+        Account(**{**account, "codecs": tuple(account["codecs"])}) for account in data["accounts"]
+    )
+    ports = (int(data["rtp_ports"][0]), int(data["rtp_ports"][1]))
+    return Settings(**{**data, "accounts": accounts, "rtp_ports": ports, "peers": tuple(data["peers"])})
+
+
+def pack_sound(call: int, pcm: bytes) -> bytes:
+    return SOUND.pack(b"A", call) + pcm
+
+
+def unpack(message: bytes) -> dict[str, Any] | tuple[int, bytes]:
+    """What was told; or a call's number and its sound. Raises ValueError for neither."""
+    if message[:1] == b"A" and len(message) >= SOUND.size:
+        return SOUND.unpack_from(message)[1], message[SOUND.size :]
+    told = json.loads(message)
+    if not isinstance(told, dict) or "what" not in told:
+        raise ValueError("no message")
+    return told

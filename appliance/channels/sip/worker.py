@@ -1,0 +1,285 @@
+"""The SIP stack's own process: `python -m appliance.channels.sip.worker FD`. It ends with the socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from baresip import Account as StackAccount
+from baresip import AudioNotActive, AudioRestarted, BaresipError, Config, Runtime, UserAgent
+from baresip.call import Call, CallState, DigitEvent
+from baresip.events import Event, StackEvent
+
+from appliance.channels.sip import gate
+from appliance.channels.sip.wire import LARGEST, Account, Settings, pack, pack_sound, read_settings, unpack
+
+log = logging.getLogger(__name__)
+
+PUMP = 0.01
+"""Seconds between two looks for sound that came."""
+
+AHEAD = 5
+"""Frames of 20 ms that may wait to be sent: the desk's clock and the stack's are not the same crystal."""
+
+AGAIN = 15.0
+"""Seconds between two tries to register."""
+
+
+class Worker:
+    def __init__(self, wire: socket.socket) -> None:
+        self._wire = wire
+        self._loop = asyncio.get_running_loop()
+        self._runtime = Runtime()
+        self._agents: list[UserAgent] = []
+        self._calls: dict[int, Call] = {}
+        self._rates: dict[int, tuple[int, int]] = {}
+        self._numbers = itertools.count(1)
+        self._over = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        settings = read_settings((await self._first())["settings"])
+        await self._runtime.start(_config(settings))
+        self._runtime.on_dead = self._over.set
+        if settings.peers and not gate.guard(int(settings.listen.rpartition(":")[2]), settings.peers):
+            raise BaresipError("the SIP port could not be guarded")
+        for number, account in enumerate(settings.accounts):
+            await self._open(number, account)
+        self._loop.add_reader(self._wire, self._read)
+        self._tell("ready")
+        pump = asyncio.create_task(self._pump())
+        try:
+            await self._over.wait()
+        finally:
+            pump.cancel()
+            self._loop.remove_reader(self._wire)
+            for call in list(self._calls.values()):
+                with contextlib.suppress(BaresipError):
+                    await call.hangup()
+            for agent in self._agents:
+                with contextlib.suppress(BaresipError, TimeoutError):
+                    await agent.unregister(timeout=1.0)
+            with contextlib.suppress(BaresipError):
+                await self._runtime.close()
+
+    async def _first(self) -> dict[str, Any]:
+        self._wire.setblocking(False)
+        told = unpack(await self._loop.sock_recv(self._wire, LARGEST))
+        assert isinstance(told, dict)
+        return told
+
+    async def _open(self, number: int, account: Account) -> None:
+        agent = await UserAgent.create(self._runtime, _account(account), transfer_policy="reject")
+        agent.on_incoming(lambda call: self._adopt(call, account=number))
+        self._agents.append(agent)
+        if account.register:
+            self._start(self._register(number, agent))
+
+    async def _register(self, number: int, agent: UserAgent) -> None:
+        """Until it worked; from then on the stack itself does it again in time, and tells when it fails."""
+        agent.on(lambda event: self._registration(number, event))
+        while True:
+            try:
+                await agent.register()
+                self._tell("registered", account=number)
+                return
+            except BaresipError as error:
+                self._tell("unregistered", account=number, why=str(error))
+            await asyncio.sleep(AGAIN)
+
+    def _registration(self, number: int, event: StackEvent) -> None:
+        if event.event is Event.REGISTER_OK:
+            self._tell("registered", account=number)
+        elif event.event is Event.REGISTER_FAIL:
+            self._tell("unregistered", account=number, why=event.text or "")
+
+    # From the stack.
+
+    def _adopt(self, call: Call, account: int = 0, number: int = 0) -> int:
+        number = number or next(self._numbers)
+        self._calls[number] = call
+        call.on(lambda event: self._follow(number, event))
+        call.on_dtmf(lambda digit: self._key(number, digit))
+        if call.state is CallState.INCOMING:
+            self._tell("incoming", call=number, account=account, peer=call.peer or "", id=call.call_id or "")
+        return number
+
+    def _follow(self, number: int, event: StackEvent) -> None:
+        match event.event:
+            case Event.CALL_ESTABLISHED:
+                self._tell("established", call=number)
+            case Event.CALL_RINGING | Event.CALL_PROGRESS:
+                self._tell("ringing", call=number)
+            case Event.CALL_HOLD:
+                self._tell("held", call=number)
+            case Event.CALL_RESUME:
+                self._tell("resumed", call=number)
+            case Event.CALL_CLOSED:
+                self._calls.pop(number, None)
+                self._rates.pop(number, None)
+                self._tell("closed", call=number, why=event.text or "", stats=event.stats)
+
+    def _key(self, number: int, digit: DigitEvent) -> None:
+        self._tell("key", call=number, key=digit.digit)
+
+    async def _pump(self) -> None:
+        while True:
+            for number, call in list(self._calls.items()):
+                if call.state is CallState.ESTABLISHED:
+                    with contextlib.suppress(AudioNotActive, AudioRestarted, BlockingIOError):
+                        self._forward(number, call)
+            await asyncio.sleep(PUMP)
+
+    def _forward(self, number: int, call: Call) -> None:
+        if number not in self._rates:
+            info = call.audio.info()
+            if not (info.rx_ready and info.tx_ready):
+                return
+            self._rates[number] = (
+                info.rx_sample_rate * info.rx_channels,
+                info.tx_sample_rate * info.tx_channels,
+            )
+            self._tell(
+                "sound", call=number, rate=info.rx_sample_rate, channels=info.rx_channels,
+                to_rate=info.tx_sample_rate, to_channels=info.tx_channels,
+            )  # fmt: skip
+        try:
+            while pcm := call.audio.read(LARGEST // 2):
+                self._wire.send(pack_sound(number, pcm))
+        except AudioRestarted:
+            self._rates.pop(number, None)
+            raise
+
+    # From the desk.
+
+    def _read(self) -> None:
+        try:
+            while message := self._wire.recv(LARGEST):
+                self._take(message)
+            self._over.set()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._over.set()
+
+    def _take(self, message: bytes) -> None:
+        told = unpack(message)
+        if isinstance(told, tuple):
+            self._send(*told)
+        elif told["what"] == "stop":
+            self._over.set()
+        else:
+            self._start(self._do(told))
+
+    def _send(self, number: int, pcm: bytes) -> None:
+        call = self._calls.get(number)
+        if call is None or number not in self._rates:
+            return
+        with contextlib.suppress(AudioNotActive, AudioRestarted):
+            full = call.audio.info().tx_buffered > AHEAD * 2 * self._rates[number][1] // 50
+            if not full or any(pcm):
+                call.audio.write(pcm)
+
+    async def _do(self, told: dict[str, Any]) -> None:
+        """What the desk asks for; where it cannot be done, the desk is told why."""
+        try:
+            if told["what"] == "dial":
+                agent = self._agents[told["account"]]
+                self._adopt(await agent.dial(told["uri"]), number=told["call"])
+                return
+            call = self._calls.get(told["call"])
+            if call is None:
+                return
+            match told["what"]:
+                case "answer":
+                    await call.answer()
+                case "reject":
+                    await call.reject()
+                case "hang_up":
+                    await call.hangup()
+                case "press":
+                    await call.send_dtmf(told["keys"])
+                case "transfer":
+                    await call.transfer(told["uri"], timeout=told["patience"])
+                    self._tell("transferred", call=told["call"])
+                case "hold":
+                    await (call.hold() if told["on"] else call.resume())
+        except (BaresipError, ValueError, IndexError) as error:
+            self._tell("failed", call=told.get("call", 0), do=told["what"], why=str(error))
+            if told["what"] == "dial":
+                self._tell("closed", call=told["call"], why=str(error), stats={})
+
+    def _tell(self, what: str, **more: Any) -> None:
+        try:
+            self._wire.send(pack(what, **more))
+        except BlockingIOError:
+            log.error("the desk does not take what it is told: %s", what)
+        except OSError:
+            self._over.set()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _config(settings: Settings) -> Config:
+    first, last = settings.rtp_ports
+    return Config(
+        net_interface=settings.interface or None,
+        # One more for each: the person whom its caller is put through to. And one that is told it is busy.
+        max_concurrent_calls=2 * settings.calls + 1,
+        rtp_timeout=settings.silent,
+        extra_config_text="\n".join(
+            [
+                f"sip_listen {settings.listen}",
+                f"rtp_ports {first}-{last}",
+                "audio_jitter_buffer_type fixed",
+                f"audio_jitter_buffer_ms {settings.jitter}-{settings.jitter + 60}",
+            ]
+        ),
+    )
+
+
+def _account(account: Account) -> StackAccount:
+    # A stack that offers video sends a second INVITE, which simple telephones cannot take.
+    extra = ["video_codecs=none"]
+    if account.encryption:
+        extra.append(f"mediaenc={account.encryption}")
+    return StackAccount(
+        account.user,
+        account.domain,
+        account.password,
+        registrar=account.proxy or None,
+        reg_interval=account.register,
+        transport=account.transport,  # type: ignore[arg-type]
+        audio_codecs=account.codecs,
+        dtmf_mode=account.dtmf,  # type: ignore[arg-type]
+        auth_user=account.auth_user or None,
+        extra_params=tuple(extra),
+    )
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s sip: %(message)s", stream=sys.stderr)
+    # What the stack logs may hold who called whom.
+    logging.getLogger("baresip").setLevel(logging.ERROR)
+    # Ctrl-C is the desk's to act on.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    wire = socket.socket(fileno=int(sys.argv[1]))
+
+    async def run() -> None:
+        await Worker(wire).run()
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()

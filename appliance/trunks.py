@@ -1,0 +1,110 @@
+"""The lines by which a box is reached by telephone, as box.toml has them."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from appliance.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Gsm:
+    """A GSM modem on USB, with a SIM that callers ring."""
+
+    enabled: bool = False
+    modem: str = "auto"
+    """`auto` finds it on USB by what it is; `simulator` is one that is none, to try the phone without; or the
+    modem's family, where `at` and `sound` name its ports: simcom, quectel, huawei."""
+    at: str = ""
+    """Port for commands."""
+    sound: str = ""
+    """Port for sound."""
+    pin_file: Path | None = None
+    """A file that holds the SIM's PIN; beside box.toml unless it is a full path."""
+
+    def __post_init__(self) -> None:
+        if self.modem not in ("auto", "simulator") and not (self.at and self.sound):
+            raise ValueError(f"has modem = {self.modem!r} without its ports", "name them: at and sound")
+
+    def beside(self, folder: Path) -> Gsm:
+        """With its files beside box.toml."""
+        return replace(self, pin_file=folder / self.pin_file if self.pin_file else None)
+
+
+@dataclass(frozen=True, slots=True)
+class SipAccount:
+    """Who the desk is at a PBX or a provider."""
+
+    user: str
+    domain: str
+    """May carry a port: "pbx.local:5061"."""
+    password_file: Path | None = None
+    """A file that holds the password; beside box.toml unless it is a full path."""
+    auth_user: str = ""
+    """Where the name for the password is another."""
+    proxy: str = ""
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    encryption: Literal["", "srtp", "srtp-mand", "dtls_srtp"] = ""
+    """Of the sound."""
+    register: int = 600
+    """Seconds between registrations; 0 never, for a trunk by address."""
+
+    def __post_init__(self) -> None:
+        if not self.user or not self.domain:
+            raise ValueError("has no user or no domain", "they are what stands in sip:user@domain")
+
+
+@dataclass(frozen=True, slots=True)
+class Sip:
+    """Calls by SIP."""
+
+    enabled: bool = False
+    listen: str = "0.0.0.0:5060"
+    """Address and port of SIP itself."""
+    interface: str = ""
+    """Network interface or address to use; empty: whatever routes."""
+    account: tuple[SipAccount, ...] = ()
+    peers: tuple[str, ...] = ()
+    """Networks from which calls are taken, as "192.168.1.0/24"; all others get no answer. Empty: any."""
+    calls: int = 4
+    """Calls at the same time; more are told that it is busy."""
+    a_minute: int = 6
+    """Calls that one caller may begin in a minute."""
+    rtp_ports: tuple[int, ...] = (10_000, 10_999)
+    """First and last port for sound."""
+
+    def __post_init__(self) -> None:
+        for peer in self.peers:
+            try:
+                ipaddress.IPv4Network(peer, strict=False)
+            except ValueError as error:
+                raise ValueError(
+                    f"has the peer {peer!r}, which is no network", "write it like 192.168.1.0/24"
+                ) from error
+        if len(self.rtp_ports) != 2 or not 1024 <= self.rtp_ports[0] < self.rtp_ports[1] < 65_536:
+            raise ValueError(
+                f"has rtp_ports = {list(self.rtp_ports)}", "two of 1024 to 65535, the lower first"
+            )
+        if not 1 <= self.calls <= 64:
+            raise ValueError(f"has calls = {self.calls}", "1 to 64")
+
+    def beside(self, folder: Path) -> Sip:
+        """With its files beside box.toml."""
+        accounts = tuple(
+            replace(each, password_file=folder / each.password_file if each.password_file else None)
+            for each in self.account
+        )
+        return replace(self, account=accounts)
+
+
+def secret(path: Path | None) -> str:
+    """What a file of secrets holds; nothing without a file. Raises ConfigError where it cannot be read."""
+    if not path:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the secret cannot be read", "check the name and its rights") from error

@@ -1,0 +1,320 @@
+"""A modem that is kept up and told what to do, whatever it does meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from appliance.channels.gsm import pdu
+from appliance.channels.gsm.at import AtPort, ModemError
+from appliance.channels.gsm.modem import Event, Key, Modem, Over, Ringing, Text
+from appliance.channels.gsm.profiles import families, udev_rules
+from appliance.channels.gsm.simulator import Fault, Simulator
+from appliance.messages import samples
+from tests.audio_server import until
+
+KINDS = list(families())
+NOISY: set[Fault] = {"split lines", "doubled lines", "interleaved lines"}
+
+
+class Desk:
+    """A modem and what it told."""
+
+    def __init__(self, simulator: Simulator, pin: str = "") -> None:
+        self.told: list[Event] = []
+        self.modem = Modem(simulator.found, self.told.append, pin)
+
+    def heard(self, kind: type[Event]) -> Callable[[], bool]:
+        return lambda: any(isinstance(event, kind) for event in self.told)
+
+
+@asynccontextmanager
+async def plugged(
+    kind: str = "simcom", faults: set[Fault] | None = None, pin: str = "", given: str = "", up: bool = True
+) -> AsyncIterator[tuple[Simulator, Desk]]:
+    simulator = Simulator(kind, faults, pin)
+    simulator.plug_in()
+    desk = Desk(simulator, given)
+    running = asyncio.create_task(desk.modem.run())
+    try:
+        if up:
+            await until(lambda: desk.modem.health.on)
+        yield simulator, desk
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        simulator.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("faults", [set(), NOISY], ids=["clean", "noisy"])
+async def test_a_call_comes_is_answered_and_ends(kind: str, faults: set[Fault]) -> None:
+    async with plugged(kind, faults) as (simulator, desk):
+        simulator.ring("+15550142")
+        await until(desk.heard(Ringing))
+        await desk.modem.answer()
+        assert simulator.sound_on
+        simulator.press("4#")
+        await until(lambda: len([e for e in desk.told if isinstance(e, Key)]) == 2)
+        simulator.hang_up()
+        await until(desk.heard(Over))
+        keys = [event.key for event in desk.told if isinstance(event, Key)]
+        assert desk.told[0] == Ringing("+15550142")
+        assert keys == ["4", "#"]
+        assert len([event for event in desk.told if isinstance(event, Over)]) == 1
+        assert simulator.wrong == []
+
+
+async def test_a_caller_who_hides_the_number_rings_all_the_same() -> None:
+    async with plugged() as (simulator, desk):
+        simulator.ring(shown=False)
+        await until(desk.heard(Ringing))
+        assert desk.told == [Ringing("")]
+
+
+async def test_the_desk_hangs_up_and_the_next_call_comes() -> None:
+    async with plugged() as (simulator, desk):
+        for _ in range(3):
+            desk.told.clear()
+            simulator.ring()
+            await until(desk.heard(Ringing))
+            await desk.modem.answer()
+            await desk.modem.hang_up()
+            assert simulator.line is None
+            assert not simulator.sound_on
+
+
+async def test_the_end_of_a_call_is_found_out_though_nobody_says_so() -> None:
+    async with plugged(faults={"no carrier is never said"}) as (simulator, desk):
+        simulator.ring()
+        await until(desk.heard(Ringing))
+        await desk.modem.answer()
+        simulator.hang_up()
+        await until(desk.heard(Over), within=4.0)
+
+
+async def test_a_caller_who_gives_up_before_the_desk_answers_leaves_no_call_behind() -> None:
+    async with plugged() as (simulator, desk):
+        simulator.ring()
+        await until(desk.heard(Ringing))
+        simulator.hang_up()
+        with pytest.raises(ModemError):
+            await desk.modem.answer()
+        assert simulator.line is None
+
+
+async def test_sound_that_fails_in_the_second_call_is_healed_by_a_restart() -> None:
+    async with plugged(faults={"second sound fails"}) as (simulator, desk):
+        simulator.ring()
+        await until(desk.heard(Ringing))
+        await desk.modem.answer()
+        await desk.modem.hang_up()
+        simulator.ring()
+        await until(lambda: simulator.line is not None and len(desk.told) >= 3, within=5)
+        with pytest.raises(ModemError, match="sound did not come on"):
+            await desk.modem.answer()
+        await until(lambda: simulator.restarts == 1 and simulator.plugged and desk.modem.health.on, within=8)
+        desk.told.clear()
+        simulator.ring()
+        await until(desk.heard(Ringing))
+        await desk.modem.answer()
+        assert simulator.sound_on
+        assert desk.modem.health.restarts == 1
+
+
+async def test_unplugged_in_mid_call_the_call_is_over_and_after_replugging_the_next_one_comes() -> None:
+    async with plugged() as (simulator, desk):
+        simulator.ring()
+        await until(desk.heard(Ringing))
+        await desk.modem.answer()
+        simulator.unplug()
+        await until(desk.heard(Over))
+        assert not desk.modem.health.on
+        simulator.plug_in()
+        await until(lambda: desk.modem.health.on, within=10)
+        desk.told.clear()
+        simulator.ring()
+        await until(desk.heard(Ringing))
+
+
+async def test_a_call_that_a_killed_desk_left_behind_is_ended_at_the_next_start() -> None:
+    simulator = Simulator()
+    simulator.plug_in()
+    simulator.ring()
+    assert simulator._do("A")[0] == "OK"
+    desk = Desk(simulator)
+    running = asyncio.create_task(desk.modem.run())
+    try:
+        await until(lambda: desk.modem.health.on)
+        assert simulator.line is None
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        simulator.close()
+
+
+async def test_a_call_that_rings_while_the_desk_starts_is_there_to_be_answered() -> None:
+    simulator = Simulator()
+    simulator.plug_in()
+    simulator.ring()
+    desk = Desk(simulator)
+    running = asyncio.create_task(desk.modem.run())
+    try:
+        await until(desk.heard(Ringing))
+        await until(lambda: desk.modem.health.on)
+        await desk.modem.answer()
+        assert simulator.sound_on
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        simulator.close()
+
+
+async def test_network_lost_and_found_again_is_told() -> None:
+    async with plugged() as (simulator, desk):
+        simulator.leave_network()
+        await until(lambda: not desk.modem.health.on)
+        assert "no network" in desk.modem.health.why
+        simulator.join_network()
+        await until(lambda: desk.modem.health.on)
+
+
+async def test_the_sim_is_unlocked_with_its_pin() -> None:
+    async with plugged(pin="1234", given="1234") as (simulator, _):
+        assert not simulator.sim.locked
+
+
+@pytest.mark.parametrize(("pin", "tries"), [("", 3), ("0000", 2)])
+async def test_a_wrong_pin_is_never_said_twice(pin: str, tries: int) -> None:
+    async with plugged(pin="1234", given=pin, up=False) as (simulator, desk):
+        await until(lambda: "PIN" in desk.modem.health.why)
+        await asyncio.sleep(2.5)
+        assert simulator.sim.tries == tries
+        assert "pin_file" in desk.modem.health.why
+
+
+async def test_a_sim_that_asks_for_its_puk_is_left_alone() -> None:
+    async with plugged(faults={"asks for PUK"}, up=False) as (_, desk):
+        await until(lambda: "PUK" in desk.modem.health.why)
+        assert not desk.modem.health.on
+
+
+async def test_calls_go_out_and_keys_are_pressed() -> None:
+    async with plugged() as (simulator, desk):
+        await desk.modem.dial("+15550111")
+        await desk.modem.press("12#")
+        assert simulator.dialled == ["+15550111"]
+        assert simulator.pressed == ["1", "2", "#"]
+        assert simulator.sound_on
+
+
+async def test_nobody_answers_a_call_that_goes_out() -> None:
+    async with plugged() as (simulator, desk):
+        simulator.answers = False
+        with pytest.raises(ModemError, match="nobody answered"):
+            await desk.modem.dial("+15550111", patience=1.0)
+        assert simulator.line is None
+
+
+async def test_a_long_text_goes_out_in_parts_and_is_whole_at_the_other_end() -> None:
+    async with plugged(faults=NOISY) as (simulator, desk):
+        text = "Ваша запись на четверг подтверждена. " * 5
+        await desk.modem.text("+15550111", text)
+        assert len(simulator.sent) > 1
+        assert "".join(part for _, part in simulator.sent) == text
+
+
+def delivered(text: str, number: str = "+15550177") -> list[str]:
+    """The SMS-DELIVERs that bring a text: made of what would send it."""
+    pdus = []
+    for _, octets in pdu.submit(number, text):
+        data = bytes.fromhex(octets)[1:]
+        header = 0x40 if data[0] & 0x40 else 0
+        length = 4 + (data[2] + 1) // 2
+        stamp = bytes.fromhex("62113231900000")
+        deliver = (
+            bytes([4 | header]) + data[2:length] + data[length : length + 2] + stamp + data[length + 2 :]
+        )
+        pdus.append((b"\0" + deliver).hex().upper())
+    return pdus
+
+
+async def test_a_text_that_comes_in_parts_is_told_once_and_whole() -> None:
+    async with plugged(faults=NOISY) as (simulator, desk):
+        text = "Please call me back about the pipe. " * 9
+        parts = delivered(text)
+        assert len(parts) == 3
+        simulator.deliver([parts[2], parts[0]])
+        await asyncio.sleep(0.3)
+        assert not desk.heard(Text)()
+        assert len(simulator.sim.texts) == 2
+        simulator.deliver([parts[1]])
+        await until(desk.heard(Text))
+        await until(lambda: simulator.sim.texts == {})
+        (event,) = [event for event in desk.told if isinstance(event, Text)]
+        assert (event.sms.number, event.sms.text) == ("+15550177", text)
+
+
+async def test_texts_that_came_while_the_desk_was_off_are_read_at_the_start() -> None:
+    simulator = Simulator()
+    simulator.plug_in()
+    simulator.deliver(delivered("Are you open today?"))
+    desk = Desk(simulator)
+    running = asyncio.create_task(desk.modem.run())
+    try:
+        await until(desk.heard(Text))
+        await until(lambda: simulator.sim.texts == {})
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        simulator.close()
+
+
+async def test_the_balance_is_asked_for() -> None:
+    async with plugged() as (_, desk):
+        assert await desk.modem.balance() == "Balance 12.50"
+        with pytest.raises(ModemError, match="no code"):
+            await desk.modem.balance("*100#;ATD112")
+
+
+async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_ones() -> None:
+    simulator = Simulator(faults={"slow answers"})
+    simulator.plug_in()
+    found = simulator.found()
+    assert found
+    from appliance.channels.gsm.at import open_port
+
+    unasked: list[str] = []
+    port = AtPort(open_port(found.at), unasked.append, lambda: None)
+    try:
+        await port.ask("ATE0")
+        with pytest.raises(ModemError, match="does not answer"):
+            await port.ask("AT+CGMI", patience=0.05)
+        assert await port.ask("AT+CGSN") == ["490154203237518"]
+    finally:
+        port.close()
+        simulator.close()
+
+
+async def test_errors_name_the_command_and_nothing_that_it_carries() -> None:
+    async with plugged() as (_, desk):
+        with pytest.raises(ModemError) as refused:
+            await desk.modem._ask("AT+CMGR=77")
+        assert refused.value.code == "+CMS ERROR: 321"
+        assert "77" not in refused.value.wrong.replace("+CMS ERROR: 321", "")
+
+
+def test_udev_names_modems_by_what_they_are() -> None:
+    rules = udev_rules()
+    for kind in families().values():
+        for usb in kind.usb:
+            vendor, product = usb.split(":")
+            assert f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"' in rules
+    assert "ttyUSB" not in rules
+
+
+def test_a_frame_of_sound_is_320_bytes_at_8_khz() -> None:
+    assert samples(0.02) == 320

@@ -1,0 +1,167 @@
+"""Telephones that nobody here wrote: Debian's baresip and sipp."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.channels import AudioChannel, Call
+from appliance.channels.phone import PhoneCall
+from appliance.channels.recorded import read_recording
+from appliance.channels.sip.line import SipLine
+from appliance.channels.sip.wire import Account, Settings
+from appliance.engines.resample import resample
+from appliance.messages import RATE
+from tests.audio_server import until
+
+needs_sipp = pytest.mark.skipif(not shutil.which("sipp"), reason="sipp is not installed")
+needs_baresip = pytest.mark.skipif(not shutil.which("baresip"), reason="baresip is not installed")
+
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind((HOST, 0))
+        return int(free.getsockname()[1])
+
+
+class Echo:
+    """A desk that says everything again."""
+
+    def __init__(self) -> None:
+        self.calls: list[PhoneCall] = []
+        self.heard = bytearray()
+        self.ended = 0
+        self.lasted = 0
+        """Samples that the last call took, by its clock."""
+        self.hang_up_after: float | None = None
+
+    async def talk(self, channel: AudioChannel) -> None:
+        assert isinstance(channel, PhoneCall)
+        self.calls.append(channel)
+        try:
+            async for frame in channel.microphone():
+                self.heard += frame.pcm
+                await channel.playout.write(frame.pcm)
+                if self.hang_up_after and channel.now() > self.hang_up_after * RATE:
+                    return
+        finally:
+            self.lasted = channel.now()
+            self.ended += 1
+
+    async def chat(self, call: Call) -> None:
+        raise AssertionError
+
+
+@asynccontextmanager
+async def desk(
+    talker: Echo | None = None,
+    calls: int = 8,
+    a_minute: int = 1000,
+    peers: tuple[str, ...] = (),
+    **more: object,
+) -> AsyncIterator[tuple[SipLine, Echo, int]]:
+    """A SIP line that waits at a port."""
+    port, echo = free_port(), talker or Echo()
+    account = Account("desk", HOST, register=0)
+    first = free_port() // 2 * 2
+    settings = Settings(
+        (account,), f"{HOST}:{port}", HOST, (first, min(first + 200, 65_534)), calls, peers, **more,  # type: ignore[arg-type]
+    )  # fmt: skip
+    line = SipLine(settings, a_minute)
+    serving = asyncio.create_task(line.serve(echo))
+    try:
+        await until(lambda: line.state[0], within=20)
+        yield line, echo, port
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
+
+
+async def sipp(folder: Path, *arguments: str, within: float = 60.0) -> tuple[int, str]:
+    """Run sipp; its exit status, and what it has to say."""
+    process = await asyncio.create_subprocess_exec(
+        "sipp", *arguments, "-i", HOST, "-nostdin", "-trace_err", cwd=folder,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(within):
+            out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode is not None
+    return process.returncode, out.decode(errors="replace")[-2000:]
+
+
+MODULES = ("g711", "aufile", "aubridge", "sndfile", "srtp")
+
+
+class Telephone:
+    """Debian's baresip: says a recording and keeps what it hears. Commands as on its keyboard."""
+
+    def __init__(
+        self, folder: Path, says: bytes, account: str = "caller", more: str = "", answers: str = ""
+    ) -> None:
+        """`says` is s16le mono 16 kHz. `answers`: `auto` takes calls that come, `manual` lets them ring."""
+        self.port = free_port()
+        self.uri = f"sip:{account}@{HOST}:{self.port}"
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        with wave.open(str(folder / "says.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(resample(says, RATE, to=8000))
+        modules = Path("/usr/lib/baresip/modules")
+        lines = [f"module_path {modules}", f"sip_listen {HOST}:{self.port}", f"net_interface {HOST}"]
+        lines += [f"audio_source aufile,{folder}/says.wav", "audio_player aubridge,nobody"]
+        lines += ["audio_alert ausine,440", "audio_srate 8000", "audio_channels 1", "call_local_timeout 20"]
+        lines += [f"module {name}.so" for name in MODULES]
+        lines += [f"snd_path {folder}"]
+        lines += ["module_app account.so", "module_app menu.so", more]
+        (folder / "config").write_text("\n".join(lines) + "\n")
+        mode = f";answermode={answers}" if answers else ""
+        (folder / "accounts").write_text(f"<sip:{account}@{HOST}>;regint=0;audio_codecs=pcmu{mode}\n")
+        self._process: asyncio.subprocess.Process | None = None
+        self.said = ""
+
+    async def call(self, uri: str, lasting: float) -> None:
+        """Dial, stay for that long, hang up."""
+        await self._run("-e", f"/dial {uri}", lasting=lasting)
+
+    async def wait(self, lasting: float) -> None:
+        """Be there for calls for that long; at the end hang up."""
+        await self._run(lasting=lasting)
+
+    async def _run(self, *arguments: str, lasting: float) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            "baresip", "-f", str(self.folder), *arguments, "-t", str(round(lasting)),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(lasting + 15):
+                out, _ = await self._process.communicate()
+            self.said = out.decode(errors="replace")
+        finally:
+            if self._process.returncode is None:
+                self._process.kill()
+
+    def heard(self) -> bytes:
+        """s16le mono 16 kHz."""
+        (kept,) = self.folder.glob("dump-*-dec.wav")
+        return read_recording(kept)
+
+
+def seconds_of_sound(pcm: bytes, louder: float = 500) -> float:
+    sound = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    whole = sound[: len(sound) // 320 * 320].reshape(-1, 320)
+    return float((np.sqrt((whole**2).mean(axis=1)) > louder).sum() / 50)

@@ -1,0 +1,116 @@
+"""The desk at a PBX that nobody here wrote: Debian's kamailio."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from appliance.channels.sip.line import SipLine
+from appliance.channels.sip.wire import Account, Settings
+from tests.audio_server import until
+from tests.channels.sip.peers import HOST, Echo, Telephone, free_port, needs_baresip, seconds_of_sound
+from tests.desk import voice
+
+pytestmark = pytest.mark.skipif(not shutil.which("kamailio"), reason="kamailio is not installed")
+
+CONFIG = """
+#!KAMAILIO
+debug=1
+log_stderror=yes
+fork=no
+children=2
+listen=udp:{host}:{port}
+mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("usrloc", "db_mode", 0)
+request_route {{
+    if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    if (is_method("REGISTER")) {{
+        if (!pv_www_authenticate("{host}", "open sesame", "0")) {{ www_challenge("{host}", "0"); exit; }}
+        save("location");
+        exit;
+    }}
+    if (has_totag()) {{
+        if (loose_route() || is_method("ACK")) {{ t_relay(); }}
+        exit;
+    }}
+    if (is_method("CANCEL")) {{ t_relay(); exit; }}
+    record_route();
+    if (!lookup("location")) {{ sl_send_reply("404", "Not Found"); exit; }}
+    t_relay();
+}}
+"""
+
+
+@asynccontextmanager
+async def pbx(folder: Path) -> AsyncIterator[int]:
+    port = free_port()
+    config = folder / "kamailio.cfg"
+    config.write_text(CONFIG.format(host=HOST, port=port))
+    process = await asyncio.create_subprocess_exec(
+        "kamailio", "-f", str(config), "-m", "16", "-M", "4", "-w", str(folder), "-Y", str(folder), "-P",
+        str(folder / "pid"), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        await asyncio.sleep(1.0)
+        assert process.returncode is None
+        yield port
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+
+
+@asynccontextmanager
+async def registering(password: str, port: int) -> AsyncIterator[tuple[SipLine, Echo]]:
+    account = Account("desk", f"{HOST}:{port}", password, register=60)
+    first = free_port() // 2 * 2
+    line = SipLine(Settings((account,), f"{HOST}:{free_port()}", HOST, (first, min(first + 100, 65_000))))
+    echo = Echo()
+    serving = asyncio.create_task(line.serve(echo))
+    try:
+        yield line, echo
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
+
+
+@needs_baresip
+async def test_the_desk_registers_and_is_called_by_its_name_there(tmp_path: Path) -> None:
+    async with pbx(tmp_path) as port, registering("open sesame", port) as (line, echo):
+        await until(lambda: line.stack and line.state[0])
+        telephone = Telephone(tmp_path / "phone", bytes(32_000) + voice(1.0) + bytes(64_000))
+        await telephone.call(f"sip:desk@{HOST}:{port}", 6)
+        await until(lambda: echo.ended == 1)
+        assert seconds_of_sound(telephone.heard()) == pytest.approx(1.0, abs=0.2)
+
+
+async def test_a_wrong_password_is_told_and_no_call_is_expected(tmp_path: Path) -> None:
+    async with pbx(tmp_path) as port, registering("shut sesame", port) as (line, _):
+        await until(lambda: line.stack and not line.stack.why and line.stack.accounts[0] != "registering")
+        on, why = line.state
+        assert not on
+        assert f"desk@{HOST}:{port}" in why
+        assert "40" in why
+
+
+async def test_a_pbx_that_is_not_there_is_told(tmp_path: Path) -> None:
+    async with registering("open sesame", free_port()) as (line, _):
+        await until(
+            lambda: line.stack and not line.stack.why and line.stack.accounts[0] != "registering", within=40
+        )
+        assert not line.state[0]
