@@ -142,6 +142,7 @@ async def test_joined_by_sip_the_two_hear_each_other_and_the_end_of_one_is_the_e
 
 
 @needs_baresip
+@pytest.mark.slow
 async def test_a_gsm_caller_talks_to_a_sip_person_who_hangs_up(tmp_path: Path) -> None:
     person = Telephone(tmp_path / "person", TAKES, "person", answers="auto")
     line, _ = sip()
@@ -178,6 +179,7 @@ async def test_a_gsm_caller_talks_to_a_sip_person_who_hangs_up(tmp_path: Path) -
 
 
 @needs_baresip
+@pytest.mark.slow
 async def test_a_person_who_does_not_answer_rings_no_more_and_the_caller_is_asked(tmp_path: Path) -> None:
     person = Telephone(tmp_path / "person", TAKES, "person", answers="manual")
     caller = Telephone(tmp_path / "caller", quiet(3) + voice(0.8) + quiet(30))
@@ -205,6 +207,7 @@ async def test_a_person_who_does_not_answer_rings_no_more_and_the_caller_is_aske
 
 
 @needs_baresip
+@pytest.mark.slow
 async def test_a_caller_who_hangs_up_while_it_rings_leaves_no_call_behind(tmp_path: Path) -> None:
     person = Telephone(tmp_path / "person", TAKES, "person", answers="manual")
     caller = Telephone(tmp_path / "caller", quiet(3) + voice(0.8) + quiet(30))
@@ -226,6 +229,7 @@ async def test_a_caller_who_hangs_up_while_it_rings_leaves_no_call_behind(tmp_pa
 
 
 @needs_baresip
+@pytest.mark.slow
 async def test_nobody_at_that_address_is_known_at_once_or_in_time(tmp_path: Path) -> None:
     caller = Telephone(tmp_path / "caller", quiet(3) + voice(0.8) + quiet(30))
     line, uri = sip()

@@ -18,10 +18,10 @@ from tests.desk import voice
 @pytest.mark.parametrize(
     "network",
     [
-        Network(loss=0.01),
-        Network(loss=0.05, jitter=0.02),
-        Network(loss=0.10),
-        Network(jitter=0.06),
+        pytest.param(Network(loss=0.01), marks=pytest.mark.slow),
+        pytest.param(Network(loss=0.05, jitter=0.02), marks=pytest.mark.slow),
+        pytest.param(Network(loss=0.10), marks=pytest.mark.slow),
+        pytest.param(Network(jitter=0.06), marks=pytest.mark.slow),
         Network(loss=0.05, jitter=0.06),
     ],
     ids=lambda network: f"{network.loss:.0%} lost, {network.jitter * 1000:.0f} ms",
