@@ -66,9 +66,7 @@ def test_the_plain_way_is_held_with_the_same_callers(bench: Bench) -> None:
     assert {figure.mark for figure in plain.figures} == {None}
 
 
-def test_a_loud_caller_stops_the_desk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without cancellation: to that, one steady tone below another is the other's echo."""
-    monkeypatch.setattr("appliance.bench.turns.desk.Desk.echo_stream", lambda self: None)
+def test_a_loud_caller_stops_the_desk(bench: Bench) -> None:
     part = stops(bench)
     measured = [each.stop for each in part.measured if each.stop is not None]
     assert len(measured) == 5

@@ -113,8 +113,9 @@ def desk_file(clips: Iterable[Clip] = (), wording: config.Wording = "fixed", eve
 
 
 def talkative(greeting: str = LONG) -> DeskFile:
-    """A desk that answers whatever is said at length, so that there is something to interrupt."""
-    lines = Lines(**{line.name: LONG for line in fields(Lines)})
+    """A desk that answers whatever is said at length, so that there is something to interrupt. That a call is
+    recorded would be said to its end."""
+    lines = Lines(**{line.name: LONG for line in fields(Lines) if line.name != "recorded"})
     return DeskFile("The bench", replace(lines, greeting=greeting), silence=60.0)
 
 
