@@ -11,6 +11,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Index:
             log.warning("the documents' index %s is damaged: it is made anew", path)
             self._delete()
         with self._open() as db:
-            db.execute("pragma journal_mode = wal")
+            _write_ahead(db)
             db.execute("begin immediate")
             for statement in SCHEMA.split(";\n"):
                 db.execute(statement)
@@ -304,3 +305,16 @@ def _bytes(row: NDArray[np.float32]) -> bytes:
 
 def _quoted(word: str) -> str:
     return '"' + word.replace('"', '""') + '"'
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Where two open a new file at once, SQLite tells the second that it is busy and does not wait."""
+    latest = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > latest:
+                raise
+            time.sleep(0.02)
