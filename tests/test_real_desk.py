@@ -94,6 +94,7 @@ async def test_a_caller_interrupts_and_the_desk_falls_silent(app: App, tmp_path:
     assert seconds(int(talking_over[-1])) < 0.6
 
 
+@pytest.mark.slow
 async def test_somebody_reads_from_a_book_without_end_and_the_desk_still_listens(app: App) -> None:
     book = recording(models.ROOT / "moonshine-recordings" / "two_cities.wav")
     seen = await call(app, [book, recording(PROMPTS / "vm-goodbye.wav")])

@@ -171,7 +171,7 @@ class Late:
         return self._woken if self._woken and self._woken.after >= self._by else None
 
 
-@pytest.mark.parametrize("late", [0.0, 0.8])
+@pytest.mark.parametrize("late", [pytest.param(0.0, marks=pytest.mark.slow), 0.8])
 async def test_what_follows_the_wake_word_in_the_same_breath_is_heard_whole(
     audio_server: AudioServer, vad: Silero, wake: OpenWakeWord, late: float
 ) -> None:
