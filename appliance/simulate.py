@@ -21,6 +21,7 @@ HELP = """\
   press KEYS        what the caller presses
   hang up           the call is over; what the desk said goes to heard.wav
   unplug, plug in   the modem goes and comes back
+  leave network, join network
   fault NAME        %s
   quit"""
 
@@ -70,6 +71,12 @@ def obey(simulator: Simulator, line: str) -> str:
         case "plug", "in":
             simulator.plug_in()
             return "plugged in"
+        case "leave", "network":
+            simulator.leave_network()
+            return "no network"
+        case "join", "network":
+            simulator.join_network()
+            return "in the network"
         case "fault", _ if rest in get_args(Fault):
             simulator.faults.add(rest)  # type: ignore[arg-type]
             return f"from now on: {rest}"

@@ -65,7 +65,7 @@ TAKEN = frozenset(
     [
         "",
         *"""
-    Z &F V1 Q0 X4 S0 +CMEE +CLIP +CRC +CREG +CNMI +CSCS +CSMS +CPMS +CSMP +CSCA +CFUN +COPS
+    Z &F V1 Q0 X4 S0 +CMGF +CMEE +CLIP +CRC +CREG +CNMI +CSCS +CSMS +CPMS +CSMP +CSCA +CFUN +COPS
     +CVHU +CSSN +CLIR +CCWA +COLP +CHLD +VTD +CSDH
 """.split(),
     ]

@@ -25,12 +25,10 @@ Fault = Literal[
     "second sound fails",
     "early begin",
     "rate lies",
-    "vanishes",
     "split lines",
     "doubled lines",
     "interleaved lines",
     "asks for PUK",
-    "loses network",
     "slow answers",
     "no carrier is never said",
 ]
@@ -71,7 +69,6 @@ class Simulator:
         """Whether somebody takes the calls that the desk makes."""
         self.wrong: list[str] = []
         """What no modem would have understood."""
-        self.text_mode = False
         self._name = kind
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="modem-")
         self.folder = folder or Path(self._temporary.name if self._temporary else "")
@@ -273,8 +270,6 @@ class Simulator:
                 self._start(self._say_later(f'+CUSD: 0,"Balance 12.50",{15}'), "ussd")
             case _ if name.startswith("D"):
                 return self._dial(command[1:])
-            case "+CMGF":
-                self.text_mode = value == "1"
             case _ if command.upper() in SAID:
                 return [*SAID[command.upper()], "OK"]
             case _ if name not in TAKEN and f"AT{command}" not in self.kind.ready:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,9 @@ from appliance.channels.gsm.at import AtPort, ModemError
 from appliance.channels.gsm.modem import Event, Key, Modem, Over, Ringing, Text
 from appliance.channels.gsm.profiles import families, udev_rules
 from appliance.channels.gsm.simulator import Fault, Simulator
-from appliance.messages import samples
 from tests.audio_server import until
 
+RULES = Path(__file__).parents[3] / "image" / "60-modem.rules"
 KINDS = list(families())
 NOISY: set[Fault] = {"split lines", "doubled lines", "interleaved lines"}
 
@@ -316,5 +317,5 @@ def test_udev_names_modems_by_what_they_are() -> None:
     assert "ttyUSB" not in rules
 
 
-def test_a_frame_of_sound_is_320_bytes_at_8_khz() -> None:
-    assert samples(0.02) == 320
+def test_the_rules_that_an_image_installs_are_those_of_the_families() -> None:
+    assert RULES.read_text() == udev_rules()
