@@ -123,7 +123,8 @@ async def test_hanging_up_ends_the_microphone_and_frees_who_waits_for_the_playou
     await asyncio.wait_for(waiting, 1)
     assert wire.hung_up == 2
     async with asyncio.timeout(1):
-        assert all(len(frame.pcm) == FRAME_BYTES async for frame in call.microphone())
+        rest = [frame async for frame in call.microphone()]
+    assert len(rest) <= 3
 
 
 async def test_a_desk_that_does_not_listen_loses_the_oldest() -> None:
