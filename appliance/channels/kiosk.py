@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Literal
 from uuid import uuid4
 
@@ -266,7 +267,7 @@ class KioskChannel:
     def _from_zero(self, frame: Audio) -> Audio:
         # What was heard lies in the past, though an audio server may hand it out a little early.
         self._latest = max(self._latest, frame.end - self._zero)
-        return Audio(frame.pcm, frame.at - self._zero, frame.concealed)
+        return replace(frame, at=frame.at - self._zero)
 
 
 def _chime() -> bytes:
