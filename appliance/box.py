@@ -47,6 +47,32 @@ class Engines:
 
 
 @dataclass(frozen=True, slots=True)
+class Sensor:
+    """What tells that somebody stands before the kiosk. Pins are numbered as on the board's plan: GPIO17 is
+    17."""
+
+    kind: Literal["motion", "distance"] = "motion"
+    """A passive infrared sensor, or an ultrasonic one."""
+    pin: int = 17
+    """The motion sensor's output, or the distance sensor's echo."""
+    trigger: int | None = None
+    """The distance sensor's other pin."""
+    within: float = 1.2
+    """Metres, for a distance sensor."""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "distance") is (self.trigger is None):
+            raise ValueError(
+                "has a trigger for a distance sensor only", "name trigger = ... for it, or leave it out"
+            )
+        for pin in (self.pin, self.trigger):
+            if pin is not None and not 0 <= pin <= 27:
+                raise ValueError(f"has pin {pin}", "0 to 27, as in GPIO17")
+        if not 0.1 <= self.within <= 3:
+            raise ValueError(f"has within = {self.within}", "0.1 to 3 metres")
+
+
+@dataclass(frozen=True, slots=True)
 class Kiosk:
     """A microphone and a loudspeaker on this box."""
 
@@ -54,8 +80,11 @@ class Kiosk:
     microphone: str = "default"
     """The device's name or a part of it; `appliance doctor` lists them."""
     speaker: str = "default"
-    wake: Literal["speech", "word", "button", "always"] = "speech"
-    """What begins a conversation: being spoken to, the wake word, the button on the page, or nothing."""
+    wake: Literal["speech", "word", "button", "presence", "always"] = "speech"
+    """What begins a conversation: being spoken to, the wake word, the button on the page, somebody who comes,
+    or nothing."""
+    sensor: Sensor = field(default_factory=Sensor)
+    """With wake = "presence"."""
     words: tuple[str, ...] = ("alexa",)
     """Wake words: any phrases with the wake engine `spotter`, else as the engine's models are called."""
     echo: Literal["cancel", "hardware", "half-duplex"] = "cancel"

@@ -13,11 +13,22 @@ from appliance.spoken import words
 SPEECH = 0.5
 """A window at or above this may be speech."""
 
-FAINT = 0.25
-"""A window at or above this may be how a word begins; it says nothing by itself."""
+MOST = 0.35
+"""Of its probability of speech, what one window counts at most: a click is over in one."""
 
-STOP = samples(0.06)
-"""Speech without a break for which the desk falls silent."""
+ENOUGH = 0.45
+"""What two windows together must count for the desk to fall silent. Words begin softly: it takes a while
+until a window is speech by itself, and who is wrong goes on at the word."""
+
+NEAR = ((4.0, 0.0), (2.5, 0.1), (2.0, ENOUGH))
+"""What stands out of the desk's own echo by so many dB is somebody, if two windows together count so much.
+Cancelling an echo takes some of the caller's voice with it, so that it may sound like nobody's."""
+
+WARY = samples(6.0)
+"""How long more is asked for, after the desk has fallen silent for nothing ..."""
+
+WARIER = 0.7
+"""... and what it hears counts so much of what it did."""
 
 CALM = samples(0.2)
 """Quiet after which a sound too short to be a word is over."""
@@ -55,7 +66,8 @@ class Evidence:
     the first sign, and falls silent at the second; whether it was right is told by the words."""
 
     def __init__(self) -> None:
-        self._loud = self._quiet = 0
+        self._quiet = self._wary = 0
+        self._before = 0.0
         self._acted: Act | None = None
 
     @property
@@ -63,18 +75,31 @@ class Evidence:
         """Whether nobody has spoken for a moment."""
         return self._quiet >= CALM
 
-    def step(self, probability: float, window: int) -> Act | None:
-        """`probability` of speech in the next `window` samples."""
-        speech = probability >= SPEECH
-        self._loud = self._loud + window if probability >= FAINT else 0
+    def step(self, probability: float, window: int, near: float | None = None) -> Act | None:
+        """`probability` of speech in the next `window` samples; `near` is what stands out of the desk's own
+        echo in them, in dB, and None where no echo is expected."""
+        trust = WARIER if self._wary > 0 else 1.0
+        self._wary -= window
+        counts = trust * min(probability, MOST)
+        together, self._before = self._before + counts, counts
+        stands_out = float("inf") if near is None else trust * near
+        if near is None:
+            enough = together >= ENOUGH
+        else:
+            enough = any(stands_out >= least and together >= sounds for least, sounds in NEAR)
+        speech = enough or (probability >= SPEECH and stands_out >= NEAR[-1][0])
         self._quiet = 0 if speech else self._quiet + window
-        if speech and self._loud >= STOP:
+        if enough:
             return self._once(Act.STOP)
         if speech and self._acted is None:
             return self._once(Act.LOWER)
         if self.calm:
             self._acted = None
         return None
+
+    def mistaken(self) -> None:
+        """The desk fell silent for nothing."""
+        self._wary = WARY
 
     def _once(self, act: Act) -> Act | None:
         if self._acted is act:

@@ -38,6 +38,9 @@ class Audio:
     """True where the sound was lost and silence stands in for it."""
     keys: str = ""
     """What was pressed meanwhile on a telephone."""
+    near: float | None = None
+    """dB by which it stands out of the echo of the desk's own voice: about 0 where it is only that; None
+    where no echo is expected."""
 
     @property
     def end(self) -> int:

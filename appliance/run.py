@@ -21,6 +21,7 @@ from appliance.channels.gsm.pdu import Sms
 from appliance.channels.gsm.profiles import Found, plugged_in
 from appliance.channels.kiosk import Kiosk
 from appliance.channels.phone import PhoneCall
+from appliance.channels.presence import Presence
 from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import Account, Settings
 from appliance.channels.soundcard import SoundCard
@@ -28,7 +29,7 @@ from appliance.clerk import local_now
 from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console, Status, address, is_loopback
-from appliance.errors import StorageError
+from appliance.errors import DeviceError, StorageError
 from appliance.lint import lint
 from appliance.outbound import Outbound
 from appliance.texting import Texting
@@ -101,6 +102,8 @@ class Running:
         self._app = app
         self._terminal = terminal
         self._workshop = workshop
+        self._sensor: list[Status] = []
+        """Whether somebody's coming is noticed, where it should be."""
         self._kiosk, self._kiosk_off = self._make_kiosk()
         self._console = self._make_console()
         self._gsm, self._gsm_off = self._make_gsm()
@@ -128,7 +131,7 @@ class Running:
         sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
         out = self._outbound.state if self._outbound else (False, "no line that can call")
         papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
-        return [page, kiosk, gsm, sip, sms, Status("outgoing calls", *out), *engines, *papers]
+        return [page, kiosk, *self._sensor, gsm, sip, sms, Status("outgoing calls", *out), *engines, *papers]
 
     async def announce(self) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes."""
@@ -216,9 +219,22 @@ class Running:
             return None, f"no wake word: {app.off['wake']}"
         card = SoundCard(settings.microphone, settings.speaker, echo=app.echo_stream())
         kiosk = Kiosk(
-            card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread
-        )
+            card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread,
+            presence=self._presence(),
+        )  # fmt: skip
         return kiosk, ""
+
+    def _presence(self) -> Presence | None:
+        """Without one a kiosk is woken by the page's button still."""
+        if self._app.box.kiosk.wake != "presence":
+            return None
+        try:
+            presence = Presence(self._app.box.kiosk.sensor)
+        except DeviceError as error:
+            self._sensor = [Status("presence", False, str(error))]
+            return None
+        self._sensor = [Status("presence", True)]
+        return presence
 
 
 def sip_settings(sip: Sip) -> Settings:

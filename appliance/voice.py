@@ -99,6 +99,8 @@ class Voice:
         self._ears = Ears(hearing, self._desk_speaks, channel.now, self._deaf, silence, self._watch)
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._evidence = Evidence()
+        self._near: float | None = None
+        """By how much the latest frame stands out of the desk's own echo, in dB."""
         self._cut_in: _CutIn | None = None
         self._stopped = 0
         """Clock at which the desk last fell silent for somebody."""
@@ -184,6 +186,7 @@ class Voice:
 
     async def _microphone(self) -> AsyncIterator[Audio]:
         async for frame in self._audio.microphone():
+            self._near = frame.near
             if self._recorder:
                 self._recorder.caller(frame)
             if self._instead:
@@ -216,14 +219,14 @@ class Voice:
             self._tell(SpeechStarted(self._afterwards.start))
             self._tell(self._with_earlier())
             return
-        act = self._evidence.step(probability, window)
+        act = self._evidence.step(probability, window, self._near)
         if act is Act.LOWER:
             self._mouth.duck()
         elif act is Act.STOP:
             self._mouth.pause()
             self._stopped = at
         elif self._nobody(at):
-            self._mouth.resume()
+            self._go_on()
 
     def _nobody(self, at: int) -> bool:
         """Whether nobody keeps the desk from going on, or nobody whose words come."""
@@ -286,6 +289,11 @@ class Voice:
         if cut_in.told:
             self._tell(Noise(cut_in.at, self.now()))
         self._cut_in = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._mouth.paused:
+            self._evidence.mistaken()
         self._mouth.resume()
 
     def _judge(self, heard: str, start: int, end: int) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 import soundfile
 
+from appliance.answers import Answer, fixed
+from appliance.bench.turns.clock import run_scripted
 from appliance.channels.recorded import Saying
+from appliance.conversation import decide
 from appliance.engines.fake import GAP, PACE, FakeAsr, FakeEmbed, FakeEndOfTurn, FakeLlm, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
-from appliance.messages import FRAME, Heard, Noise, Silence, SpeechStarted, Turn, samples
+from appliance.messages import FRAME, Expect, Heard, Line, Noise, Silence, SpeechStarted, Turn, samples
 from appliance.smalltalk import SmallTalk
 from tests.desk import DESK, LINES, call, voice
 
@@ -353,3 +356,33 @@ async def test_what_was_expected_before_a_false_end_is_expected_after_it(tmp_pat
     result = await call(tmp_path, [], sayings, asr=asr, eot=eot, thinking=1.2)
     assert heard(result.turns[-1]).text == "zebra quartz violin lute and harp"
     assert [expect.kind for expect in asr.expected] == ["any", "any"]
+
+
+@pytest.mark.parametrize(("takes", "fillers"), [(0.7, []), (0.9, [0.8])])
+def test_who_waits_longer_than_800_ms_for_an_answer_hears_that_it_comes(
+    takes: float, fillers: list[float]
+) -> None:
+    class Slow:
+        filler = LINES.moment
+
+        async def decide(self, cause: object) -> Answer:
+            await asyncio.sleep(takes)
+            return answer
+
+    class Listening:
+        def __init__(self) -> None:
+            self.heard: list[tuple[str, float]] = []
+
+        async def say(self, lines: AsyncIterator[Line]) -> None:
+            self.heard += [(line.text, asyncio.get_running_loop().time()) async for line in lines]
+
+    async def work() -> tuple[Answer | None, float]:
+        found = await decide(call, Slow(), Turn("call", 2))  # type: ignore[arg-type]
+        return found, asyncio.get_running_loop().time()
+
+    answer = fixed("hours", "told", "Nine to five.", Expect())
+    call = Listening()
+    found, at = run_scripted(work())
+    assert found is answer
+    assert at == pytest.approx(takes)
+    assert call.heard == [(LINES.moment, pytest.approx(at)) for at in fillers]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from appliance.interruption import CALM, STOP, Act, Evidence, Verdict, judge
+from appliance.interruption import CALM, WARY, Act, Evidence, Verdict, judge
 
 WINDOW = 512
 LINE = "We are open Monday to Friday from nine to five thirty, and on Saturday from ten to one."
@@ -61,28 +63,69 @@ def test_what_only_shares_a_word_with_it_is_not(heard: str, played: str) -> None
     assert judge(heard, played) is Verdict.TURN
 
 
-def acts(*probabilities: float) -> list[Act]:
+def acts(*probabilities: float, near: float | None = None) -> list[Act]:
     evidence = Evidence()
-    return [act for each in probabilities if (act := evidence.step(each, WINDOW))]
+    return [act for each in probabilities if (act := evidence.step(each, WINDOW, near))]
+
+
+QUIET = [0.0] * (CALM // WINDOW + 1)
 
 
 def test_the_first_sign_lowers_the_voice_and_the_second_stops_it() -> None:
-    assert acts(0.1, 0.7) == [Act.LOWER]
-    assert acts(0.1, 0.7, 0.9) == [Act.LOWER, Act.STOP]
-    assert 2 * WINDOW >= STOP > WINDOW
+    assert acts(0.0, 0.7) == [Act.LOWER]
+    assert acts(0.0, 0.7, 0.9) == [Act.LOWER, Act.STOP]
 
 
-def test_a_word_that_begins_softly_stops_it_as_soon_as_it_is_speech() -> None:
-    assert acts(0.3, 0.7) == [Act.STOP]
-    assert acts(0.3, 0.4, 0.3, 0.4) == []
-    assert acts(0.3, 0.1, 0.7) == [Act.LOWER]
+def test_a_word_that_begins_softly_stops_it_before_it_is_speech_by_itself() -> None:
+    assert acts(0.05, 0.3, 0.2) == [Act.STOP]
+    assert acts(0.15, 0.4) == [Act.STOP]
+    assert acts(*[0.2] * 20) == []
+    assert acts(0.3, 0.1, 0.3) == []
 
 
 def test_it_stops_once_for_one_stretch_of_speech() -> None:
     assert acts(*[0.9] * 50) == [Act.LOWER, Act.STOP]
-    quiet = [0.0] * (CALM // WINDOW + 1)
-    assert acts(0.9, 0.9, *quiet, 0.9, 0.9) == [Act.LOWER, Act.STOP] * 2
+    assert acts(0.9, 0.9, *QUIET, 0.9, 0.9) == [Act.LOWER, Act.STOP] * 2
 
 
 def test_single_windows_among_quiet_never_stop_it() -> None:
     assert Act.STOP not in acts(*[0.9, 0.0] * 50)
+
+
+def test_what_does_not_stand_out_of_its_own_echo_is_nobody() -> None:
+    assert acts(*[0.9] * 50, near=1.5) == []
+
+
+@pytest.mark.parametrize(("near", "probability"), [(5.0, 0.0), (3.0, 0.1), (2.2, 0.6)])
+def test_what_stands_out_of_it_needs_the_less_to_sound_like_speech(near: float, probability: float) -> None:
+    assert Act.STOP in acts(probability, probability, near=near)
+    assert Act.STOP not in acts(probability / 3, probability / 3, near=near / 2)
+
+
+def test_having_stopped_for_nothing_it_asks_for_more_for_a_while() -> None:
+    evidence = Evidence()
+    evidence.mistaken()
+    soft, loud = (0.2, 0.3), (0.6, 0.9)
+    assert not any(evidence.step(each, WINDOW) for each in soft)
+    for _ in range(WARY // WINDOW + 1):
+        evidence.step(0.0, WINDOW)
+    assert [evidence.step(each, WINDOW) for each in soft] == [None, Act.STOP]
+    evidence = Evidence()
+    evidence.mistaken()
+    assert [evidence.step(each, WINDOW) for each in loud] == [Act.LOWER, Act.STOP]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.none() | st.floats(-1, 15)), max_size=60),
+    st.sampled_from([320, 512]),
+)
+def test_whatever_is_heard_it_is_calm_after_quiet_and_acts_anew(
+    heard: list[tuple[float, float | None]], window: int
+) -> None:
+    evidence = Evidence()
+    for each, near in heard:
+        evidence.step(each, window, near)
+    for _ in range(CALM // window + 1):
+        assert evidence.step(0.0, window) is None
+    assert evidence.calm
+    assert evidence.step(0.9, window) is Act.LOWER

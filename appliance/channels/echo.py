@@ -11,7 +11,7 @@ import numpy as np
 
 from appliance.channels.expected import ExpectedEcho
 from appliance.engines import EchoStream
-from appliance.messages import RATE, samples
+from appliance.messages import RATE, Audio, samples
 
 AUDIBLE = -50.0
 """dBFS above which the desk's voice, or what comes back of it, is worth judging by."""
@@ -63,12 +63,13 @@ class Canceller:
         with self._lock:
             self._played.append((at, pcm))
 
-    def clean(self, pcm: bytes, at: int) -> bytes:
+    def clean(self, pcm: bytes, at: int) -> Audio:
         """What was heard from clock `at` on, whole blocks of 10 ms, without the echo."""
         reference = self._reference(at + self._lead, len(pcm) // 2)
         cleaned = self._stream.remove(reference, pcm)
         self._judge(_level(reference), _level(pcm), _level(cleaned))
-        return self._hushed(cleaned, self._expected.surplus(reference, pcm))
+        near = self._stands_out(self._expected.surplus(reference, pcm))
+        return Audio(_hushed(cleaned) if near is not None and near < STANDS_OUT else cleaned, at, near=near)
 
     def forget(self) -> None:
         """Other devices are there: how well it went with the ones before tells nothing of them."""
@@ -103,16 +104,13 @@ class Canceller:
                 reference[first - start : last - start] = sound[first - at : last - at]
         return reference.tobytes()
 
-    def _hushed(self, cleaned: bytes, surplus: float | None) -> bytes:
-        """Leave little of what is only the rest of an echo: in a room that is not learnt yet it may still
-        sound like speech."""
+    def _stands_out(self, surplus: float | None) -> float | None:
+        """By how much what was heard in the last moment is more than an echo."""
         if surplus is None:
             self._moment.clear()
-            return cleaned
+            return None
         self._moment.append(surplus)
-        if sum(self._moment) / len(self._moment) >= STANDS_OUT:
-            return cleaned
-        return bytes((np.frombuffer(cleaned, dtype="<i2") * HUSH).astype("<i2").tobytes())
+        return sum(self._moment) / len(self._moment)
 
     def _judge(self, played: float, heard: float, left: float) -> None:
         if played < AUDIBLE:
@@ -123,6 +121,11 @@ class Canceller:
         if len(self._loud) * samples(0.02) >= RATE:
             self._seconds.append((median(h for h, _ in self._loud), median(at for _, at in self._loud)))
             self._loud.clear()
+
+
+def _hushed(pcm: bytes) -> bytes:
+    """What is only the rest of an echo: in a room that is not learnt yet it may still sound like speech."""
+    return bytes((np.frombuffer(pcm, dtype="<i2") * HUSH).astype("<i2").tobytes())
 
 
 def _level(pcm: bytes) -> float:

@@ -39,7 +39,8 @@ FAINTEST = 1e-6
 """Power in a band of the quietest microphone."""
 
 RISES = 0.002
-"""Share by which the room's noise is learnt where it grows; people speak too. Where it falls: `FALLS`."""
+"""Share by which the room's noise is learnt where it grows; people speak too. At first it is learnt at once,
+as the mean of what is heard. Where it falls: `FALLS`."""
 
 FALLS = 0.2
 
@@ -59,6 +60,7 @@ class ExpectedEcho:
         self._played = np.zeros((BANDS, TAIL))
         """Power of the last frames, the latest first."""
         self._room = np.full(BANDS, FAINTEST)
+        self._quiet_frames = 0
         self._before = np.zeros((2, FRAME))
 
     def surplus(self, played: bytes, heard: bytes) -> float | None:
@@ -70,7 +72,9 @@ class ExpectedEcho:
         reference, sound = np.add.reduceat(power, self._edges, axis=1)[:, :-1] / (2 * FRAME)
         self._played = np.hstack([reference[:, np.newaxis], self._played[:, :-1]])
         if self._played.max() < PLAYED:
-            self._room += (sound - self._room) * np.where(sound < self._room, FALLS, RISES)
+            self._quiet_frames += 1
+            rises = max(RISES, 1 / (1 + self._quiet_frames))
+            self._room += (sound - self._room) * np.where(sound < self._room, FALLS, rises)
             self._room = np.maximum(self._room, FAINTEST)
             return None
         echoes = self._gains * self._played

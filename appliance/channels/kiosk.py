@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Literal
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from appliance.channels import Desk
 from appliance.channels.playout import Playout
+from appliance.channels.presence import Presence
 from appliance.channels.soundcard import SoundCard
 from appliance.engines import Vad, Wake
 from appliance.engines.thread import EngineThread
@@ -21,7 +23,7 @@ from appliance.messages import FRAME, RATE, Audio, Notice, samples, seconds
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["speech", "word", "button", "always"]
+Mode = Literal["speech", "word", "button", "presence", "always"]
 
 SPEECH = 0.5
 """Probability from which a window counts as speech."""
@@ -46,7 +48,8 @@ class Kiosk:
     """Waits to be woken, then hands the desk one call after the other, all from one sound card.
 
     `mode` is what wakes: "speech" (the VAD hears 200 ms of it), "word" (`wake` hears its word), "button"
-    (`wake_now` only), or "always" (nothing is waited for). `wake_now` works in each of them. `echo` says who
+    (`wake_now` only), "presence" (somebody comes, or stands there and speaks), or "always" (nothing is waited
+    for). `wake_now` works in each of them. `echo` says who
     removes the desk's own voice from the microphone: "cancel" the sound card that is given, "hardware" the
     device; with "half-duplex", or where neither does it well, a visitor cannot interrupt. `on_state` is told
     when the kiosk comes or goes, and why. `thread` is that of the engine that wakes (`wake` with "word", else
@@ -65,6 +68,7 @@ class Kiosk:
         chime: bool = True,
         on_state: Callable[[bool, str], None] | None = None,
         thread: EngineThread | None = None,
+        presence: Presence | None = None,
     ) -> None:
         if mode == "word" and wake is None:
             raise ValueError("waking by word needs a wake engine")
@@ -78,6 +82,7 @@ class Kiosk:
         self._pressed = asyncio.Event()
         self._on_state = on_state
         self._thread = thread
+        self._presence = presence
         sound.on_state = self._tell
 
     @property
@@ -107,6 +112,9 @@ class Kiosk:
         """Wait for people and hand each to the desk, until cancelled. Where no microphone is there, wait for
         one to be plugged in."""
         engine = self._thread or EngineThread("kiosk engine")
+        if self._presence:
+            come = asyncio.get_running_loop().call_soon_threadsafe
+            self._presence.on_come = lambda: come(self.wake_now)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sound.keep())
@@ -116,6 +124,8 @@ class Kiosk:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         finally:
+            if self._presence:
+                self._presence.close()
             if engine is not self._thread:
                 engine.close()
 
@@ -146,7 +156,8 @@ class Kiosk:
 
     async def _woken(self, engine: EngineThread) -> KioskChannel:
         """Wait to be woken; the call begins with what was said until then."""
-        speech = await engine.run(self._vad.stream) if self._mode == "speech" else None
+        speaks = self._mode in ("speech", "presence")
+        speech = await engine.run(self._vad.stream) if speaks else None
         word = await engine.run(self._wake.stream) if self._wake and self._mode == "word" else None
         kept = SAME_BREATH if word else BEFORE_SPEECH + SPOKEN_TO
         recent: deque[Audio] = deque(maxlen=kept // FRAME + 5)
@@ -161,9 +172,13 @@ class Kiosk:
                 return self._call(rest[0].at if rest else frame.end, rest, desk_begins=False)
             if speech:
                 for probability in await engine.run(speech.push, frame.pcm):
-                    spoken = spoken + self._vad.window if probability >= SPEECH else 0
+                    counts = probability >= SPEECH and self._somebody_is_there()
+                    spoken = spoken + self._vad.window if counts else 0
                 if spoken >= SPOKEN_TO:
                     return self._call(recent[0].at, list(recent), desk_begins=False)
+
+    def _somebody_is_there(self) -> bool:
+        return self._presence.there if self._presence else self._mode == "speech"
 
     def _call(self, zero: int, beginning: list[Audio], desk_begins: bool) -> KioskChannel:
         return KioskChannel(self, self._sound, zero, beginning, desk_begins)
@@ -252,7 +267,7 @@ class KioskChannel:
     def _from_zero(self, frame: Audio) -> Audio:
         # What was heard lies in the past, though an audio server may hand it out a little early.
         self._latest = max(self._latest, frame.end - self._zero)
-        return Audio(frame.pcm, frame.at - self._zero, frame.concealed)
+        return replace(frame, at=frame.at - self._zero)
 
 
 def _chime() -> bytes:

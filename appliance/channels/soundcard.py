@@ -73,10 +73,10 @@ class SoundCard:
         self._microphone: Microphone | None = None
         self._speaker: Speaker | None = None
         self._playing: tuple[Playout | None, int] = (None, 0)
-        self._frames: deque[tuple[bytes, int]] = deque(maxlen=WAITING)
+        self._frames: deque[Audio] = deque(maxlen=WAITING)
         self._arrived = asyncio.Event()
         self._next: int | None = None
-        self._held: tuple[bytes, int] | None = None
+        self._held: Audio | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -101,13 +101,12 @@ class SoundCard:
                 self._arrived.clear()
                 await self._arrived.wait()
             self._held = self._frames.popleft()
-        pcm, at = self._held
-        if self._next is not None and self._next < at < self._next + GONE_FOR_GOOD:
+        audio = self._held
+        if self._next is not None and self._next < audio.at < self._next + GONE_FOR_GOOD:
             self.lost += FRAME
             audio = Audio(bytes(FRAME_BYTES), self._next, concealed=True)
         else:
             self._held = None
-            audio = Audio(pcm, at)
         self._next = audio.end
         return audio
 
@@ -193,9 +192,8 @@ class SoundCard:
     def _heard(self, pcm: bytes, at: int) -> None:
         """In PortAudio's thread."""
         assert self._loop is not None
-        if self.echo:
-            pcm = self.echo.clean(pcm, at)
-        self._frames.append((pcm, at))
+        heard = self.echo.clean(pcm, at) if self.echo else Audio(pcm, at)
+        self._frames.append(heard)
         self._loop.call_soon_threadsafe(self._arrived.set)
 
 

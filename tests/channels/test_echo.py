@@ -27,7 +27,7 @@ def tone(length: int, level: float = 0.3) -> np.ndarray:  # type: ignore[type-ar
 def hear(canceller: Canceller, sound: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
     """All of it, frame by frame, from clock 0 on."""
     frames = [sound[at : at + FRAME] for at in range(0, len(sound) - FRAME + 1, FRAME)]
-    left = [canceller.clean(frame.astype("<i2").tobytes(), at * FRAME) for at, frame in enumerate(frames)]
+    left = [canceller.clean(frame.astype("<i2").tobytes(), at * FRAME).pcm for at, frame in enumerate(frames)]
     return np.frombuffer(b"".join(left), dtype="<i2")
 
 

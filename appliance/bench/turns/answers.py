@@ -107,7 +107,7 @@ def first_audio(bench: Bench) -> Part:
 
     async def with_desk(app: Desk) -> None:
         assert app.speech
-        for number in range(bench.count(12, 4)):
+        for number in range(bench.count(24, 4)):
             line = Line(sentence.replace("house", f"house {number + 1}"), fixed=False)
             began = time.monotonic()
             async for pcm in app.speech.speak(line):

@@ -62,6 +62,13 @@ class Bench:
     quick: bool = False
     scripted: bool = False
     """Everything in scripted time, on a machine that has other work to do."""
+    share: tuple[int, int] = (1, 1)
+    """Of the many answers in echo only the first, second ... of so many shares."""
+
+    def shared(self, count: int) -> range:
+        """Those of `count` calls that are in the share."""
+        which, of = self.share
+        return range((which - 1) * count // of, which * count // of)
 
     def count(self, whole: int, quick: int) -> int:
         return quick if self.quick else whole

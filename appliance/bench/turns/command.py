@@ -60,6 +60,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--part", action="append", choices=NAMES, help="only this; may be repeated")
     parser.add_argument("--quick", action="store_true", help="a few calls of each part: 2 to 3 minutes")
     parser.add_argument("--scripted", action="store_true", help="in scripted time, where the machine is busy")
+    parser.add_argument(
+        "--share", type=_share, default=(1, 1), help="2/4: of the echo only the second quarter"
+    )
     parser.add_argument("--box", type=Path)
     parser.add_argument("--json", type=Path, help="write what was found there")
     parser.add_argument("--page", type=Path, help="write a page with plots there")
@@ -72,7 +75,8 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         kept = options.keep or Path(folder)
         kept.mkdir(parents=True, exist_ok=True)
-        bench = Bench(Library(options.data, options.half), options.box, kept, options.quick, options.scripted)
+        library = Library(options.data, options.half)
+        bench = Bench(library, options.box, kept, options.quick, options.scripted, options.share)
         found = held(bench, options.part or NAMES)
     report = report_of(found, options.half, time.monotonic() - began)
     show(report, found)
@@ -84,6 +88,13 @@ def main(arguments: list[str]) -> int:
         for name, svg in page.plots(report).items():
             (options.plots / name).write_text(svg)
     return int(any(each.met is False for part in found for each in part.figures))
+
+
+def _share(text: str) -> tuple[int, int]:
+    which, _, of = text.partition("/")
+    if not which.isdecimal() or not of.isdecimal() or not 1 <= int(which) <= int(of):
+        raise argparse.ArgumentTypeError("write it as 2/4")
+    return int(which), int(of)
 
 
 def held(bench: Bench, names: Sequence[str]) -> list[Part]:

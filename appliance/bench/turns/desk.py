@@ -50,6 +50,8 @@ class Called:
     began: float = 0.0
     """`time.monotonic` at the recording's first sample, in real time."""
     path: Path | None = None
+    gave_up: bool = False
+    """Whether the desk stopped listening while it spoke, because of its echo."""
     outcome: str = ""
     """What is remarkable about it, in a few words."""
 
@@ -83,7 +85,16 @@ class Desk(App):
         path = folder / f"{re.sub('[^a-z0-9]+', '-', scene.name.lower())}.wav"
         room = self._room = Room(scene, not self._scripted, self.echo_stream() if scene.echo else None)
         await (talk or self.talk)(room, path)
-        return Called(scene, Recording.read(path), room.said, list(self._turns), room.late, room.began, path)
+        return Called(
+            scene,
+            Recording.read(path),
+            room.said,
+            list(self._turns),
+            room.late,
+            room.began,
+            path,
+            room.gave_up,
+        )
 
 
 class _Asking:

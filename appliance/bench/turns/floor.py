@@ -33,7 +33,7 @@ def stops(bench: Bench) -> Part:
 
 def noises(bench: Bench) -> Part:
     """Back-channels, noises and coughs while the desk speaks, in scripted time."""
-    said = bystanders(bench.library, bench.count(90, 9))
+    said = bystanders(bench.library, bench.count(120, 9))
     part = Part("bystanders")
 
     async def with_desk(app: Desk) -> None:
@@ -66,8 +66,10 @@ def echo(bench: Bench) -> Part:
     ways = list(echoes(bench.library, count))
     part = Part("echo")
     found: list[tuple[Echo, Alone]] = []
+    gave_up = 0
 
     async def with_desk(app: Desk, calls: range) -> None:
+        nonlocal gave_up
         reference = await undisturbed(app, bench)
         for number in shown(calls, "echo"):
             double = number % 10 == 9
@@ -78,16 +80,19 @@ def echo(bench: Bench) -> Part:
             what = alone(called.recording, reference, spoke)
             if double and called.said and not steady(called.recording, called.said[0].end):
                 what = replace(what, stopped=True)
+            if called.gave_up:  # Who does not listen is not interrupted: that is no success.
+                what, gave_up = replace(what, stopped=True), gave_up + 1
             found.append((ways[number], what))
             called.outcome = "heard itself" if what.failed else f"held {what.held:.2f} s" if what.held else ""
             part.add(called, measure(called.recording, called.said, reference))
 
-    each = -(-count // len(GREETINGS))
+    mine, each = bench.shared(count), -(-count // len(GREETINGS))
     for number, greeting in enumerate(GREETINGS):
-        calls = range(number * each, min(count, (number + 1) * each))
-        part.pace = hold_scripted(bench, talkative(greeting), partial(with_desk, calls=calls))
+        if calls := range(max(mine.start, number * each), min(mine.stop, (number + 1) * each)):
+            part.pace = hold_scripted(bench, talkative(greeting), partial(with_desk, calls=calls))
     hurt = [what.failed for _, what in found]
-    self_taken = Figure("echo", "self-interruptions", sum(hurt), f"of {len(hurt)}", 0, len(hurt))
+    note = f"{gave_up} of them no longer listened while they spoke"
+    self_taken = Figure("echo", "self-interruptions", sum(hurt), f"of {len(hurt)}", 0, len(hurt), note)
     held_back = [what.held > 0.1 and not what.failed for _, what in found]
     part.figures += [
         self_taken,

@@ -55,6 +55,8 @@ class Room:
         self.id = scene.name
         self.playout = Playout()
         self.said: list[Said] = []
+        self.gave_up = False
+        """Whether nothing was listened to any longer while the desk spoke."""
         self.late = 0.0
         """Seconds by which the device's thread was late at worst."""
         self._scene = scene
@@ -92,7 +94,8 @@ class Room:
     @property
     def half_duplex(self) -> bool:
         """As at a kiosk: once it is plain that the echo stays."""
-        return self._heard_itself or (self._canceller is not None and self._canceller.fails)
+        self.gave_up |= self._heard_itself or (self._canceller is not None and self._canceller.fails)
+        return self.gave_up
 
     def heard_itself(self) -> None:
         self._heard_itself = True
@@ -157,7 +160,7 @@ class Room:
             heard = heard + self._echo.hear(desk)
         self._clock += FRAME
         microphone = (np.clip(heard, -1, 32767 / 32768) * 32768).astype("<i2").tobytes()
-        return Audio(self._canceller.clean(microphone, at) if self._canceller else microphone, at)
+        return self._canceller.clean(microphone, at) if self._canceller else Audio(microphone, at)
 
     def _listen(self, desk: Sound, at: int) -> None:
         if np.abs(desk).max() < SOUND:
