@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import get_args
 
 from appliance import config
-from appliance.channels.gsm.simulator import Fault, Simulator
+from appliance.channels.gsm.firmware import Fault
+from appliance.channels.gsm.simulator import Simulator
 from appliance.channels.recorded import read_recording
 from appliance.channels.terminal import typed
 from appliance.engines.resample import resample

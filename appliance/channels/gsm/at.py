@@ -9,7 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from appliance.channels.gsm.replies import FAILED, NO_CALL, PROMPT, Splitter
 from appliance.errors import DeviceError
@@ -32,6 +32,9 @@ ALONE = re.compile(
 NAMED = re.compile(r"([+^*][A-Z0-9]+):")
 """A line that names what it is about: the answer to an extended command is named like it."""
 
+READS = "AT+CMGR"
+"""What is answered with a text."""
+
 WITH_BODY = re.compile(r"\+CMT:|\+CDS:")
 """What is said unasked and goes on in the next line."""
 
@@ -45,6 +48,12 @@ class ModemError(DeviceError):
         """The result code, as the modem said it; empty where it said none."""
 
 
+class Ask(Protocol):
+    """How a command is said to a modem: `AtPort.ask`."""
+
+    async def __call__(self, command: str, patience: float = PATIENCE, body: bytes = b"") -> list[str]: ...
+
+
 class AtPort:
     """An AT port, opened: a descriptor of a serial port in raw mode, which this owns.
 
@@ -55,6 +64,8 @@ class AtPort:
         self._file = file
         self._unasked = unasked
         self._lost = lost
+        self.raw_texts = False
+        """True where texts come as they are: any byte is a letter then, and any line may stand in a text."""
         self._splitter = Splitter()
         self._busy = asyncio.Lock()
         self._reply: list[str] | None = None
@@ -77,7 +88,7 @@ class AtPort:
                 os.close(self._file)
             self._said.set()
 
-    async def ask(self, command: str, patience: float = PATIENCE, body: str = "") -> list[str]:
+    async def ask(self, command: str, patience: float = PATIENCE, body: bytes = b"") -> list[str]:
         """Say `command` and return what the modem answered before OK. `body` is what follows a prompt, an
         SMS. Raises ModemError with the code where the answer is another, or none."""
         async with self._busy:
@@ -85,34 +96,46 @@ class AtPort:
                 await self._settle()
             return await self._ask(command, patience, body)
 
-    async def _ask(self, command: str, patience: float, body: str = "") -> list[str]:
+    async def _ask(self, command: str, patience: float, body: bytes = b"") -> list[str]:
         self._reply, self._dialling = [], command.startswith(("ATD", "ATA"))
         self._prefix = command.removeprefix("AT").partition("=")[0].rstrip("?")
+        self._splitter.raw = self.raw_texts and command.startswith(READS)
+        answered = False
         try:
             async with asyncio.timeout(patience):
                 await self._write(f"{command}\r".encode())
                 lines = await self._final(stop=PROMPT if body else "")
-                if body:
+                if body and lines[-1] == PROMPT:
                     self._reply = []
-                    await self._write(body.encode() + b"\x1a")
+                    await self._write(body + b"\x1a")
                     lines = await self._final()
+            answered = True
         except TimeoutError:
-            self._stale = True
             raise ModemError(f"the modem does not answer {_name(command)}") from None
         finally:
-            self._reply = None
+            # What was broken off, as by a caller who hangs up, is answered all the same.
+            self._stale, self._reply, self._splitter.raw = not answered, None, False
+            if body and not answered:
+                self._leave_prompt()
         *lines, final = lines
         if final not in ("OK", PROMPT):
             raise ModemError(f"the modem refuses {_name(command)}: {final}", code=final)
         # An echo of the command is none of the answer.
         return [line for line in lines if line != command]
 
+    def _leave_prompt(self) -> None:
+        """It may wait for a text still, and would take the next command for one."""
+        with contextlib.suppress(OSError):
+            if not self._gone:
+                os.write(self._file, b"\x1b")
+
     async def _final(self, stop: str = "") -> list[str]:
         """The lines up to the final one, with it."""
         while True:
             self._said.clear()
             for number, line in enumerate(self._reply or ()):
-                if line == "OK" or FAILED.match(line) or (stop and line == stop):
+                failed = FAILED.match(line) and not (number and self._in_text())
+                if line == "OK" or failed or (stop and line == stop):
                     return (self._reply or [])[: number + 1]
             if self._gone:
                 raise ModemError("the modem is gone", "plug it in again")
@@ -129,7 +152,6 @@ class AtPort:
                     await self._said.wait()
         self._reply = None
         await self._ask("AT", PATIENCE)
-        self._stale = False
 
     async def _write(self, data: bytes) -> None:
         while data:
@@ -164,11 +186,15 @@ class AtPort:
             self._unasked(f"{head}\n{line}")
         elif WITH_BODY.match(line):
             self._body_of = line
-        elif self._reply is None or self._is_unasked(line):
+        elif self._reply is None or (not self._in_text() and self._is_unasked(line)):
             self._unasked(line)
         else:
             self._reply.append(line)
             self._said.set()
+
+    def _in_text(self) -> bool:
+        """Whether lines are what somebody wrote: nobody may ring or end a call by writing so."""
+        return self._splitter.raw and bool(self._reply and self._reply[0].startswith("+CMGR:"))
 
     def _is_unasked(self, line: str) -> bool:
         named = NAMED.match(line)

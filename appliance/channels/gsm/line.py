@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from appliance.channels import Desk
 from appliance.channels.exchange import CallFailed, Unreached
 from appliance.channels.gsm.at import ModemError
-from appliance.channels.gsm.modem import Event, Key, Modem, Over, Ringing, Text
+from appliance.channels.gsm.events import Event, Key, Over, Ringing, Text
+from appliance.channels.gsm.modem import Modem
 from appliance.channels.gsm.pdu import Sms
-from appliance.channels.gsm.profiles import Found, family, plugged_in
+from appliance.channels.gsm.profiles import Found, family
 from appliance.channels.gsm.sound import SoundPort
 from appliance.channels.phone import PhoneCall
 from appliance.errors import DeviceError
@@ -24,22 +26,23 @@ log = logging.getLogger(__name__)
 class GsmLine:
     """Waits for calls and hands each to the desk, until cancelled; the modem may come and go.
 
-    `find` tells where the modem is. `texted` gets the SMS that come.
+    `find` tells where the modem is. `texted` gets the SMS that come. `name` tells one modem from another.
     """
-
-    name = "gsm"
 
     def __init__(
         self,
-        find: Callable[[], Found | None] | None = None,
+        find: Callable[[], Found | None],
         pin: str = "",
         texted: Callable[[Sms], None] = lambda sms: None,
+        name: str = "gsm",
     ) -> None:
-        self._find = find or _first
+        self.name = name
+        self._find = find
         self._pin = pin
         self._texted = texted
         self._modem: Modem | None = None
-        self._ringing: asyncio.Queue[Ringing] = asyncio.Queue()
+        self._rung = asyncio.Event()
+        """Set when it may be that somebody rings."""
         self._call: PhoneCall | None = None
         self._taken = asyncio.Lock()
         """A modem carries one call."""
@@ -52,22 +55,31 @@ class GsmLine:
 
     async def serve(self, desk: Desk) -> None:
         self._modem = modem = Modem(self._find, self._hear, self._pin)
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(modem.run())
-            try:
-                while True:
-                    ringing = await self._ringing.get()
-                    if self._taken.locked():
-                        continue
-                    await self._answer(modem, desk, ringing)
-            finally:
-                await asyncio.shield(modem.hang_up())
-                running.cancel()
+        running = asyncio.create_task(modem.run())
+        answering = asyncio.create_task(self._answer_all(modem, desk))
+        try:
+            await asyncio.wait([running, answering], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            answering.cancel()
+            await asyncio.wait([answering])
+            await asyncio.shield(modem.hang_up())
+            running.cancel()
+            await asyncio.wait([running])
+        for task in (running, answering):
+            task.result()
+
+    async def _answer_all(self, modem: Modem, desk: Desk) -> None:
+        while True:
+            await self._rung.wait()
+            self._rung.clear()
+            number = modem.rung_by
+            if number is not None and not self._taken.locked():
+                await self._answer(modem, desk, number)
 
     def _hear(self, event: Event) -> None:
         match event:
             case Ringing():
-                self._ringing.put_nowait(event)
+                self._rung.set()
             case Over() if self._call:
                 self._call.ended()
             case Key() if self._call:
@@ -87,10 +99,9 @@ class GsmLine:
         await self._taken.acquire()
         try:
             await modem.dial(to, patience)
-            return self._begin(modem, to, self._taken.release)
+            return await self._begin(modem, to)
         except BaseException as error:
-            await asyncio.shield(modem.hang_up())
-            self._taken.release()
+            self._free()
             if not isinstance(error, DeviceError):
                 raise
             raise (Unreached if modem.health.on else CallFailed)(str(error)) from error
@@ -101,51 +112,57 @@ class GsmLine:
             raise CallFailed("the modem is not started")
         await self._modem.text(number, text)
 
-    def _begin(self, modem: Modem, number: str, free: Callable[[], None] | None = None) -> PhoneCall:
-        """The call that stands now; `free` is called once it is over."""
-        leg = _Leg(modem, free)
+    async def _begin(self, modem: Modem, number: str) -> PhoneCall:
+        """The call that stands now."""
+        try:
+            leg = _Leg(modem, self._free)
+        except BaseException:
+            await modem.hang_up()
+            raise
         leg.call = self._call = PhoneCall(leg, "gsm", number)
         return self._call
 
-    async def _answer(self, modem: Modem, desk: Desk, ringing: Ringing) -> None:
-        """One call, from its first ring to its end."""
-        async with self._taken:
-            try:
-                await modem.answer()
-                call = self._begin(modem, ringing.number)
-            except DeviceError as error:
-                log.warning("a call could not be answered: %s", error)
-                await modem.hang_up()
-                return
-            await self._serve_call(desk, call)
+    def _free(self) -> None:
+        """The call is over: the next may come, or be ringing already."""
+        self._call = None
+        self._taken.release()
+        self._rung.set()
 
-    async def _serve_call(self, desk: Desk, call: PhoneCall) -> None:
-        leg = call.leg
-        assert isinstance(leg, _Leg)
+    async def _answer(self, modem: Modem, desk: Desk, number: str) -> None:
+        """One call, from its first ring to its end."""
+        await self._taken.acquire()
+        try:
+            await modem.answer()
+            call = await self._begin(modem, number)
+        except BaseException as error:
+            self._free()
+            if not isinstance(error, DeviceError):
+                raise
+            log.warning("a call could not be answered: %s", error)
+            return
         try:
             await desk.talk(call)
         except Exception:
             log.exception("gsm call %s failed", call.id)
         finally:
-            self._call = None
-            await call.hang_up()
+            await asyncio.shield(call.hang_up())
         log.info(
-            "gsm call %s: %.1f s, %d frames concealed, %d dropped, %d bytes not taken",
-            call.id, seconds(call.now()), call.concealed, call.dropped, leg.sound.missed,
+            "gsm call %s: %.1f s, %d frames concealed, %d dropped",
+            call.id, seconds(call.now()), call.concealed, call.dropped,
         )  # fmt: skip
 
 
 class _Leg:
-    """The modem's sound port, for one call."""
+    """The modem's sound port, for one call. `free` is called once it is over."""
 
-    def __init__(self, modem: Modem, free: Callable[[], None] | None = None) -> None:
+    def __init__(self, modem: Modem, free: Callable[[], None]) -> None:
         self._modem = modem
         self._free = free
         self.call: PhoneCall | None = None
-        self._mending: asyncio.Task[None] | None = None
         self._stalls = 0
-        self._pressing: asyncio.Task[None] | None = None
-        self._over = False
+        self._doing: set[asyncio.Task[None]] = set()
+        """Keys that are pressed, sound that is mended."""
+        self._ending: asyncio.Task[None] | None = None
         if not modem.found:
             raise ModemError("the modem is gone", "plug it in again")
         rate = family(modem.found.family).rate
@@ -156,28 +173,34 @@ class _Leg:
         self.sound.send(pcm)
 
     def press(self, keys: str) -> None:
-        self._pressing = asyncio.create_task(self._press(keys))
-
-    async def _press(self, keys: str) -> None:
-        with suppress(ModemError):
-            await self._modem.press(keys)
+        self._do(self._press(keys))
 
     async def transfer(self, to: str, patience: float) -> None:
         raise ModemError("a modem hands no call over")
 
     async def hang_up(self) -> None:
-        if self._over:
-            return
-        self._over = True
-        if self._mending:
-            self._mending.cancel()
+        # Whoever asks waits until it is done, and asked twice it is done once.
+        self._ending = self._ending or asyncio.create_task(self._hang_up())
+        await asyncio.shield(self._ending)
+
+    async def _hang_up(self) -> None:
+        for task in self._doing:
+            task.cancel()
         self._modem.flow = None
         self.sound.close()
         try:
             await self._modem.hang_up()
         finally:
-            if self._free:
-                self._free()
+            self._free()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._doing.add(task)
+        task.add_done_callback(self._doing.discard)
+
+    async def _press(self, keys: str) -> None:
+        with suppress(ModemError):
+            await self._modem.press(keys)
 
     def _heard(self, pcm: bytes) -> None:
         if self.call:
@@ -186,7 +209,7 @@ class _Leg:
     def _stalled(self) -> None:
         self._stalls += 1
         log.warning("the modem takes no sound: the caller hears nothing (%d)", self._stalls)
-        self._mending = asyncio.create_task(self._mend())
+        self._do(self._mend())
 
     async def _mend(self) -> None:
         """Sound off and on; where that was no help, the modem is restarted, which ends the call: a caller
@@ -204,7 +227,3 @@ class _Leg:
     def _lost(self) -> None:
         if self.call:
             self.call.ended()
-
-
-def _first() -> Found | None:
-    return next(iter(plugged_in()), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -63,23 +63,25 @@ def deliver(pdu: str) -> Part | None:
 def submit(number: str, text: str) -> list[tuple[int, str]]:
     """The SMS-SUBMITs that carry a text, each with the length that AT+CMGS is told. Raises ValueError for a
     number that is none and for a text that would take more than `MOST`."""
-    if not re.fullmatch(r"\+?\d{2,20}", number):
-        raise ValueError("no telephone number")
+    plain = dialable(number).lstrip("+")
     septets = to_septets(text)
-    coding, pieces = (0, _cut_septets(septets)) if septets is not None else (8, _cut_units(text))
-    if len(pieces) > MOST:
-        raise ValueError(f"the text takes {len(pieces)} SMS, more than {MOST}")
-    digits = number.lstrip("+")
-    address = bytes([len(digits), 0x91 if number[0] == "+" else 0x81]) + _semi_octets(digits)
-    reference = next(_references) & 0xFF
+    coding = 8 if septets is None else 0
+    pieces: Sequence[list[int] | str] = in_units(text) if septets is None else _cut_septets(septets)
+    address = bytes([len(plain), 0x91 if number[0] == "+" else 0x81]) + _semi_octets(plain)
     made = []
-    for index, piece in enumerate(pieces, 1):
-        header = bytes([5, 0, 3, reference, len(pieces), index]) if len(pieces) > 1 else b""
+    for header, piece in zip(headers(len(pieces)), pieces, strict=True):
         # SUBMIT, no status report, no validity period; 0x40: a header is in front of the text.
         first = 0x41 if header else 0x01
         body = bytes([first, 0]) + address + bytes([0, coding]) + _user_data(piece, header, coding)
         made.append((len(body), (b"\0" + body).hex().upper()))
     return made
+
+
+def dialable(number: str) -> str:
+    """The number, where it is one; ValueError where it is none."""
+    if not re.fullmatch(r"\+?[0-9]{2,20}", number):
+        raise ValueError("no telephone number")
+    return number
 
 
 def ussd(text: str, coding: int) -> str:
@@ -147,23 +149,32 @@ def _deliver(octets: bytes) -> Part | None:
     header, reference, of, index = 0, 0, 1, 1
     if first & 0x40:
         header = 1 + data[0]
-        reference, of, index = _concatenation(data[1:header])
+        reference, of, index = concatenation(data[1:header])
     return Part(number, text_of(data, count, header, coding), at, reference, of, index)
 
 
-def text_of(data: bytes, count: int, header: int, coding: int) -> str:
-    alphabet = coding >> 2 & 3 if coding >> 6 in (0, 1) else (coding >> 2 & 1 if coding >> 4 == 15 else 0)
+SEVEN_BITS, OCTETS, UTF_16 = range(3)
+
+
+def alphabet(coding: int) -> int:
+    """What a text's letters are, by its data coding scheme (23.038)."""
     if coding >> 4 == 14:
-        alphabet = 2
-    if alphabet == 2:
-        return data[header:count].decode("utf-16-be", "replace")
-    if alphabet == 1:
-        return data[header:count].decode("latin-1")
+        return UTF_16
+    return coding >> 2 & 3 if coding >> 6 in (0, 1) else (coding >> 2 & 1 if coding >> 4 == 15 else 0)
+
+
+def text_of(data: bytes, count: int, header: int, coding: int) -> str:
+    """The text of user data: `count` septets or octets, of which the first `header` octets are none of it."""
+    match alphabet(coding):
+        case 2:
+            return data[header:count].decode("utf-16-be", "replace")
+        case 1:
+            return data[header:count].decode("latin-1")
     skipped = (header * 8 + 6) // 7
     return from_septets(unpack(data[header:], count - skipped, skipped * 7 - header * 8))
 
 
-def _concatenation(header: bytes) -> tuple[int, int, int]:
+def concatenation(header: bytes) -> tuple[int, int, int]:
     """Reference, number of parts, and which this is; of a text in one part where the header tells none."""
     while len(header) >= 2:
         kind, length = header[0], header[1]
@@ -209,7 +220,17 @@ def _user_data(piece: list[int] | str, header: bytes, coding: int) -> bytes:
     return bytes([skipped + len(piece)]) + header + packed
 
 
-def _cut_septets(septets: list[int]) -> list[list[int] | str]:
+def headers(parts: int) -> list[bytes]:
+    """What stands in front of each part of a text; nothing where it is whole. ValueError for too many."""
+    if parts > MOST:
+        raise ValueError(f"the text takes {parts} SMS, more than {MOST}")
+    reference = next(_references) & 0xFF
+    return (
+        [bytes([5, 0, 3, reference, parts, index]) for index in range(1, parts + 1)] if parts > 1 else [b""]
+    )
+
+
+def _cut_septets(septets: list[int]) -> list[list[int]]:
     if len(septets) <= SEPTETS:
         return [septets]
     return list(_pieces(septets, SEPTETS_IN_PART))
@@ -223,11 +244,12 @@ def _pieces(septets: list[int], size: int) -> Iterator[list[int]]:
         septets = septets[end:]
 
 
-def _cut_units(text: str) -> list[list[int] | str]:
+def in_units(text: str) -> list[str]:
+    """A text cut into what an SMS holds of it in UTF-16."""
     units = text.encode("utf-16-be", "replace")
     if len(units) <= 2 * UNITS:
         return [units.decode("utf-16-be")]
-    pieces: list[list[int] | str] = []
+    pieces: list[str] = []
     piece, size = "", 0
     for letter in units.decode("utf-16-be"):
         width = 2 if ord(letter) > 0xFFFF else 1

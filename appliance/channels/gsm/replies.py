@@ -28,6 +28,8 @@ class Splitter:
     """Cuts a stream of bytes into lines. However the bytes are cut up, the lines are the same."""
 
     def __init__(self) -> None:
+        self.raw = False
+        """True while texts are read: each byte is a letter then, also those that are no ASCII."""
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[str]:
@@ -35,7 +37,7 @@ class Splitter:
         self._rest += data
         *lines, self._rest = re.split(rb"[\r\n]+", self._rest)
         for line in lines:
-            if text := _text(line):
+            if text := line.decode("latin-1") if self.raw else _text(line):
                 yield text
         if self._rest == PROMPT.encode():
             self._rest = b""

@@ -33,6 +33,11 @@ class Ringer:
         call = self._call
         return call is not None and self._loop.time() - call.last < RINGS_FOR
 
+    @property
+    def number(self) -> str | None:
+        """Of who rings now, once `hear` was told of the call; None while nobody does."""
+        return self._call.number or "" if self._call and self._call.told and self.rings else None
+
     def ring(self, number: str | None = None) -> None:
         """It rings, or its number has come."""
         if not self.rings:

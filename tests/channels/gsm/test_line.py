@@ -13,9 +13,10 @@ import pytest
 
 from appliance.channels import AudioChannel, Call
 from appliance.channels.exchange import CallFailed, Unreached
+from appliance.channels.gsm.firmware import Fault
 from appliance.channels.gsm.line import GsmLine
 from appliance.channels.gsm.pdu import Sms
-from appliance.channels.gsm.simulator import Fault, Simulator
+from appliance.channels.gsm.simulator import Simulator
 from appliance.channels.phone import PhoneCall, loudness
 from appliance.engines.resample import resample
 from appliance.messages import RATE, Audio
@@ -197,7 +198,7 @@ async def test_gammu_takes_the_simulator_for_a_modem(tmp_path: object) -> None:
         async with asyncio.timeout(30):
             out, _ = await run.communicate()
         assert run.returncode == 0, out
-        assert simulator.sent == [("+15550100", text)]
+        assert simulator.mailbox.sent == [("+15550100", text)]
     finally:
         simulator.close()
 

@@ -11,9 +11,11 @@ import pytest
 
 from appliance.channels.gsm import pdu
 from appliance.channels.gsm.at import AtPort, ModemError
-from appliance.channels.gsm.modem import Event, Key, Modem, Over, Ringing, Text
+from appliance.channels.gsm.events import Event, Key, Over, Ringing, Text
+from appliance.channels.gsm.firmware import Fault
+from appliance.channels.gsm.modem import Modem
 from appliance.channels.gsm.profiles import families, udev_rules
-from appliance.channels.gsm.simulator import Fault, Simulator
+from appliance.channels.gsm.simulator import Simulator
 from tests.audio_server import until
 
 RULES = Path(__file__).parents[3] / "image" / "60-modem.rules"
@@ -145,7 +147,7 @@ async def test_a_call_that_a_killed_desk_left_behind_is_ended_at_the_next_start(
     simulator = Simulator()
     simulator.plug_in()
     simulator.ring()
-    assert simulator._do("A")[0] == "OK"
+    assert simulator.do("A")[0] == "OK"
     desk = Desk(simulator)
     running = asyncio.create_task(desk.modem.run())
     try:
@@ -224,8 +226,8 @@ async def test_a_long_text_goes_out_in_parts_and_is_whole_at_the_other_end() -> 
     async with plugged(faults=NOISY) as (simulator, desk):
         text = "Ваша запись на четверг подтверждена. " * 5
         await desk.modem.text("+15550111", text)
-        assert len(simulator.sent) > 1
-        assert "".join(part for _, part in simulator.sent) == text
+        assert len(simulator.mailbox.sent) > 1
+        assert "".join(part for _, part in simulator.mailbox.sent) == text
 
 
 def delivered(text: str, number: str = "+15550177") -> list[str]:
@@ -251,10 +253,10 @@ async def test_a_text_that_comes_in_parts_is_told_once_and_whole() -> None:
         simulator.deliver([parts[2], parts[0]])
         await asyncio.sleep(0.3)
         assert not desk.heard(Text)()
-        assert len(simulator.sim.texts) == 2
+        assert len(simulator.mailbox.came) == 2
         simulator.deliver([parts[1]])
         await until(desk.heard(Text))
-        await until(lambda: simulator.sim.texts == {})
+        await until(lambda: simulator.mailbox.came == {})
         (event,) = [event for event in desk.told if isinstance(event, Text)]
         assert (event.sms.number, event.sms.text) == ("+15550177", text)
 
@@ -267,7 +269,7 @@ async def test_texts_that_came_while_the_desk_was_off_are_read_at_the_start() ->
     running = asyncio.create_task(desk.modem.run())
     try:
         await until(desk.heard(Text))
-        await until(lambda: simulator.sim.texts == {})
+        await until(lambda: simulator.mailbox.came == {})
     finally:
         running.cancel()
         await asyncio.wait([running])
@@ -276,7 +278,7 @@ async def test_texts_that_came_while_the_desk_was_off_are_read_at_the_start() ->
 
 async def test_the_balance_is_asked_for() -> None:
     async with plugged() as (_, desk):
-        assert await desk.modem.balance() == "Balance 12.50"
+        assert await desk.modem.balance("*100#") == "Balance 12.50"
         with pytest.raises(ModemError, match="no code"):
             await desk.modem.balance("*100#;ATD112")
 

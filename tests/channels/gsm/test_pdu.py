@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.channels.gsm import pdu
-from appliance.channels.gsm.firmware import submitted
+from appliance.channels.gsm.mailbox import submitted
 
 GSM = st.text(st.sampled_from(pdu.ALPHABET.replace("\x1b", "") + "".join(pdu.EXTENDED)), max_size=1200)
 ANY = st.text(st.characters(exclude_categories=("Cs",)), max_size=600)

@@ -1,0 +1,121 @@
+"""SMS by a modem: sent, and read from it, put together, and only then forgotten by it. As PDUs, or in text
+mode where it takes none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from appliance.channels.gsm import pdu, textmode
+from appliance.channels.gsm.at import Ask, ModemError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The parts of long texts that have come so far."""
+
+    kept: dict[tuple[str, int], dict[int, tuple[pdu.Part, int]]] = field(default_factory=dict)
+
+    def add(self, part: pdu.Part, place: int) -> tuple[pdu.Sms, list[int]] | None:
+        """The whole text once its last part is there, and the places where its parts lie."""
+        parts = self.kept.setdefault((part.number, part.reference), {}) if part.of > 1 else {}
+        parts[part.index] = part, place
+        if len(parts) < part.of:
+            return None
+        self.kept.pop((part.number, part.reference), None)
+        ordered = [parts[index] for index in sorted(parts)]
+        text = "".join(each.text for each, _ in ordered)
+        return pdu.Sms(part.number, text, part.at), [at for _, at in ordered]
+
+
+class Post:
+    """`ask` says a command to the modem; `hear` gets each text, whole. Begin with `open`."""
+
+    def __init__(self, ask: Ask, hear: Callable[[pdu.Sms], None]) -> None:
+        self.charset = ""
+        """Letters in text mode; empty where SMS are PDUs."""
+        self._ask = ask
+        self._hear = hear
+        self._parts = _Parts()
+        self._reading = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Settle with the modem how SMS are told."""
+        try:
+            await self._ask("AT+CMGF=0")
+            self.charset = ""
+        except ModemError as error:
+            if not error.code:
+                raise
+            self.charset = await self._text_mode()
+
+    async def _text_mode(self) -> str:
+        await self._ask("AT+CMGF=1")
+        offered = " ".join(await self._ask("AT+CSCS=?"))
+        charset = next((each for each in textmode.CHARSETS if f'"{each}"' in offered), "GSM")
+        await self._ask(f'AT+CSCS="{charset}"')
+        try:
+            await self._ask("AT+CSDH=1")
+        except ModemError as error:
+            log.info("the modem does not tell how its texts are coded: %s", error)
+        return charset
+
+    async def send(self, number: str, text: str) -> None:
+        """ModemError where it was not taken."""
+        try:
+            if self.charset:
+                await self._send_lines(number, text)
+            else:
+                for length, octets in pdu.submit(number, text):
+                    await self._ask(f"AT+CMGS={length}", 60.0, octets.encode())
+        except ValueError as error:
+            raise ModemError(str(error), "send a shorter text, to a telephone number") from error
+
+    async def _send_lines(self, number: str, text: str) -> None:
+        to = textmode.number(pdu.dialable(number), self.charset)
+        for written in textmode.write(text, self.charset):
+            await self._ask(f"AT+CSMP={written.settings}")
+            await self._ask(f'AT+CMGS="{to}"', 60.0, written.body)
+
+    async def fetch_all(self) -> None:
+        """What came while the desk was off."""
+        which = '"ALL"' if self.charset else "4"
+        try:
+            places = [
+                int(found[1])
+                for line in await self._ask(f"AT+CMGL={which}", 20.0)
+                if (found := re.match(r"\+CMGL: ?(\d+)", line))
+            ]
+        except ModemError as error:
+            log.warning("the SMS that lie in the modem could not be read: %s", error)
+            return
+        for place in places:
+            await self.fetch(place)
+
+    async def fetch(self, place: int) -> None:
+        """Read the SMS at a place of the modem's and, where it is whole, hand it on; only then the modem may
+        forget it."""
+        async with self._reading:
+            try:
+                await self._fetch(place)
+            except ModemError as error:
+                log.warning("an SMS could not be read: %s", error)
+
+    async def _fetch(self, place: int) -> None:
+        lines = await self._ask(f"AT+CMGR={place}", 10.0)
+        if len(lines) < 2 or not lines[0].startswith("+CMGR:"):
+            return
+        part = textmode.read(lines, self.charset) if self.charset else pdu.deliver(lines[1])
+        read = [place]
+        if part:
+            if (whole := self._parts.add(part, place)) is None:
+                return
+            sms, read = whole
+            self._hear(sms)
+        for each in read:
+            await self._ask(f"AT+CMGD={each}", 10.0)
