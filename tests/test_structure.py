@@ -12,7 +12,7 @@ PACKAGE = ROOT / "appliance"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"messages", "errors", "spoken", "strict", "hours"},
+    {"messages", "errors", "spoken", "strict", "hours", "stretch"},
     {
         "config",
         "box",
@@ -34,7 +34,6 @@ LAYERS = [
         "patience",
         "ears",
         "speech",
-        "stretch",
         "mouth",
         "interruption",
         "wording",
@@ -52,7 +51,7 @@ LAYERS = [
         "consent",
         "outbound",
     },
-    {"voice", "knowing", "smalltalk", "brain", "served", "handoff"},
+    {"voice", "knowing", "smalltalk", "brain", "served", "handoff", "books"},
     {"foresight", "conversation"},
     {"app"},
     {"lint", "tomledit", "workshop", "console"},
