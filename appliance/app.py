@@ -335,7 +335,7 @@ class App:
                 publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")
                 await self._note(publishing)
             if account:
-                await self._note(self.books.end(account, call.now(), recorder))
+                await self._note(self.books.end(account, call.now(), served.desk, recorder))
             log.info("call %s ended", call.id)
 
     def _handoff(self, served: Served, voice: Voice, channel: AudioChannel) -> HandOff | None:

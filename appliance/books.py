@@ -26,6 +26,8 @@ class Books:
     def __init__(self, box: Box, store: Store, memory: EngineThread) -> None:
         self.calls = Calls(box.data)
         self.recordings = box.data / "recordings"
+        self.scenarios = box.data / "scenarios.toml"
+        """What people corrected, to be replayed."""
         self._box = box
         self._events = EventLog(store)
         self._memory = memory
@@ -46,11 +48,11 @@ class Books:
         await account.open(desk.name, desk.digest)
         return account
 
-    async def end(self, account: Account, clock: int, recorder: Recorder | None) -> None:
+    async def end(self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None) -> None:
         """`clock`: the call's own, as it ended."""
-        kept = recorder and not recorder.discarded and recorder.path.parent == self.recordings
         events = await self._memory.run(self._events.read, account.id)
-        await account.close(clock, events, recorder.path.name if recorder and kept else "")
+        recording = recorder.path.name if recorder and not recorder.discarded else ""
+        await account.close(clock, events, desk.checklist, recording)
         if self._exporter:
             self._exporter.call_ended()
 

@@ -18,6 +18,7 @@ LAYERS = [
         "box",
         "trunks",
         "calling",
+        "keeping",
         "lines",
         "manner",
         "standing",

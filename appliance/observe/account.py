@@ -12,9 +12,11 @@ from typing import Any
 
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
+from appliance.keeping import Checklist
 from appliance.memory.events import Event
 from appliance.messages import RATE, Heard, Noise, Silence, TakenBack, Turn, Word, seconds
 from appliance.observe.calls import Calls
+from appliance.observe.score import score
 from appliance.stretch import Stretch
 
 log = logging.getLogger(__name__)
@@ -54,17 +56,21 @@ class Account:
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
-    async def close(self, clock: int, events: Sequence[Event], recording: str = "") -> None:
+    async def close(
+        self, clock: int, events: Sequence[Event], checklist: Checklist, recording: str = ""
+    ) -> None:
         """The call is over; `events` are the conversation's own."""
         if self._writing:
             await asyncio.wait(self._writing)
         if self._number is None:
             return
         ended = self.began + timedelta(seconds=seconds(clock))
+        marks = score([kept(turn) for turn in self._turns], events, checklist)
+        end = self._memory.run(
+            self._calls.end, self._number, ended, clock, deeds(events), flows(events), marks, recording
+        )
         try:
-            await self._memory.run(
-                self._calls.end, self._number, ended, clock, deeds(events), recording
-            )  # fmt: skip
+            await end
         except StorageError as error:
             log.error("the account of call %s has no end: %s", self.id, error)
 
@@ -155,6 +161,11 @@ def deeds(events: Sequence[Event]) -> list[dict[str, Any]]:
         for event in events
         if event.kind == "outcome" and not event.data.get("looked")
     ]
+
+
+def flows(events: Sequence[Event]) -> list[str]:
+    """The flows that were begun, each once."""
+    return list(dict.fromkeys(event.data["flow"] for event in events if event.kind == "flow.started"))
 
 
 def _plain(words: Sequence[Word]) -> list[tuple[str, int, int]]:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from appliance.memory.migrations import each
 from appliance.memory.store import Store, stamp
+from appliance.observe.score import Mark
 
 PAGE = 50
 """Calls on a page of the list."""
@@ -43,9 +44,19 @@ class Kept:
     """The file's name in the folder of recordings; empty where there is none."""
     deeds: tuple[dict[str, Any], ...] = field(default=())
     """What was done for the caller: `action`, `began` and `ended` (UTC, ISO 8601), `why` it failed."""
+    flows: tuple[str, ...] = ()
+    """Those that were begun."""
+    marks: tuple[Mark, ...] = ()
+    failed: int = 0
+    """Checks that were not passed."""
+    review: Literal["", "agreed", "corrected"] = ""
+    """What a person who looked at it said of the marks."""
 
 
-COLUMNS = "number, id, trace, channel, agent, desk, began, ended, length, turns, recording, deeds"
+COLUMNS = """number, id, trace, channel, agent, desk, began, ended, length, turns, recording, deeds, flows,
+    marks, failed, review"""
+
+Which = Literal["all", "to review"]
 
 
 class Calls:
@@ -75,13 +86,15 @@ class Calls:
             )  # fmt: skip
 
     def end(
-        self, call: int, ended: datetime, length: int, deeds: Sequence[dict[str, Any]], recording: str = ""
-    ) -> None:
+        self, call: int, ended: datetime, length: int, deeds: Sequence[dict[str, Any]],
+        flows: Sequence[str] = (), marks: Sequence[Mark] = (), recording: str = "",
+    ) -> None:  # fmt: skip
         with self.store.write() as db:
             db.execute(
-                """update call set ended = ?, length = max(length, ?), deeds = ?, recording = ?
-                    where number = ?""",
-                stamp(ended), length, _json(deeds), recording, call,
+                """update call set ended = ?, length = max(length, ?), deeds = ?, flows = ?, marks = ?,
+                    failed = ?, recording = ? where number = ?""",
+                stamp(ended), length, _json(deeds), " ".join(flows), _json([astuple(mark) for mark in marks]),
+                sum(mark.passed is False for mark in marks), recording, call,
             )  # fmt: skip
 
     def settle(self) -> int:
@@ -93,13 +106,31 @@ class Calls:
             )
         return len(rows)
 
-    def page(self, before: int | None = None, count: int = PAGE) -> list[Kept]:
-        """The newest calls, newest first; `before` is the number of the last one of the page before."""
-        rows = self.store.read(
-            f"select {COLUMNS} from call where number < ? order by number desc limit ?",
-            before or 1 << 62, count,
-        )  # fmt: skip
+    def page(
+        self, which: Which = "all", after: tuple[int, int] | None = None, count: int = PAGE
+    ) -> list[Kept]:
+        """A page of the list: all calls, newest first, or those to review, the worst first. `after` is
+        `failed` and `number` of the last one of the page before."""
+        failed, number = after or (1 << 31, 1 << 62)
+        if which == "all":
+            rows = self.store.read(
+                f"select {COLUMNS} from call where number < ? order by number desc limit ?", number, count
+            )
+        else:
+            rows = self.store.read(
+                f"""select {COLUMNS} from call where failed > 0 and review = ''
+                    and (failed, number) < (?, ?) order by failed desc, number desc limit ?""",
+                failed, number, count,
+            )  # fmt: skip
         return [_kept(row) for row in rows]
+
+    def to_review(self) -> int:
+        """How many calls wait for a person to look at them."""
+        return int(self.store.read("select count(*) from call where failed > 0 and review = ''")[0][0])
+
+    def review(self, id: str, said: Literal["agreed", "corrected"]) -> None:
+        with self.store.write() as db:
+            db.execute("update call set review = ? where id = ?", said, id)
 
     def call(self, id: str) -> Kept | None:
         rows = self.store.read(f"select {COLUMNS} from call where id = ?", id)
@@ -126,10 +157,13 @@ class Calls:
 
 
 def _kept(row: tuple[Any, ...]) -> Kept:
-    number, id, trace, channel, agent, desk, began, ended, *rest, deeds = row
-    over = datetime.fromisoformat(ended) if ended else None
-    known = number, id, trace, channel, agent, desk, datetime.fromisoformat(began), over
-    return Kept(*known, *rest, tuple(json.loads(deeds)))
+    number, id, trace, channel, agent, desk, began, ended, length, turns, recording, *judged = row
+    deeds, flows, marks, failed, review = judged
+    return Kept(
+        number, id, trace, channel, agent, desk, datetime.fromisoformat(began),
+        datetime.fromisoformat(ended) if ended else None, length, turns, recording, tuple(json.loads(deeds)),
+        tuple(flows.split()), tuple(Mark(*each) for each in json.loads(marks)), failed, review,
+    )  # fmt: skip
 
 
 def _json(what: Any) -> str:
@@ -144,7 +178,10 @@ def _calls(db: sqlite3.Connection) -> None:
             channel text not null, agent text not null, desk text not null, began text not null, ended text,
             length integer not null default 0, turns integer not null default 0,
             recording text not null default '', deeds text not null default '[]',
+            flows text not null default '', marks text not null default '[]',
+            failed integer not null default 0, review text not null default '',
             sent integer not null default 0)""",
+        "create index call_review on call (failed, number) where failed > 0 and review = ''",
         "create index call_unsent on call (number) where sent = 0",
         """create table turn (
             call integer not null references call on delete cascade, number integer not null,
