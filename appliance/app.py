@@ -97,12 +97,12 @@ class App:
         self.books = Books(self.box, store, memory)
         self._stack.callback(self.books.close)
         await self.books.settle()
-        keeping = asyncio.create_task(self.books.serve())
-        self._stack.callback(keeping.cancel)
         self.place = Place(store, Notebook(store, memory), memory, hands, recall)
         served.tidy(self.box.data, self._desk)
         self.served = await self.load(self._desk)
         await self.served.open()
+        keeping = asyncio.create_task(self.books.serve(lambda: self.desk.retention))
+        self._stack.callback(keeping.cancel)
         for problem in self.served.problems:
             log.warning("papers: %s", problem)
         if "vad" in self._engines and "asr" in self._engines:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from appliance.box import Box
@@ -10,14 +12,19 @@ from appliance.channels import Call
 from appliance.config import DeskFile
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
+from appliance.keeping import Retention
 from appliance.memory.events import EventLog
 from appliance.memory.store import Store
 from appliance.observe.account import Account
 from appliance.observe.calls import Calls
+from appliance.observe.erasing import Eraser
 from appliance.observe.otlp import Exporter
 from appliance.observe.recorder import Recorder
 
 log = logging.getLogger(__name__)
+
+PURGED = 3600.0
+"""Seconds between two looks for what is too old."""
 
 
 class Books:
@@ -28,6 +35,7 @@ class Books:
         self.recordings = box.data / "recordings"
         self.scenarios = box.data / "scenarios.toml"
         """What people corrected, to be replayed."""
+        self.eraser = Eraser(box.data, store, self.calls)
         self._box = box
         self._events = EventLog(store)
         self._memory = memory
@@ -35,13 +43,26 @@ class Books:
         self._exporter = Exporter(endpoint, self.calls, memory) if endpoint else None
 
     async def settle(self) -> None:
-        """At the start: close what a crash left open."""
+        """At the start: close what a crash left open, and erase what was to be erased."""
         await self._memory.run(self.calls.settle)
+        await self._memory.run(self.eraser.finish)
 
-    async def serve(self) -> None:
-        """What goes on beside the calls, until cancelled."""
-        if self._exporter:
-            await self._exporter.serve()
+    async def serve(self, retention: Callable[[], Retention]) -> None:
+        """What goes on beside the calls, until cancelled: traces are sent on, and what is too old is
+        deleted."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._purge(retention))
+            if self._exporter:
+                tasks.create_task(self._exporter.serve())
+
+    async def _purge(self, retention: Callable[[], Retention]) -> None:
+        while True:
+            try:
+                if gone := await self._memory.run(self.eraser.purge, retention()):
+                    log.info("deleted what was kept long enough: %s", gone)
+            except StorageError as error:
+                log.error("what is too old could not be deleted: %s", error)
+            await asyncio.sleep(PURGED)
 
     async def begin(self, call: Call, desk: DeskFile) -> Account:
         account = Account(self.calls, self._memory, call.id, call.channel, call.now())

@@ -67,6 +67,7 @@ LAYERS = [
         "messages_command",
         "outbox_command",
         "calendar_command",
+        "erasing_command",
         "bench",
     },
     {"__main__"},

@@ -178,6 +178,17 @@ def telephone(db: sqlite3.Connection) -> None:
     )
 
 
+def receipts(db: sqlite3.Connection) -> None:
+    each(
+        db,
+        # What is still to be erased elsewhere; it names nobody.
+        """create table erasure (
+            id integer primary key, at text not null, conversations text not null, counts text not null)""",
+        """create table receipt (
+            id integer primary key, at text not null, what text not null, counts text not null)""",
+    )
+
+
 STEPS: tuple[Step, ...] = (
     notebook,
     events,
@@ -185,6 +196,7 @@ STEPS: tuple[Step, ...] = (
     desk,
     regulars,
     telephone,
+    receipts,
 )
 
 

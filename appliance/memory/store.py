@@ -103,10 +103,18 @@ class Store:
         return db
 
     def scrub(self) -> None:
-        """Leave no byte of what was deleted, neither in the file nor in its log."""
+        """Leave no byte of what was deleted, neither in the file nor in its log. StorageError where somebody
+        else reads or writes for so long that it cannot be done."""
         with self._lock, self._plain_errors():
             self._kept.execute("vacuum")
-            self._kept.execute("pragma wal_checkpoint(truncate)")
+        self.empty_log()
+
+    def empty_log(self) -> None:
+        """Bring the log beside the file into it, and leave no byte in the log; raises as `scrub`."""
+        with self._lock, self._plain_errors():
+            busy = self._kept.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        if busy:
+            raise StorageError(f"{self.path} is in use, and its log could not be emptied", "try again")
 
     def close(self) -> None:
         """Bring what the log beside the file holds into the file, and let go of both. Safe to repeat."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,8 @@ COLUMNS = """number, id, trace, channel, agent, desk, began, ended, length, turn
     marks, failed, review"""
 
 Which = Literal["all", "to review"]
+Has = Literal["recorded", "said", "all"]
+"""What there still is of a call."""
 
 
 class Calls:
@@ -140,6 +142,37 @@ class Calls:
         rows = self.store.read("select data from turn where call = ? order by number", call)
         return [json.loads(data) for (data,) in rows]
 
+    def of(self, ids: Iterable[str]) -> list[Kept]:
+        return [call for id in ids if (call := self.call(id))]
+
+    def delete(self, calls: Sequence[int]) -> None:
+        with self.store.write() as db:
+            for call in calls:
+                db.execute("delete from call where number = ?", call)
+
+    def unsay(self, calls: Sequence[int]) -> None:
+        """Keep when and why of these calls, and nothing of what was said in them."""
+        with self.store.write() as db:
+            for call in calls:
+                for number, data in db.execute("select number, data from turn where call = ?", call):
+                    silent = _json(_unsaid(json.loads(data)))
+                    db.execute("update turn set data = ? where call = ? and number = ?", silent, call, number)
+                db.execute("update call set said = 0 where number = ?", call)
+
+    def unrecord(self, calls: Sequence[int]) -> None:
+        """The recordings of these calls are gone."""
+        with self.store.write() as db:
+            for call in calls:
+                db.execute("update call set recording = '' where number = ?", call)
+
+    def older(self, than: datetime, which: Has) -> list[Kept]:
+        """Calls that began before, and of which there still is that."""
+        what = {"recorded": "recording != ''", "said": "said = 1", "all": "1"}[which]
+        rows = self.store.read(
+            f"select {COLUMNS} from call where began < ? and ended is not null and {what}", stamp(than)
+        )
+        return [_kept(row) for row in rows]
+
     def unsent(self, count: int) -> list[Kept]:
         """Calls that are over and whose traces were not sent on, oldest first."""
         rows = self.store.read(
@@ -166,6 +199,11 @@ def _kept(row: tuple[Any, ...]) -> Kept:
     )  # fmt: skip
 
 
+def _unsaid(turn: dict[str, Any]) -> dict[str, Any]:
+    heard = turn["heard"] and {**turn["heard"], "words": []}
+    return {**turn, "heard": heard, "spoken": {**turn["spoken"], "words": []}}
+
+
 def _json(what: Any) -> str:
     return json.dumps(what, ensure_ascii=False, separators=(",", ":"))
 
@@ -180,7 +218,7 @@ def _calls(db: sqlite3.Connection) -> None:
             recording text not null default '', deeds text not null default '[]',
             flows text not null default '', marks text not null default '[]',
             failed integer not null default 0, review text not null default '',
-            sent integer not null default 0)""",
+            said integer not null default 1, sent integer not null default 0)""",
         "create index call_review on call (failed, number) where failed > 0 and review = ''",
         "create index call_unsent on call (number) where sent = 0",
         """create table turn (
