@@ -77,6 +77,19 @@ def _parser() -> argparse.ArgumentParser:
     outbox.add_argument("number", nargs="?", default="", metavar="NUMBER")
     outbox.set_defaults(do=_outbox)
 
+    erase = commands.add_parser("erase", parents=[hardware], help="erase all there is of a person")
+    erase.add_argument("--person", required=True, metavar="WHO", help="a number or a name")
+    erase.add_argument("--yes", action="store_true", help="do not ask")
+    erase.set_defaults(do=_erase)
+
+    export = commands.add_parser("export", parents=[hardware], help="write all there is of a person to a ZIP")
+    export.add_argument("--person", required=True, metavar="WHO", help="a number or a name")
+    export.add_argument("file", type=Path, metavar="FILE.zip")
+    export.set_defaults(do=_export)
+
+    purge = commands.add_parser("purge", parents=[files], help="delete what was kept for long enough")
+    purge.set_defaults(do=_purge)
+
     calendar = commands.add_parser(
         "calendar", parents=[hardware], help="write the appointments to an .ics file, or take one in"
     )
@@ -163,6 +176,24 @@ def _outbox(arguments: argparse.Namespace) -> int:
     if arguments.what != "list" and not any(c.isdecimal() for c in arguments.number):
         raise ApplianceError("there is no number", "appliance outbox never NUMBER")
     return outbox(arguments.what, arguments.number, arguments.box)
+
+
+def _erase(arguments: argparse.Namespace) -> int:
+    from appliance.erasing_command import erase
+
+    return erase(arguments.person, arguments.yes, arguments.box)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from appliance.erasing_command import export
+
+    return export(arguments.person, arguments.file, arguments.box)
+
+
+def _purge(arguments: argparse.Namespace) -> int:
+    from appliance.erasing_command import purge
+
+    return purge(arguments.box, arguments.desk)
 
 
 def _calendar(arguments: argparse.Namespace) -> int:

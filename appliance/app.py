@@ -7,13 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from appliance import config, served, slots, standing
 from appliance.actions import Hands, Runner
 from appliance.aftermath import settle
+from appliance.books import Books
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
 from appliance.channels.exchange import Exchange
@@ -94,10 +94,15 @@ class App:
             log.warning("%d conversations were under way when the box went down: see the messages", broken)
         await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
         recall = Recall(store, self.box.data / "recall.db", *self._embedding())
+        self.books = Books(self.box, store, memory)
+        self._stack.callback(self.books.close)
+        await self.books.settle()
         self.place = Place(store, Notebook(store, memory), memory, hands, recall)
         served.tidy(self.box.data, self._desk)
         self.served = await self.load(self._desk)
         await self.served.open()
+        keeping = asyncio.create_task(self.books.serve(lambda: self.desk.retention))
+        self._stack.callback(keeping.cancel)
         for problem in self.served.problems:
             log.warning("papers: %s", problem)
         if "vad" in self._engines and "asr" in self._engines:
@@ -252,24 +257,28 @@ class App:
             await channel.hang_up()
             return
         desk = served.desk
-        recorder = None if served.place.trial else self._recorder(channel.id, recording, desk)
-        consent = Consent(desk.recording, recorder) if recorder and not recording else None
+        kept = self.books.recorder(channel.id, desk) if not (recording or served.place.trial) else None
+        consent = Consent(desk.recording, kept) if kept else None
+        recorder = Recorder(recording) if recording else kept
         hearing = replace(self._hearing, patience=MANNERS[desk.turns])
         speech = self._speech if served is self.served else self._speech.for_desk(desk)
         # That it is recorded must be heard.
         whole = {*unbroken(desk), desk.lines.recorded}
         voice = Voice(channel, hearing, speech, recorder, desk.silence, whole, desk.keys)
         handoff = self._handoff(served, voice, channel)
-        try:
-            await self.chat(
-                voice, served, lambda brain: Foresight(brain, speech, voice.enough), handoff, consent, opening
-            )
-        finally:
+
+        async def hung_up() -> Recorder | None:
             await channel.hang_up()
             if consent:
                 consent.close()
             if recorder:
                 recorder.close()
+            return kept
+
+        def foresee(brain: Brain) -> Foresight:
+            return Foresight(brain, speech, voice.enough)
+
+        await self.chat(voice, served, foresee, handoff, consent, opening, hung_up)
 
     async def chat(
         self,
@@ -279,9 +288,11 @@ class App:
         handoff: HandOff | None = None,
         consent: Consent | None = None,
         opening: str = "",
+        hung_up: Callable[[], Awaitable[Recorder | None]] | None = None,
     ) -> None:
         """A whole conversation, by whatever a Call is made of; with `served` and `opening` as in `talk`.
-        `handoff` puts who calls through to a person, and `consent` is of a call that is recorded."""
+        `handoff` puts who calls through to a person, and `consent` is of a call that is recorded. `hung_up`
+        ends a call by sound, and gives its recording."""
         served = served or self.served
         place = served.place
         log.info("call %s by %s began", call.id, call.channel)
@@ -304,10 +315,18 @@ class App:
             consent,
             first,
         )
+        account = None if place.trial else await self.books.begin(call, served.desk)
         await self._note(clerk.began())
+
+        def keep(turn: Turn) -> None:
+            if account:
+                account.keep(turn)
+                self._keep(turn)
+
         try:
-            await converse(call, brain, _forget if place.trial else self._keep, foresee(brain))
+            await converse(call, brain, keep, foresee(brain))
         finally:
+            recorder = await hung_up() if hung_up else None
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
@@ -315,6 +334,8 @@ class App:
             if clerk.did_something and not place.trial:
                 publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")
                 await self._note(publishing)
+            if account:
+                await self._note(self.books.end(account, call.now(), served.desk, recorder))
             log.info("call %s ended", call.id)
 
     def _handoff(self, served: Served, voice: Voice, channel: AudioChannel) -> HandOff | None:
@@ -332,20 +353,6 @@ class App:
             await writing
         except StorageError as error:
             log.error("%s", error)
-
-    def _recorder(self, call: str, path: Path | None, desk: config.DeskFile) -> Recorder | None:
-        if path is None and self.box.recordings and desk.recording != "never":
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-            path = self.box.data / "recordings" / f"{stamp}-{call}.wav"
-            try:
-                return Recorder(path)
-            except StorageError as error:
-                log.error("call %s is not recorded: %s", call, error)
-        return Recorder(path) if path else None
-
-
-def _forget(turn: Turn) -> None:
-    """What is tried out is nobody's conversation."""
 
 
 def unbroken(desk: config.DeskFile) -> frozenset[str]:

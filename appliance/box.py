@@ -107,6 +107,17 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Traces:
+    endpoint: str = ""
+    """Where the traces of calls are sent on to, by OTLP over HTTP: "http://127.0.0.1:4318". Nobody, if empty.
+    What was said is not in them."""
+
+    def __post_init__(self) -> None:
+        if self.endpoint and not self.endpoint.startswith(("http://", "https://")):
+            raise ValueError(f"has endpoint = {self.endpoint!r}", "write it like http://127.0.0.1:4318")
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """box.toml."""
 
@@ -121,3 +132,4 @@ class Box:
     web: Web = field(default_factory=Web)
     gsm: Gsm = field(default_factory=Gsm)
     sip: Sip = field(default_factory=Sip)
+    traces: Traces = field(default_factory=Traces)

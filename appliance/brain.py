@@ -89,7 +89,10 @@ class Brain:
 
     async def decide(self, cause: Heard | Noise | Silence | TakenBack | None) -> Answer | None:
         """The answer to what happened; None where nothing is to be said. A call begins with None."""
+        before = self._knowing.took
         answer = await self._decide(cause)
+        if answer and (took := self._knowing.took - before):
+            answer = replace(answer, decision=replace(answer.decision, understanding=took))
         self._answer = answer or self._answer
         return answer
 

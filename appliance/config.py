@@ -18,6 +18,7 @@ from appliance.box import Kiosk as Kiosk
 from appliance.box import Web as Web
 from appliance.calling import HandOffRules, OutboundRules, Recording, TextRules
 from appliance.hours import WEEKDAYS, Hours, stretch
+from appliance.keeping import Checklist, Retention
 from appliance.lines import Lines as Lines
 from appliance.manner import VoiceManner, check_pace, check_sounds
 from appliance.sense import senseless
@@ -277,6 +278,8 @@ class DeskFile:
     recording: Recording = "announce"
     """Whether callers are told that they are recorded, or asked, where box.toml has recordings switched on;
     `never` records nobody."""
+    checklist: Checklist = field(default_factory=Checklist)
+    retention: Retention = field(default_factory=Retention)
     outbound: OutboundRules = field(default_factory=OutboundRules)
     sms: TextRules = field(default_factory=TextRules)
     keys: dict[str, str] = field(default_factory=lambda: dict(SHORTCUTS))

@@ -106,11 +106,12 @@ async def respond(
     last words have been handed over to be spoken."""
     meant: list[str] = []
     answer, expected = None, brain.expects
+    turn = replace(turn, began=call.now())
     try:
         answer = await decide(call, brain, turn)
         if answer is None:
             return
-        turn = replace(turn, decision=answer.decision)
+        turn = replace(turn, decision=answer.decision, answered=call.now())
         call.expect(answer.expect)
         showing = asyncio.create_task(_show(call, turn))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -63,10 +64,12 @@ class Knowing:
         self._options: tuple[Candidate, ...] = ()
         self._question = ""
         """What was said that may mean any of the options."""
+        self.took = 0.0
+        """Seconds spent so far on finding out what was meant."""
 
     async def about(self, text: str) -> Meant | Answer | Unknown:
         """A fact or flow, a question back, or a sentence of the papers."""
-        understood = await self._knowledge.understand(text)
+        understood = await self._understand(text)
         if understood.verdict == "accept":
             return Meant(understood.candidates[0], understood.how, text, understood.slots)
         if foreign(text):
@@ -81,6 +84,13 @@ class Knowing:
                 return Meant(options[0], "likely", text)
             return self._which(options, text)
         return Unknown(understood.candidates[0].score if understood.candidates else 0.0)
+
+    async def _understand(self, text: str) -> Understood:
+        began = time.monotonic()
+        try:
+            return await self._knowledge.understand(text)
+        finally:
+            self.took += time.monotonic() - began
 
     async def _pick(self, text: str, options: tuple[Candidate, ...]) -> Meant | None:
         """What the LLM is sure is meant, where the desk file lets it choose among all of these."""
@@ -103,7 +113,7 @@ class Knowing:
             return Unknown()
         if not options:
             return await self.about(text)
-        understood = await self._knowledge.understand(text)
+        understood = await self._understand(text)
         if understood.verdict == "accept":
             return Meant(understood.candidates[0], understood.how, text, understood.slots)
         heard = set(text.lower().split())
@@ -128,11 +138,11 @@ class Knowing:
 
     async def exactly(self, text: str) -> bool:
         """Whether this is one of the desk's very phrases."""
-        return (await self._knowledge.understand(text)).how == "phrase"
+        return (await self._understand(text)).how == "phrase"
 
     async def aside(self, text: str, flow: str) -> Meant | Answer | Unknown | None:
         """What somebody surely asks for in the middle of a flow."""
-        understood = await self._knowledge.understand(text)
+        understood = await self._understand(text)
         by_rules = self._knowledge.mode(flow) == "rules"
         if understood.verdict == "accept" and not (by_rules and understood.how != "phrase"):
             return Meant(understood.candidates[0], understood.how, text, understood.slots)
@@ -142,13 +152,13 @@ class Knowing:
 
     async def errand(self, text: str) -> Meant | None:
         """A flow one of whose very phrases this is."""
-        understood = await self._knowledge.understand(text)
+        understood = await self._understand(text)
         found = understood.candidates[0] if understood.how == "phrase" else None
         return Meant(found, understood.how, text, understood.slots) if found and self.is_flow(found) else None
 
     async def service(self, text: str) -> str:
         """What every desk can do, one of whose very phrases this is; empty where it is none."""
-        understood = await self._knowledge.understand(text)
+        understood = await self._understand(text)
         return self.service_of(understood.candidates[0]) if understood.how == "phrase" else ""
 
     def service_of(self, found: Candidate) -> str:

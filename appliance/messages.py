@@ -156,6 +156,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A word, and where it lies on the call's clock; one may end where the next begins."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Spoken:
     """What was really played of an answer, which may be less than was meant."""
 
@@ -169,6 +178,8 @@ class Spoken:
     """Clock when the first words to say were there (first token, where an LLM words the answer)."""
     whole: bool = False
     """True when everything that was meant was played."""
+    words: tuple[Word, ...] = field(default=(), compare=False)
+    """The words played, where the channel knows when each was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +193,8 @@ class Decision:
     source: str = ""
     """Where the words of the answer stand: `desk.toml fact.hours`."""
     score: float | None = None
+    understanding: float = field(default=0.0, compare=False)
+    """Seconds that finding out what was meant took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +207,10 @@ class Turn:
     cause: Heard | Noise | Silence | TakenBack | None = None
     """What the desk answered; None where it spoke first."""
     decision: Decision | None = None
+    began: int | None = field(default=None, compare=False)
+    """Clock when deciding began ..."""
+    answered: int | None = field(default=None, compare=False)
+    """... and when the answer was decided."""
     meant: str = ""
     """The words that were to be said, as far as they were ready."""
     spoken: Spoken = field(default_factory=Spoken)

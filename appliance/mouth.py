@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from appliance.channels.playout import FADE, Playout
-from appliance.messages import Audio, Line, Spoken, samples, seconds
+from appliance.messages import Audio, Line, Spoken, Word, samples, seconds
 from appliance.speech import Speech
-from appliance.stretch import Stretch, Word
+from appliance.stretch import Stretch
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,16 @@ class Mouth:
 
     def spoken(self) -> Spoken:
         """What was played so far of the latest answer."""
-        return replace(self._spoken, text=" ".join(w.text for w in self._words() if w.end <= self._played))
+        played = [word for word in self._words() if word.end <= self._played]
+        words = tuple(Word(word.text, self._clock(word.start), self._clock(word.end)) for word in played)
+        return replace(self._spoken, text=" ".join(word.text for word in played), words=words)
+
+    def _clock(self, place: int) -> int:
+        """When a sample of the answer was played; of one that was played twice, the last time."""
+        for at, first, count in reversed(self._timeline):
+            if first <= place <= first + count:
+                return at + place - first
+        return self._timeline[0][0] if self._timeline else 0
 
     def words_between(self, start: int, end: int) -> str:
         """The words, or parts of words, that were played between two moments of the clock."""

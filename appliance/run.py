@@ -26,6 +26,7 @@ from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import Account, Settings
 from appliance.channels.soundcard import SoundCard
 from appliance.clerk import local_now
+from appliance.console.calls import CallsPage
 from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console, Status, address, is_loopback
@@ -161,8 +162,10 @@ class Running:
             return None
         wake = self._kiosk.wake_now if self._kiosk else None
         keeper = Keeper(is_loopback(address(web.listen)[0]), web.password_file)
-        editor = Editor(self._workshop, keeper) if self._workshop else None
-        return Console(web.listen, lambda: self._app.desk.name, self.status, wake, editor)
+        workshop, books = self._workshop, self._app.books
+        editor = Editor(workshop, keeper) if workshop else None
+        calls = CallsPage(books, keeper, workshop) if workshop else None
+        return Console(web.listen, lambda: self._app.desk.name, self.status, wake, editor, calls)
 
     def _make_gsm(self) -> tuple[GsmLine | None, str]:
         box = self._app.box

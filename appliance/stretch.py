@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from appliance.messages import RATE, samples
+from appliance.messages import RATE, Word, samples
 
 PACE = 15.0
 """Characters a second, to guess how long a line will be whose sound is not all made yet."""
@@ -18,14 +18,6 @@ REACH = 0.15
 """Seconds around the guess of a word's end in which the quietest moment is taken to be it."""
 
 HOP = samples(0.01)
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    text: str
-    start: int
-    """Samples from the start of the answer; the first ends where the second starts."""
-    end: int
 
 
 @dataclass(slots=True)
@@ -46,6 +38,7 @@ class Stretch:
         self._words = self._placed(ends)
 
     def words(self) -> list[Word]:
+        """In samples from the answer's start; the first ends where the second starts."""
         if self.complete:
             return self._words
         return self._placed(_guessed(self.text, max(self.length, round(len(self.text) / PACE * RATE))))

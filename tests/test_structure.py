@@ -12,12 +12,13 @@ PACKAGE = ROOT / "appliance"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"messages", "errors", "spoken", "strict", "hours"},
+    {"messages", "errors", "spoken", "strict", "hours", "stretch"},
     {
         "config",
         "box",
         "trunks",
         "calling",
+        "keeping",
         "lines",
         "manner",
         "standing",
@@ -34,7 +35,6 @@ LAYERS = [
         "patience",
         "ears",
         "speech",
-        "stretch",
         "mouth",
         "interruption",
         "wording",
@@ -52,7 +52,7 @@ LAYERS = [
         "consent",
         "outbound",
     },
-    {"voice", "knowing", "smalltalk", "brain", "served", "handoff"},
+    {"voice", "knowing", "smalltalk", "brain", "served", "handoff", "books"},
     {"foresight", "conversation"},
     {"app"},
     {"lint", "tomledit", "workshop", "console"},
@@ -67,6 +67,7 @@ LAYERS = [
         "messages_command",
         "outbox_command",
         "calendar_command",
+        "erasing_command",
         "bench",
     },
     {"__main__"},

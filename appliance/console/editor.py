@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -16,19 +14,13 @@ from starlette.routing import Route
 from appliance import tomledit
 from appliance.channels.web import LETTERS
 from appliance.config import digest
+from appliance.console.asking import COOKIE, Answer, problem, read, route, text, token
 from appliance.console.keeper import HOURS, Keeper
-from appliance.errors import ApplianceError, ConfigError
+from appliance.errors import ApplianceError
 from appliance.versions import Version
 from appliance.workshop import QUESTIONS, ChangedMeanwhile, Trial, Workshop, differences
 
 log = logging.getLogger(__name__)
-
-COOKIE = "manager"
-
-LARGEST = 512 << 10
-"""Bytes that are read of a request: some thousand facts."""
-
-Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class Editor:
@@ -60,31 +52,14 @@ class Editor:
 
     def trial(self, connection: HTTPConnection) -> Trial | None:
         """The desk that a manager's call is for; None where there is none, or it is not the manager."""
-        may = self._keeper.may(_token(connection))
+        may = self._keeper.may(token(connection))
         return self._workshop.trial(connection.path_params["id"]) if may else None
 
     def _route(self, name: str, answer: Answer) -> Route:
-        """JSON in, JSON out, for the manager only."""
-
-        async def asked(request: Request) -> Response:
-            if not self._keeper.may(_token(request)):
-                why = self._keeper.why_closed() or "Only who knows the passphrase may do that."
-                return _problem(403, why)
-            try:
-                return JSONResponse(await answer(await _read(request)))
-            except ChangedMeanwhile as changed:
-                return JSONResponse(self._changed(changed), 409)
-            except ConfigError as error:
-                return _problem(422, error.wrong, error.mend, line=error.line)
-            except ApplianceError as error:
-                return _problem(503, error.wrong, error.mend)
-            except (KeyError, TypeError, ValueError):
-                return _problem(400, "That was not understood", "Load the page anew")
-
-        return Route(f"/desk/{name}", asked, methods=["POST"])
+        return route(f"/desk/{name}", self._keeper, answer)
 
     async def _desk(self, request: Request) -> Response:
-        may = self._keeper.may(_token(request))
+        may = self._keeper.may(token(request))
         workshop = self._workshop
         on_disk = await asyncio.to_thread(workshop.on_disk)
         return JSONResponse(
@@ -103,48 +78,48 @@ class Editor:
     async def _enter(self, request: Request) -> Response:
         address = request.client.host if request.client else ""
         try:
-            token = self._keeper.enter(address, _text(await _read(request), "passphrase"))
+            token = self._keeper.enter(address, text(await read(request), "passphrase"))
         except ApplianceError as error:
             log.warning("somebody at %s did not know the passphrase", address)
-            return _problem(403, error.wrong, error.mend)
+            return problem(403, error.wrong, error.mend)
         except (KeyError, TypeError, ValueError):
-            return _problem(400, "That was not understood", "Load the page anew")
+            return problem(400, "That was not understood", "Load the page anew")
         response = JSONResponse({})
         response.set_cookie(COOKIE, token, HOURS * 3600, path="/desk", httponly=True, samesite="strict")
         return response
 
     async def _leave(self, request: Request) -> Response:
-        self._keeper.leave(_token(request))
+        self._keeper.leave(token(request))
         response = JSONResponse({})
         response.delete_cookie(COOKIE, path="/desk", httponly=True, samesite="strict")
         return response
 
     async def _check(self, asked: dict[str, Any]) -> dict[str, Any]:
         async with self._studying:
-            findings = await asyncio.to_thread(self._workshop.check, _text(asked))
+            findings = await asyncio.to_thread(self._workshop.check, text(asked))
         return {"findings": [asdict(finding) for finding in findings]}
 
     async def _facts(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return {"facts": [asdict(fact) for fact in tomledit.facts(_text(asked))]}
+        return {"facts": [asdict(fact) for fact in tomledit.facts(text(asked))]}
 
     async def _put(self, asked: dict[str, Any]) -> dict[str, Any]:
         questions = asked["ask"]
         if not isinstance(questions, list):
             raise TypeError
         fact = tomledit.FactForm(
-            _text(asked, "name"),
+            text(asked, "name"),
             tuple(str(each) for each in questions),
-            _text(asked, "say"),
-            _text(asked, "label"),
+            text(asked, "say"),
+            text(asked, "label"),
         )
-        return {"text": tomledit.put(_text(asked), fact)}
+        return {"text": tomledit.put(text(asked), fact)}
 
     async def _drop(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return {"text": tomledit.drop(_text(asked), _text(asked, "name"))}
+        return {"text": tomledit.drop(text(asked), text(asked, "name"))}
 
     async def _try(self, asked: dict[str, Any]) -> dict[str, Any]:
         async with self._studying:
-            trial = await self._workshop.try_out(_text(asked))
+            trial = await self._workshop.try_out(text(asked))
         answers = [
             await self._workshop.answer(trial.served, str(question)[:LETTERS])
             for question in asked.get("questions", [])[:QUESTIONS]
@@ -160,30 +135,33 @@ class Editor:
         return {"versions": [_shown(version) for version in kept], "live": live}
 
     async def _version(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return {"text": await self._kept(_text(asked, "id"))}
+        return {"text": await self._kept(text(asked, "id"))}
 
     async def _compare(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Two texts, each given as such or as a version; "live" is the one that is served."""
         before, after = [await self._side(asked[side]) for side in ("before", "after")]
         return {"rows": await asyncio.to_thread(differences, before, after)}
 
-    async def _publish(self, asked: dict[str, Any]) -> dict[str, Any]:
-        by, why = (" ".join(_text(asked, key).split())[:200] for key in ("by", "why"))
-        version = await self._workshop.publish(_text(asked), _text(asked, "base"), by, why)
+    async def _publish(self, asked: dict[str, Any]) -> dict[str, Any] | Response:
+        by, why = (" ".join(text(asked, key).split())[:200] for key in ("by", "why"))
+        try:
+            version = await self._workshop.publish(text(asked), text(asked, "base"), by, why)
+        except ChangedMeanwhile as changed:
+            return JSONResponse(self._changed(changed), 409)
         return {"version": _shown(version)}
 
     async def _side(self, side: Any) -> str:
         if not isinstance(side, dict):
             raise TypeError
         if "text" in side:
-            return _text(side)
-        return self._workshop.text if side["id"] == "live" else await self._kept(_text(side, "id"))
+            return text(side)
+        return self._workshop.text if side["id"] == "live" else await self._kept(text(side, "id"))
 
     async def _kept(self, id: str) -> str:
-        text = await asyncio.to_thread(self._workshop.version, id)
-        if text is None:
+        kept = await asyncio.to_thread(self._workshop.version, id)
+        if kept is None:
             raise KeyError(id)
-        return text
+        return kept
 
     def _changed(self, changed: ChangedMeanwhile) -> dict[str, Any]:
         return {
@@ -198,36 +176,3 @@ class Editor:
 
 def _shown(version: Version) -> dict[str, Any]:
     return {**asdict(version), "at": version.at.isoformat(), "digest": version.digest}
-
-
-async def _read(request: Request) -> dict[str, Any]:
-    """The JSON object that was sent; ValueError where it is none, or too large."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST:
-            raise ValueError
-    try:
-        asked = json.loads(body or b"{}")
-    except RecursionError as error:
-        raise ValueError from error
-    if not isinstance(asked, dict):
-        raise ValueError
-    return asked
-
-
-def _text(asked: dict[str, Any], key: str = "text") -> str:
-    """A text that was sent; ValueError where it cannot be written as UTF-8."""
-    text = asked[key]
-    if not isinstance(text, str):
-        raise TypeError
-    text.encode()
-    return text.replace("\r\n", "\n")
-
-
-def _token(connection: HTTPConnection) -> str:
-    return connection.cookies.get(COOKIE, "")
-
-
-def _problem(code: int, wrong: str, mend: str = "", **more: Any) -> JSONResponse:
-    return JSONResponse({"wrong": wrong, "mend": mend, **more}, code)

@@ -25,6 +25,7 @@ from starlette.websockets import WebSocket
 
 from appliance.channels import Desk
 from appliance.channels.web import BadCaller, WebChat, WebVoice, Wire
+from appliance.console.calls import CallsPage
 from appliance.console.editor import Editor
 from appliance.errors import ConfigError, DeviceError
 
@@ -73,6 +74,7 @@ class Console:
         status: Callable[[], list[Status]] = list,
         wake: Callable[[], None] | None = None,
         editor: Editor | None = None,
+        calls: CallsPage | None = None,
     ) -> None:
         """`listen` is host:port; port 0 takes any that is free. `wake` wakes the kiosk, if there is one."""
         self._host, self._port = address(listen)
@@ -80,6 +82,7 @@ class Console:
         self._status = status
         self._wake = wake
         self._editor = editor
+        self._calls = calls
         self._desk: Desk | None = None
         self._server: uvicorn.Server | None = None
         self._wires: dict[Wire, str] = {}
@@ -147,6 +150,7 @@ class Console:
                 Route("/wake", self._wake_kiosk, methods=["POST"]),
                 WebSocketRoute("/talk", self._talk),
                 WebSocketRoute("/chat", self._chat),
+                *(self._calls.routes() if self._calls else ()),
                 *(self._editor.routes() if self._editor else ()),
                 WebSocketRoute("/desk/trials/{id}/talk", self._talk),
                 WebSocketRoute("/desk/trials/{id}/chat", self._chat),

@@ -4,21 +4,24 @@ it. `user_version` counts the steps that a file has been through."""
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from appliance.errors import StorageError
 
+Step = Callable[[sqlite3.Connection], None]
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Bring a file up to date; each step is done whole or not at all. StorageError where a newer program
-    wrote it."""
+
+def migrate(db: sqlite3.Connection, steps: Sequence[Step] | None = None) -> None:
+    """Bring a file up to date, `desk.db` unless other steps are given; each step is done whole or not at all.
+    StorageError where a newer program wrote it."""
+    steps = STEPS if steps is None else steps
     version = _version(db)
-    if version > len(STEPS):
+    if version > len(steps):
         raise StorageError(
-            f"the desk's memory is of version {version}, and this program knows {len(STEPS)}",
+            f"the desk's memory is of version {version}, and this program knows {len(steps)}",
             "install the newer program again, or put back the backup of the older memory",
         )
-    for number, step in enumerate(STEPS, 1):
+    for number, step in enumerate(steps, 1):
         if number <= version:
             continue
         db.execute("begin immediate")
@@ -38,7 +41,7 @@ def _version(db: sqlite3.Connection) -> int:
 
 def notebook(db: sqlite3.Connection) -> None:
     # The first files had these tables and no version.
-    _each(
+    each(
         db,
         "create table if not exists message (id integer primary key, call text, at text, text text)",
         "create table if not exists unanswered (id integer primary key, call text, at text, text text)",
@@ -46,7 +49,7 @@ def notebook(db: sqlite3.Connection) -> None:
 
 
 def events(db: sqlite3.Connection) -> None:
-    _each(
+    each(
         db,
         """create table event (
             id integer primary key autoincrement, conversation text not null, at text not null,
@@ -63,7 +66,7 @@ def events(db: sqlite3.Connection) -> None:
 
 
 def people(db: sqlite3.Connection) -> None:
-    _each(
+    each(
         db,
         """create table person (
             id integer primary key, number text unique, name text not null default '',
@@ -83,7 +86,7 @@ def people(db: sqlite3.Connection) -> None:
 
 
 def desk(db: sqlite3.Connection) -> None:
-    _each(
+    each(
         db,
         """create table appointment (
             id integer primary key, reference text not null unique, uid text not null unique,
@@ -126,7 +129,7 @@ def regulars(db: sqlite3.Connection) -> None:
         ),
         "summary": ("conversation, person, at, text", "conversation, person, at, text"),
     }  # fmt: skip
-    _each(
+    each(
         db,
         "drop index summary_person",
         *(f"alter table {name} rename to old_{name}" for name in old),
@@ -156,7 +159,7 @@ def regulars(db: sqlite3.Connection) -> None:
 
 
 def telephone(db: sqlite3.Connection) -> None:
-    _each(
+    each(
         db,
         """create table text (
             id integer primary key autoincrement, at text not null, number text not null,
@@ -175,16 +178,28 @@ def telephone(db: sqlite3.Connection) -> None:
     )
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+def receipts(db: sqlite3.Connection) -> None:
+    each(
+        db,
+        # What is still to be erased elsewhere; it names nobody.
+        """create table erasure (
+            id integer primary key, at text not null, conversations text not null, counts text not null)""",
+        """create table receipt (
+            id integer primary key, at text not null, what text not null, counts text not null)""",
+    )
+
+
+STEPS: tuple[Step, ...] = (
     notebook,
     events,
     people,
     desk,
     regulars,
     telephone,
+    receipts,
 )
 
 
-def _each(db: sqlite3.Connection, *statements: str) -> None:
+def each(db: sqlite3.Connection, *statements: str) -> None:
     for statement in statements:
         db.execute(statement)

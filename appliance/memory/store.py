@@ -1,17 +1,18 @@
-"""The box's one SQLite file: how it is opened, read and written. The rest of `memory` is tables in it."""
+"""A SQLite file of the box: how it is opened, read and written. The rest of `memory` is tables in the one
+that holds what must not be lost, `desk.db`."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from appliance.errors import StorageError
-from appliance.memory.migrations import migrate
+from appliance.memory.migrations import Step, migrate
 
 PATIENCE = 10.0
 """Seconds to wait for another writer; longer than an action may hold the file."""
@@ -53,8 +54,16 @@ class Store:
     """One file, brought up to date when it is opened. Safe for use from several threads and processes; what
     `write` returned from is on the disk. StorageError where it cannot be opened, read or written."""
 
-    def __init__(self, path: Path, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        now: Callable[[], datetime] | None = None,
+        steps: Sequence[Step] | None = None,
+        durable: bool = True,
+    ) -> None:
+        """`durable = False` spares the disk: a power cut may cost what was written last, and no more."""
         self.path = path
+        self._synchronous = "full" if durable else "normal"
         self.now = now or (lambda: datetime.now().astimezone())
         """The time, with its zone: the zone of the desk."""
         self._lock = threading.RLock()
@@ -62,7 +71,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._kept = self.connect()
             self._kept.execute("pragma journal_mode = wal")
-            migrate(self._kept)
+            migrate(self._kept, steps)
 
     def stamp(self) -> str:
         """The time as the file keeps it: UTC, ISO 8601, milliseconds."""
@@ -88,16 +97,24 @@ class Store:
     def connect(self) -> sqlite3.Connection:
         """A connection of its own for somebody who holds a transaction for a while."""
         db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        db.execute("pragma synchronous = full")
+        db.execute(f"pragma synchronous = {self._synchronous}")
         db.execute("pragma secure_delete = on")
         db.execute("pragma foreign_keys = on")
         return db
 
     def scrub(self) -> None:
-        """Leave no byte of what was deleted, neither in the file nor in its log."""
+        """Leave no byte of what was deleted, neither in the file nor in its log. StorageError where somebody
+        else reads or writes for so long that it cannot be done."""
         with self._lock, self._plain_errors():
             self._kept.execute("vacuum")
-            self._kept.execute("pragma wal_checkpoint(truncate)")
+        self.empty_log()
+
+    def empty_log(self) -> None:
+        """Bring the log beside the file into it, and leave no byte in the log; raises as `scrub`."""
+        with self._lock, self._plain_errors():
+            busy = self._kept.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        if busy:
+            raise StorageError(f"{self.path} is in use, and its log could not be emptied", "try again")
 
     def close(self) -> None:
         """Bring what the log beside the file holds into the file, and let go of both. Safe to repeat."""

@@ -1,1 +1,1 @@
-"""What is written down about a call: recordings now; traces and scores later."""
+"""What is written down about a call: recordings, and the account of its turns, which traces are made of."""

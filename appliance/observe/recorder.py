@@ -35,15 +35,15 @@ class Recorder:
                 "free some space on the disk or choose another folder",
             ) from error
         self.failed = ""
-        self._path = path
-        self._discarded = False
+        self.path = path
+        self.discarded = False
         self._origin: int | None = None
         self._written = 0
         self._held: NDArray[np.int16] = np.zeros((0, 2), dtype="<i2")
 
     def caller(self, audio: Audio) -> None:
         """A frame from the microphone. The first one sets the recording's start."""
-        if self._discarded:
+        if self.discarded:
             return
         if self._origin is None:
             self._origin = audio.at
@@ -52,15 +52,15 @@ class Recorder:
 
     def desk(self, audio: Audio) -> None:
         """A stretch that was played."""
-        if self._origin is not None and not self._discarded:
+        if self._origin is not None and not self.discarded:
             self._place(audio, side=1)
 
     def discard(self) -> None:
         """Delete what was recorded, and record no more. Safe to repeat."""
-        self._discarded = True
+        self.discarded = True
         self.close()
         try:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
         except OSError as error:
             self.failed = error.strerror or str(error)
             log.error("a recording that must not be kept could not be deleted: %s", self.failed)

@@ -13,6 +13,7 @@ from typing import Any
 
 from appliance.app import App
 from appliance.config import digest
+from appliance.console.calls import CallsPage
 from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console
@@ -60,7 +61,8 @@ async def editing(
     folder: Path, text: str | None = TEXT, only_here: bool = True, passphrase: Path | None = None
 ) -> AsyncIterator[Page]:
     async with test_workshop.opened(folder, text) as (app, workshop):
-        editor = Editor(workshop, Keeper(only_here, passphrase))
+        keeper = Keeper(only_here, passphrase)
+        editor, calls = Editor(workshop, keeper), CallsPage(app.books, keeper, workshop)
         served: Any = app
-        async with browser.opened(served, title=lambda: app.desk.name, editor=editor) as console:
+        async with browser.opened(served, title=lambda: app.desk.name, editor=editor, calls=calls) as console:
             yield Page(app, workshop, console)

@@ -61,6 +61,9 @@ async def test_health_tells_what_is_on_and_off_and_why() -> None:
         ("/icon.svg", "image/svg+xml"),
         ("/editor.html", "text/html"),
         ("/editor.css", "text/css"),
+        ("/calls.html", "text/html"),
+        ("/calls.css", "text/css"),
+        *((f"/{name}.js", "javascript") for name in ("calls", "strip", "words")),
         *((f"/{name}.js", "javascript") for name in EDITOR),
     ],
 )

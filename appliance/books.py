@@ -1,0 +1,92 @@
+"""The books: what is kept of every call, beyond what it was about."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from appliance.box import Box
+from appliance.channels import Call
+from appliance.config import DeskFile
+from appliance.engines.thread import EngineThread
+from appliance.errors import StorageError
+from appliance.keeping import Retention
+from appliance.memory.events import EventLog
+from appliance.memory.store import Store
+from appliance.observe.account import Account
+from appliance.observe.calls import Calls
+from appliance.observe.erasing import Eraser
+from appliance.observe.otlp import Exporter
+from appliance.observe.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+PURGED = 3600.0
+"""Seconds between two looks for what is too old."""
+
+
+class Books:
+    """Of one box; `memory` is the thread in which they are written."""
+
+    def __init__(self, box: Box, store: Store, memory: EngineThread) -> None:
+        self.calls = Calls(box.data)
+        self.recordings = box.data / "recordings"
+        self.scenarios = box.data / "scenarios.toml"
+        """What people corrected, to be replayed."""
+        self.eraser = Eraser(box.data, store, self.calls)
+        self._box = box
+        self._events = EventLog(store)
+        self._memory = memory
+        endpoint = box.traces.endpoint
+        self._exporter = Exporter(endpoint, self.calls, memory) if endpoint else None
+
+    async def settle(self) -> None:
+        """At the start: close what a crash left open, and erase what was to be erased."""
+        await self._memory.run(self.calls.settle)
+        await self._memory.run(self.eraser.finish)
+
+    async def serve(self, retention: Callable[[], Retention]) -> None:
+        """What goes on beside the calls, until cancelled: traces are sent on, and what is too old is
+        deleted."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._purge(retention))
+            if self._exporter:
+                tasks.create_task(self._exporter.serve())
+
+    async def _purge(self, retention: Callable[[], Retention]) -> None:
+        while True:
+            try:
+                if gone := await self._memory.run(self.eraser.purge, retention()):
+                    log.info("deleted what was kept long enough: %s", gone)
+            except StorageError as error:
+                log.error("what is too old could not be deleted: %s", error)
+            await asyncio.sleep(PURGED)
+
+    async def begin(self, call: Call, desk: DeskFile) -> Account:
+        account = Account(self.calls, self._memory, call.id, call.channel, call.now())
+        await account.open(desk.name, desk.digest)
+        return account
+
+    async def end(self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None) -> None:
+        """`clock`: the call's own, as it ended."""
+        events = await self._memory.run(self._events.read, account.id)
+        recording = recorder.path.name if recorder and not recorder.discarded else ""
+        await account.close(clock, events, desk.checklist, recording)
+        if self._exporter:
+            self._exporter.call_ended()
+
+    def recorder(self, call: str, desk: DeskFile) -> Recorder | None:
+        """Of a call; None where box.toml or the desk file wants none, or the disk does not take it."""
+        if not self._box.recordings or desk.recording == "never":
+            return None
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        try:
+            return Recorder(self.recordings / f"{stamp}-{call}.wav")
+        except StorageError as error:
+            log.error("call %s is not recorded: %s", call, error)
+            return None
+
+    def close(self) -> None:
+        self.calls.close()

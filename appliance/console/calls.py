@@ -1,0 +1,166 @@
+"""The page's list of calls, and each as a person looks at it: heard, seen and judged."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from appliance.books import Books
+from appliance.console.asking import problem, refused, route, text
+from appliance.console.keeper import Keeper
+from appliance.keeping import CHECKS
+from appliance.messages import samples
+from appliance.observe.calls import Kept
+from appliance.observe.corrections import correct
+from appliance.observe.trace import Span, spans
+from appliance.observe.waveform import waveform
+from appliance.workshop import Workshop
+
+MOVES = ("message", "person", "goodbye", "repeat", "which", "unknown", "language")
+"""What the desk may decide besides its facts and flows."""
+
+SHOWN = frozenset(
+    "appliance.intent appliance.why appliance.score appliance.confidence appliance.false_ends"
+    " appliance.foreseen gen_ai.tool.name".split()
+)
+"""What of a span is told to a person."""
+
+
+class CallsPage:
+    """Only the manager sees calls."""
+
+    def __init__(self, books: Books, keeper: Keeper, workshop: Workshop) -> None:
+        self._books = books
+        self._keeper = keeper
+        self._workshop = workshop
+
+    def routes(self) -> list[Route]:
+        return [
+            route("/desk/calls/list", self._keeper, self._list),
+            route("/desk/calls/call", self._keeper, self._call),
+            route("/desk/calls/agree", self._keeper, self._agree),
+            route("/desk/calls/correct", self._keeper, self._correct),
+            Route("/desk/calls/{id}/sound", self._sound),
+        ]
+
+    async def _list(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """A page of calls: all of them, or those to review."""
+        which: Any = "to review" if asked.get("review") else "all"
+        after = asked.get("after")
+        after = (int(after[0]), int(after[1])) if after else None
+        calls = self._books.calls
+        page = await asyncio.to_thread(calls.page, which, after)
+        waiting = await asyncio.to_thread(calls.to_review)
+        more = [page[-1].failed, page[-1].number] if page else None
+        return {"calls": [_row(call) for call in page], "after": more, "waiting": waiting}
+
+    async def _call(self, asked: dict[str, Any]) -> dict[str, Any]:
+        call = await self._found(asked)
+        turns = await asyncio.to_thread(self._books.calls.turns, call.number)
+        recording = self._recording(call)
+        desk = self._workshop.desk
+        return {
+            **_row(call),
+            "turns": [_turn(turn) for turn in turns],
+            "spans": [_span(call, span) for span in spans(call, turns)],
+            "wave": await asyncio.to_thread(waveform, recording) if recording else None,
+            "intents": [*desk.fact, *desk.flow, *MOVES],
+        }
+
+    async def _agree(self, asked: dict[str, Any]) -> dict[str, Any]:
+        call = await self._found(asked)
+        await asyncio.to_thread(self._books.calls.review, call.id, "agreed")
+        return {}
+
+    async def _correct(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """A turn should have been decided otherwise: that becomes a scenario."""
+        call, number, intent = await self._found(asked), int(asked["turn"]), text(asked, "intent")
+        desk = self._workshop.desk
+        if intent not in (*desk.fact, *desk.flow, *MOVES):
+            raise ValueError(intent)
+        turns = await asyncio.to_thread(self._books.calls.turns, call.number)
+        path, own = self._books.scenarios, self._workshop.path.absolute()
+        by = own if own.exists() else None
+        name = await asyncio.to_thread(correct, path, by, call, turns, number, intent)
+        await asyncio.to_thread(self._books.calls.review, call.id, "corrected")
+        return {"scenario": name, "file": str(path)}
+
+    async def _sound(self, request: Request) -> Response:
+        """The recording, or the part of it that the browser asks for."""
+        if refusal := refused(request, self._keeper):
+            return refusal
+        call = await asyncio.to_thread(self._books.calls.call, request.path_params["id"])
+        recording = self._recording(call) if call else None
+        if recording is None:
+            return problem(404, "There is no recording of this call", "It was not recorded, or is deleted")
+        return FileResponse(recording, headers={"cache-control": "no-store"})
+
+    async def _found(self, asked: Mapping[str, Any]) -> Kept:
+        call = await asyncio.to_thread(self._books.calls.call, text(dict(asked), "id"))
+        if call is None:
+            raise KeyError(asked["id"])
+        return call
+
+    def _recording(self, call: Kept) -> Path | None:
+        """The file, where it is there and one of the box's own."""
+        if not re.fullmatch(r"[\w-]+\.(?:ogg|wav)", call.recording):
+            return None
+        path = self._books.recordings / call.recording
+        return path if path.is_file() else None
+
+
+def _row(call: Kept) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "channel": call.channel,
+        "began": call.began.isoformat(),
+        "length": call.length,
+        "over": call.ended is not None,
+        "count": call.turns,
+        "flows": call.flows,
+        "deeds": [deed["action"] for deed in call.deeds if not deed["why"]],
+        "recorded": bool(call.recording),
+        "marks": [{**asdict(mark), "says": CHECKS[mark.check]} for mark in call.marks],
+        "failed": call.failed,
+        "review": call.review,
+    }
+
+
+def _turn(turn: Mapping[str, Any]) -> dict[str, Any]:
+    heard, spoken = turn["heard"], turn["spoken"]
+    return {
+        "number": turn["number"],
+        "cause": turn["cause"],
+        "at": turn["at"],
+        "heard": heard and heard["words"],
+        "spoken": spoken["words"],
+        "whole": turn["whole"],
+        "unsaid": spoken["unsaid"],
+        "decision": turn["decision"] and [turn["decision"][key] for key in ("intent", "why", "source")],
+    }
+
+
+def _span(call: Kept, span: Span) -> dict[str, Any]:
+    known = {key.rpartition(".")[2]: span.attributes[key] for key in SHOWN & span.attributes.keys()}
+    return {
+        "id": span.id,
+        "parent": span.parent,
+        "name": span.name,
+        "start": _clock(call, span.start),
+        "end": _clock(call, span.end),
+        "known": known,
+        "error": span.error,
+    }
+
+
+def _clock(call: Kept, moment: datetime) -> int:
+    return samples((moment - call.began).total_seconds())

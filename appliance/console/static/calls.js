@@ -1,0 +1,192 @@
+// The page of calls: which there were, and each as it was heard, answered and judged.
+
+import { ask } from "./box.js";
+import { Strip } from "./strip.js";
+import { element } from "./transcript.js";
+import { Words } from "./words.js";
+
+const RATE = 16000; // samples a second
+const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const SIGN = { true: "✓", false: "✗", null: "–" };
+const TOLD = { true: "yes", false: "no", null: "not asked" };
+
+const at = (id) => document.getElementById(id);
+const tabs = [...document.querySelectorAll("[role=tab]")];
+const sound = at("sound");
+const strip = new Strip(at("strip"), sound);
+const words = new Words(at("said"), sound, correct);
+let which = "review";
+let after = null; // where the next page begins
+let shown = null; // the call that is looked at
+
+// The list
+
+async function list(more = false) {
+  try {
+    const page = await ask("calls/list", { review: which === "review", after: more ? after : null });
+    after = page.after;
+    at("enter").hidden = true;
+    at("notice").hidden = true;
+    at("waiting").textContent = page.waiting ? `(${page.waiting})` : "";
+    const rows = page.calls.map(row);
+    if (more) at("rows").append(...rows);
+    else at("rows").replaceChildren(...rows);
+    at("more").hidden = page.calls.length < 50;
+    at("none").hidden = Boolean(at("rows").children.length);
+    at("none").textContent = which === "review" ? "Nothing waits to be looked at." : "There was no call yet.";
+    if (more) rows[0]?.querySelector("button").focus();
+  } catch (problem) {
+    complain(problem);
+  }
+}
+
+function row(call) {
+  const item = element("li", "call-row");
+  const button = element("button", "");
+  button.type = "button";
+  button.dataset.id = call.id;
+  const about = [call.channel, lasted(call.length), ...call.deeds, ...call.flows.filter(() => !call.deeds.length)];
+  button.append(
+    element("span", "when", WHEN.format(new Date(call.began))),
+    element("span", call.failed && !call.review ? "tag bad" : "tag", judged(call)),
+    element("span", "small", about.filter(Boolean).join(" · ")),
+  );
+  const wrong = call.marks.filter(({ passed }) => passed === false);
+  if (wrong.length) button.append(element("span", "wrong", wrong.map(({ check }) => check.replace("_", " ")).join(", ")));
+  button.addEventListener("click", () => open(call.id));
+  item.append(button);
+  return item;
+}
+
+function judged(call) {
+  if (!call.over) return "under way";
+  if (call.review) return call.review;
+  return call.failed ? `${call.failed} no` : "all yes";
+}
+
+function lasted(samples) {
+  const seconds = Math.round(samples / RATE);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+// One call
+
+async function open(id) {
+  try {
+    shown = await ask("calls/call", { id });
+  } catch (problem) {
+    return complain(problem);
+  }
+  location.hash = id;
+  document.body.classList.add("reading-call");
+  for (const button of document.querySelectorAll(".call-row button")) {
+    button.setAttribute("aria-current", String(button.dataset.id === id));
+  }
+  at("call").hidden = false;
+  at("title").textContent = WHEN.format(new Date(shown.began));
+  at("about").textContent = [shown.channel, lasted(shown.length), `${shown.count} turns`, ...shown.deeds].join(" · ");
+  sound.pause();
+  sound.hidden = !shown.wave;
+  at("silent").hidden = Boolean(shown.wave);
+  if (shown.wave) sound.src = `desk/calls/${encodeURIComponent(id)}/sound`;
+  else sound.removeAttribute("src");
+  strip.show(shown);
+  words.show(shown);
+  judge();
+  at("title").focus({ preventScroll: true });
+}
+
+function judge() {
+  at("marks").replaceChildren(...shown.marks.map((mark) => {
+    const item = element("li", mark.passed === false ? "no" : mark.passed ? "yes" : "unasked");
+    const sign = element("span", "sign", SIGN[mark.passed]);
+    sign.setAttribute("aria-hidden", "true");
+    item.append(sign, element("span", "", mark.says), element("span", "unseen", `: ${TOLD[mark.passed]}`));
+    if (mark.passed === false && mark.why) item.append(element("span", "small", mark.why));
+    if (mark.passed === false && mark.turn) {
+      const go = element("button", "plain", `Turn ${mark.turn}`);
+      go.type = "button";
+      go.addEventListener("click", () => words.goTo(mark.turn));
+      item.append(go);
+    }
+    return item;
+  }));
+  at("agree").hidden = !shown.over || Boolean(shown.review);
+  at("verdict").textContent = shown.review ? `A person looked at it, and ${shown.review}.` : "";
+}
+
+async function correct(turn, intent) {
+  try {
+    const { scenario, file } = await ask("calls/correct", { id: shown.id, turn, intent });
+    shown.review = "corrected";
+    judge();
+    at("verdict").textContent = `Written down in ${file} as “${scenario}”.`;
+    list();
+  } catch (problem) {
+    at("verdict").textContent = problem.message;
+  }
+}
+
+at("agree").addEventListener("click", async () => {
+  try {
+    await ask("calls/agree", { id: shown.id });
+    shown.review = "agreed";
+    judge();
+    list();
+  } catch (problem) {
+    at("verdict").textContent = problem.message;
+  }
+});
+
+at("back").addEventListener("click", () => {
+  document.body.classList.remove("reading-call");
+  sound.pause();
+  document.querySelector('.call-row [aria-current="true"]')?.focus();
+});
+
+// Which calls
+
+for (const tab of tabs) {
+  tab.addEventListener("click", () => choose(tab.dataset.which));
+  tab.addEventListener("keydown", ({ key }) => {
+    if (key !== "ArrowLeft" && key !== "ArrowRight") return;
+    const next = tabs[(tabs.indexOf(tab) + 1) % tabs.length];
+    choose(next.dataset.which);
+    next.focus();
+  });
+}
+
+function choose(what) {
+  which = what;
+  for (const tab of tabs) {
+    tab.setAttribute("aria-selected", String(tab.dataset.which === what));
+    tab.tabIndex = tab.dataset.which === what ? 0 : -1;
+  }
+  list();
+}
+
+at("more").addEventListener("click", () => list(true));
+
+// Who may
+
+function complain(problem) {
+  const locked = problem.code === 403 && problem.message.startsWith("Only who knows");
+  at("enter").hidden = !locked;
+  at("notice").hidden = locked;
+  at("notice").textContent = problem.message;
+}
+
+at("enter").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  at("refused").textContent = "";
+  try {
+    await ask("enter", { passphrase: at("passphrase").value });
+    at("passphrase").value = "";
+    await list();
+  } catch (problem) {
+    at("refused").textContent = problem.message;
+  }
+});
+
+choose("review");
+if (location.hash.length > 1) open(decodeURIComponent(location.hash.slice(1)));

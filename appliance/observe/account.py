@@ -1,0 +1,172 @@
+"""The account of one call, as it goes: every turn is kept with its clocks, without what is private in it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from appliance.engines.thread import EngineThread
+from appliance.errors import StorageError
+from appliance.keeping import Checklist
+from appliance.memory.events import Event
+from appliance.messages import RATE, Heard, Noise, Silence, TakenBack, Turn, Word, seconds
+from appliance.observe.calls import Calls
+from appliance.observe.score import score
+from appliance.stretch import Stretch
+
+log = logging.getLogger(__name__)
+
+CAUSES = {Heard: "heard", Noise: "noise", Silence: "silence", TakenBack: "taken back"}
+
+
+class Account:
+    """Of one call. A disk that does not take it keeps nobody from being answered."""
+
+    def __init__(self, calls: Calls, memory: EngineThread, id: str, channel: str, clock: int) -> None:
+        """`clock`: the call's sample clock now."""
+        self.id = id
+        self.began = datetime.now(UTC) - timedelta(seconds=seconds(clock))
+        self._calls = calls
+        self._memory = memory
+        self._channel = channel
+        self._number: int | None = None
+        self._turns: list[Turn] = []
+        self._writing: set[asyncio.Task[None]] = set()
+
+    async def open(self, agent: str, desk: str) -> None:
+        """`agent`: what the desk is called, `desk`: the version of its file."""
+        trace = secrets.token_hex(16)
+        begin = self._memory.run(
+            self._calls.begin, self.id, trace, self._channel, agent, desk, self.began
+        )  # fmt: skip
+        try:
+            self._number = await begin
+        except StorageError as error:
+            log.error("no account is kept of call %s: %s", self.id, error)
+
+    def keep(self, turn: Turn) -> None:
+        """A turn is over. It is written down meanwhile, in order."""
+        self._turns.append(turn)
+        task = asyncio.create_task(self._write(turn))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def close(
+        self, clock: int, events: Sequence[Event], checklist: Checklist, recording: str = ""
+    ) -> None:
+        """The call is over; `events` are the conversation's own."""
+        if self._writing:
+            await asyncio.wait(self._writing)
+        if self._number is None:
+            return
+        ended = self.began + timedelta(seconds=seconds(clock))
+        marks = score([kept(turn) for turn in self._turns], events, checklist)
+        end = self._memory.run(
+            self._calls.end, self._number, ended, clock, deeds(events), flows(events), marks, recording
+        )
+        try:
+            await end
+        except StorageError as error:
+            log.error("the account of call %s has no end: %s", self.id, error)
+
+    async def _write(self, turn: Turn) -> None:
+        if self._number is None:
+            return
+        try:
+            await self._memory.run(self._calls.keep, self._number, kept(turn), last(turn))
+        except StorageError as error:
+            log.error("turn %d of call %s is not kept: %s", turn.number, self.id, error)
+
+
+def kept(turn: Turn) -> dict[str, Any]:
+    """A turn as plain JSON; all times are clocks of the call."""
+    heard = turn.cause if isinstance(turn.cause, Heard) else None
+    spoken, decision = turn.spoken, turn.decision
+    said = spoken.words or placed(spoken.text, spoken.start or 0, spoken.end or 0)
+    return {
+        "number": turn.number,
+        "at": first(turn),
+        "cause": CAUSES[type(turn.cause)] if turn.cause else "call",
+        "heard": heard and {
+            "start": heard.start,
+            "end": heard.end,
+            "decided": heard.decided,
+            "transcribed": heard.transcribed,
+            "confidence": round(heard.confidence, 3),
+            "false_ends": heard.false_ends,
+            "words": _plain(placed(heard.text, heard.start, heard.end)),
+        },
+        "began": turn.began,
+        "answered": turn.answered,
+        "decision": decision and {
+            "intent": decision.intent,
+            "why": decision.why,
+            "source": decision.source,
+            "score": decision.score and round(decision.score, 3),
+            "understanding": math.ceil(decision.understanding * RATE),
+        },
+        "foreseen": turn.foreseen,
+        "whole": spoken.whole,
+        "spoken": {
+            "first_text": spoken.first_text,
+            "start": spoken.start,
+            "end": spoken.end,
+            "words": _plain(said),
+            "unsaid": max(0, len(turn.meant.split()) - len(said)),
+        },
+    }  # fmt: skip
+
+
+def placed(text: str, start: int, end: int, sound: bytes = b"") -> tuple[Word, ...]:
+    """Where the words of a text lie between two clocks: by their letters, and by the pauses of the sound
+    where there is one."""
+    if not text.split():
+        return ()
+    stretch = Stretch(" ".join(text.split()), start)
+    stretch.finish(sound or bytes(2 * max(0, end - start)))
+    return tuple(stretch.words())
+
+
+def first(turn: Turn) -> int:
+    """The first clock of a turn."""
+    match turn.cause:
+        case Heard(start=start) | Noise(start=start):
+            return start
+        case Silence(at=at) | TakenBack(at=at):
+            return at
+    return next((at for at in (turn.began, turn.spoken.start) if at is not None), 0)
+
+
+def last(turn: Turn) -> int:
+    """The last clock of a turn."""
+    heard = turn.cause.end if isinstance(turn.cause, Heard) else 0
+    return max(first(turn), heard, turn.answered or 0, turn.spoken.end or 0)
+
+
+def deeds(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """What was done for the caller, or tried, without what it was done with."""
+    asked: Mapping[int, datetime] = {event.id: event.at for event in events}
+    return [
+        {
+            "action": event.data["action"],
+            "began": asked.get(event.data.get("confirmation", 0), event.at).isoformat(),
+            "ended": event.at.isoformat(),
+            "why": "" if event.data["ok"] else event.data["why"],
+        }
+        for event in events
+        if event.kind == "outcome" and not event.data.get("looked")
+    ]
+
+
+def flows(events: Sequence[Event]) -> list[str]:
+    """The flows that were begun, each once."""
+    return list(dict.fromkeys(event.data["flow"] for event in events if event.kind == "flow.started"))
+
+
+def _plain(words: Sequence[Word]) -> list[tuple[str, int, int]]:
+    return [(word.text, word.start, word.end) for word in words]

@@ -1,0 +1,283 @@
+"""What is erased is in no file any more, whenever the power goes; what is old goes by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import zipfile
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from appliance import erasing_command
+from appliance.app import App
+from appliance.config import Box, DeskFile, read_desk
+from appliance.errors import StorageError
+from appliance.keeping import Keep, Retention
+from appliance.memory.recall import Recall
+from appliance.memory.store import Store
+from appliance.messages import RATE
+from appliance.observe.calls import Calls
+from appliance.observe.corrections import correct
+from appliance.observe.erasing import Eraser
+from tests.test_acquaintance import DESK
+from tests.test_app import ENGINES, Caller
+
+ANN = ("book an appointment", "next Thursday", "half past ten", "Annika Lindqvist", "212 555 0142", "yes")
+ASKED = ("xyzzy plugh the violet teapot", "yes", "tell them about the violet teapot")
+BEN = ("book an appointment", "next Friday", "half past nine", "Benedict Okafor", "212 555 0199", "yes", "no")
+SECRETS = ("Annika", "Lindqvist", "555 0142", "5550142", "five five five, zero one four two", "violet teapot")
+NUMBER = "+12125550142"
+
+
+def opened(folder: Path) -> tuple[Store, Calls, Eraser]:
+    store, calls = Store(folder / "desk.db"), Calls(folder)
+    return store, calls, Eraser(folder, store, calls)
+
+
+def found(folder: Path, secrets: tuple[str, ...] = SECRETS) -> dict[str, list[str]]:
+    """The files in whose bytes any of it stands, in whatever encoding the box writes."""
+    files = {path: path.read_bytes().lower() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): there
+        for path, text in files.items()
+        if (there := [each for each in secrets if each.lower().encode() in text])
+    }
+
+
+async def lived(folder: Path) -> DeskFile:
+    """A box that Ann and Ben have called, both recorded, whose index of recollections is made."""
+    path = folder / "desk.toml"
+    path.write_text(DESK)
+    desk, _ = read_desk(path)
+    async with App(Box(folder / "var", engines=ENGINES), desk) as app:
+        await app.chat(Caller(*ANN, call="ann-books", number=NUMBER))
+        await app.chat(Caller(*ASKED, call="ann-asks", number=NUMBER))
+        await app.chat(Caller(*BEN, call="ben-books", number="+12125550199"))
+        recall = app.place.recall
+        assert recall
+        await recall.thread.run(recall.find, 1, "the teapot")
+    store, calls, _ = opened(folder / "var")
+    (folder / "var" / "recordings").mkdir()
+    for id in ("ann-books", "ann-asks", "ben-books"):
+        call = calls.call(id)
+        assert call
+        soundfile.write(folder / "var" / "recordings" / f"{id}.ogg", np.zeros((RATE, 2)), RATE, format="OGG")
+        assert call.ended
+        calls.end(call.number, call.ended, call.length, call.deeds, call.flows, call.marks, f"{id}.ogg")
+    asked = calls.call("ann-asks")
+    assert asked
+    correct(folder / "var" / "scenarios.toml", path, asked, calls.turns(asked.number), 2, "hours")
+    with store.write() as db:
+        db.execute("insert into text (at, number, text) values ('2026', ?, 'for Annika')", NUMBER)
+        db.execute("insert into notice (at, recipient, text) values ('2026', '', 'Annika Lindqvist came')")
+    calls.close()
+    store.close()
+    return desk
+
+
+async def test_of_who_was_erased_no_byte_is_left_in_any_file(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    var = tmp_path / "var"
+    assert {"desk.db", "recall.db", "calendar.ics", "scenarios.toml"} <= found(var).keys()
+    store, calls, eraser = opened(var)
+    counts = eraser.erase(eraser.find(NUMBER))
+    assert (counts["conversation"], counts["recording"], counts["appointment"]) == (2, 2, 1)
+    assert found(var) == {}  # While the files are open, logs and all.
+    assert [call.id for call in calls.page()] == ["ben-books"]
+    assert store.read("select name from appointment") == [("Benedict Okafor",)]
+    assert sorted(path.name for path in (var / "recordings").iterdir()) == ["ben-books.ogg"]
+    assert json.loads(store.read("select counts from receipt")[0][0]) == counts
+    calls.close()
+    store.close()
+    assert found(var) == {}
+    assert "Benedict Okafor" in (var / "calendar.ics").read_text()
+
+
+async def test_a_person_is_found_by_name_or_by_number_however_it_is_written(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    store, calls, eraser = opened(tmp_path / "var")
+    by_number = eraser.find(NUMBER)
+    assert eraser.find("(212) 555-0142").rows == by_number.rows
+    assert eraser.find("annika  lindqvist").conversations == ("ann-books",)
+    assert not any(eraser.find("0142").counts.values())
+    assert not any(eraser.find("Nobody Atall").counts.values())
+    calls.close()
+    store.close()
+
+
+def erases_and_dies(var: Path, step: int) -> bool:
+    """Erase Ann in a process that is killed before the statement number `step` that writes; False where there
+    are not so many."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+    store, calls, eraser = opened(var)
+    subject = eraser.find(NUMBER)
+    left = iter(range(step))
+
+    def count(statement: str) -> None:
+        reads = statement.lower().startswith(("select", "pragma table_info", "--"))
+        if not reads and next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    store._kept.set_trace_callback(count)
+    calls.store._kept.set_trace_callback(count)
+    eraser.erase(subject)
+    os._exit(0)
+
+
+async def test_killed_in_the_middle_the_next_start_finishes_it(tmp_path: Path) -> None:
+    desk = await lived(tmp_path)
+    var, before = tmp_path / "var", tmp_path / "before"
+    shutil.copytree(var, before)
+    begun: list[int] = []
+    step = 0
+    while erases_and_dies(var, step):
+        store, calls, eraser = opened(var)
+        if store.read("select 1 from erasure"):
+            begun.append(step)
+        untouched = bool(store.read("select 1 from appointment where name like 'Annika%'"))
+        eraser.finish()
+        assert found(var).keys() == found(before).keys() if untouched else found(var) == {}, step
+        calls.close()
+        store.close()
+        shutil.rmtree(var)
+        shutil.copytree(before, var)
+        step += 1
+    assert len(begun) >= 8
+    shutil.rmtree(var)
+    shutil.copytree(before, var)
+    erases_and_dies(var, begun[0])
+    assert found(var)
+    async with App(Box(var, engines=ENGINES), desk):
+        pass
+    assert found(var) == {}
+
+
+async def test_what_is_in_use_is_not_said_to_be_erased(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    store, calls, eraser = opened(tmp_path / "var")
+    calls.store._kept.execute("pragma busy_timeout = 10")
+    with closing(calls.store.connect()) as reader:
+        reader.execute("begin")
+        reader.execute("select * from call").fetchone()
+        with pytest.raises(StorageError, match="in use"):
+            eraser.erase(eraser.find(NUMBER))
+    assert store.read("select count(*) from erasure") == [(1,)]
+    eraser.finish()
+    assert found(tmp_path / "var") == {}
+    calls.close()
+    store.close()
+
+
+async def test_a_person_gets_all_that_there_is_of_them_and_nothing_of_others(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    store, calls, eraser = opened(tmp_path / "var")
+    eraser.export(eraser.find(NUMBER), tmp_path / "ann.zip")
+    with zipfile.ZipFile(tmp_path / "ann.zip") as file:
+        names, text = file.namelist(), file.read("data.json").decode()
+    data = json.loads(text)
+    assert sorted(names) == ["data.json", "recordings/ann-asks.ogg", "recordings/ann-books.ogg"]
+    assert data["appointment"][0]["name"] == "Annika Lindqvist"
+    assert {call["id"] for call in data["call"]} == {"ann-books", "ann-asks"}
+    assert "violet teapot" in text
+    assert "Benedict" not in text
+    assert "salt" not in text
+    calls.close()
+    store.close()
+
+
+async def test_the_commands_find_ask_and_erase(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lived(tmp_path)
+    box = tmp_path / "box.toml"
+    box.write_text("")
+    monkeypatch.setattr("builtins.input", lambda _: "no")
+    assert erasing_command.erase(NUMBER, False, box) == 1
+    assert "nothing was erased" in capsys.readouterr().out
+    assert erasing_command.export(NUMBER, tmp_path / "ann.zip", box) == 0
+    assert erasing_command.erase(NUMBER, True, box) == 0
+    assert "2 conversations" in capsys.readouterr().out
+    assert erasing_command.erase(NUMBER, True, box) == 1
+    assert erasing_command.purge(box, tmp_path / "desk.toml") == 0
+    assert "nothing" in capsys.readouterr().out
+    assert found(tmp_path / "var") == {}
+
+
+# What is too old.
+
+
+async def test_each_kind_goes_when_its_time_is_over(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    var = tmp_path / "var"
+    store, calls, eraser = opened(var)
+    now = datetime.now().astimezone()
+    retention = Retention()
+    store.now = lambda: now + timedelta(days=6)
+    assert eraser.purge(retention) == {}
+    store.now = lambda: now + timedelta(days=8)
+    assert eraser.purge(retention) == {"recording": 3}
+    assert list((var / "recordings").iterdir()) == []
+    store.now = lambda: now + timedelta(days=31)
+    assert eraser.purge(retention) == {"transcript": 3, "unanswered": 1}
+    assert "violet teapot" not in json.dumps(calls.turns(2))
+    assert calls.turns(2)[1]["heard"]["start"]
+    store.now = lambda: now + timedelta(days=400)
+    assert eraser.purge(retention)["call"] == 3
+    assert store.read("select count(*) from event") == [(0,)]
+    assert eraser.purge(retention) == {}
+    assert found(var, ("violet teapot",)).keys() <= {"recall.db"}
+    calls.close()
+    store.close()
+
+
+async def test_a_flow_may_be_kept_for_a_shorter_time(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    store, calls, eraser = opened(tmp_path / "var")
+    eraser.purge(Retention(flow={"book": Keep(audio=0, transcript=0)}))
+    assert [call.recording for call in calls.page()] == ["", "ann-asks.ogg", ""]
+    assert calls.turns(1)[1]["heard"]["words"] == []
+    assert calls.turns(2)[1]["heard"]["words"]
+    calls.close()
+    store.close()
+
+
+def test_a_recording_of_no_call_that_is_known_goes_too(tmp_path: Path) -> None:
+    store, calls, eraser = opened(tmp_path)
+    stray = tmp_path / "recordings" / "stray.ogg"
+    stray.parent.mkdir()
+    stray.write_bytes(b"sound")
+    assert eraser.purge(Retention()) == {}
+    os.utime(stray, (0, 0))
+    assert eraser.purge(Retention()) == {"recording": 1}
+    calls.close()
+    store.close()
+
+
+def test_recall_is_there_again_after_an_erasure(tmp_path: Path) -> None:
+    from appliance.engines.fake import FakeEmbed
+    from appliance.engines.inline import InlineThread
+
+    store, calls, eraser = opened(tmp_path)
+    recall = Recall(store, tmp_path / "recall.db", FakeEmbed(), InlineThread())
+    with store.write() as db:
+        db.execute("insert into person (id, number, name, since) values (1, '2125550199', 'Ben', '2026')")
+        db.execute("insert into person (id, number, name, since) values (2, '2125550142', 'Ann', '2026')")
+    recall.keep(1, "ben-books", "deed", "a green bicycle")
+    recall.keep(2, "ann-books", "deed", "a violet teapot")
+    assert recall.find(1, "the green bicycle")
+    eraser.erase(eraser.find("2125550142"))
+    again = recall.find(1, "the green bicycle")
+    assert again
+    assert again.text == "a green bicycle"
+    assert found(tmp_path, ("violet teapot",)) == {}
+    calls.close()
+    store.close()
