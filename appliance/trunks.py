@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from appliance.errors import ConfigError
+
+CREDENTIALS = "$CREDENTIALS_DIRECTORY"
+"""How a path begins that names a credential of the service manager's."""
+
+
+def placed(folder: Path, path: Path | None) -> Path | None:
+    """Where a file of secrets lies: beside box.toml, at a full path, or among the credentials that systemd
+    gives the desk. Raises ConfigError where it gives none."""
+    if path is None or path.parts[:1] != (CREDENTIALS,):
+        return folder / path if path else None
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not given:
+        raise ConfigError(
+            f"{path}: there are no credentials", "let systemd start the desk, or name a file of your own"
+        )
+    return Path(given, *path.parts[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +48,7 @@ class Gsm:
 
     def beside(self, folder: Path) -> Gsm:
         """With its files beside box.toml."""
-        return replace(self, pin_file=folder / self.pin_file if self.pin_file else None)
+        return replace(self, pin_file=placed(folder, self.pin_file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +111,7 @@ class Sip:
     def beside(self, folder: Path) -> Sip:
         """With its files beside box.toml."""
         accounts = tuple(
-            replace(each, password_file=folder / each.password_file if each.password_file else None)
-            for each in self.account
+            replace(each, password_file=placed(folder, each.password_file)) for each in self.account
         )
         return replace(self, account=accounts)
 
