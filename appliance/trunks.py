@@ -16,15 +16,12 @@ CREDENTIALS = "$CREDENTIALS_DIRECTORY"
 
 def placed(folder: Path, path: Path | None) -> Path | None:
     """Where a file of secrets lies: beside box.toml, at a full path, or among the credentials that systemd
-    gives the desk. Raises ConfigError where it gives none."""
-    if path is None or path.parts[:1] != (CREDENTIALS,):
-        return folder / path if path else None
-    given = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not given:
-        raise ConfigError(
-            f"{path}: there are no credentials", "let systemd start the desk, or name a file of your own"
-        )
-    return Path(given, *path.parts[1:])
+    gives the desk. Commands typed by hand have none, and most need none: reading it fails then."""
+    if path is None:
+        return None
+    if path.parts[:1] == (CREDENTIALS,):
+        return Path(os.environ.get("CREDENTIALS_DIRECTORY", CREDENTIALS), *path.parts[1:])
+    return folder / path
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +120,7 @@ def secret(path: Path | None) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: the secret cannot be read", "check the name and its rights") from error
+        mend = "check the name and its rights"
+        if path.parts[:1] == (CREDENTIALS,):
+            mend = "only the service has credentials: let systemd start the desk"
+        raise ConfigError(f"{path}: the secret cannot be read", mend) from error

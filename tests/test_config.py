@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from appliance.config import SHIPPED, Box, read_box, read_desk
 from appliance.errors import ConfigError
+from appliance.trunks import secret
 
 DESK = """\
 name = "Alder House"
@@ -276,5 +277,6 @@ password_file = "$CREDENTIALS_DIRECTORY/sip"
         given / "page", given / "pin", given / "sip",
     ]  # fmt: skip
     monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+    by_hand, _ = read_box(path)
     with pytest.raises(ConfigError, match="let systemd start the desk"):
-        read_box(path)
+        secret(by_hand.gsm.pin_file)
