@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from appliance import config, served, slots, standing
+from appliance import config, lastline, served, slots, standing
 from appliance.actions import Hands, Runner
 from appliance.aftermath import settle
 from appliance.books import Books
@@ -32,7 +32,8 @@ from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
-from appliance.messages import Turn
+from appliance.messages import Closing, Turn
+from appliance.observe.account import Account
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
 from appliance.picking import Picker
@@ -42,6 +43,9 @@ from appliance.voice import Voice
 from appliance.wording import Wording, sentences
 
 log = logging.getLogger(__name__)
+
+GIVES_WAY = {"llm": 10, "study": 15}
+"""How nice the threads are that think rather than hear or speak."""
 
 OUTSIDE = 4
 """Actions beyond the box that may wait for their answers at the same time."""
@@ -63,6 +67,9 @@ class App:
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._talking: dict[Voice, asyncio.Event] = {}
+        """Calls by sound, and what is set when each is over."""
+        self._leaving = False
         self._engines: dict[str, tuple[Any, EngineThread]] = {}
         self._hearing: Hearing | None = None
         self._speech: Speech | None = None
@@ -161,7 +168,7 @@ class App:
         self._engines[kind] = engine, thread
 
     def _thread(self, name: str) -> EngineThread:
-        thread = EngineThread(name)
+        thread = EngineThread(name, GIVES_WAY.get(name, 0))
         self._threads.append(thread)
         return thread
 
@@ -192,6 +199,7 @@ class App:
                     if desk is not self.desk:
                         return
                     await self._speech.lay_in(line)
+                await lastline.keep(self._speech, desk.lines.out_of_order, self.box.data)
                 await self._word_ahead(self._speech)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
@@ -219,6 +227,11 @@ class App:
         return self.served.knowledge.papers_off
 
     @property
+    def threads(self) -> dict[str, EngineThread]:
+        """The threads without which a caller is not answered as usual."""
+        return {"memory": self._memory, **{kind: thread for kind, (_, thread) in self._engines.items()}}
+
+    @property
     def hearing(self) -> Hearing | None:
         return self._hearing
 
@@ -241,6 +254,17 @@ class App:
         missing = [f"{kind}: {self.off[kind]}" for kind in ("vad", "asr", "tts") if kind in self.off]
         return "; ".join(missing)
 
+    async def take_leave(self, patience: float) -> None:
+        """Begin no further call by sound, and end those there are: each is told goodbye once the desk has
+        finished its sentence. Returns when all are over, or after `patience` seconds."""
+        self._leaving = True
+        for voice in self._talking:
+            voice.tell(Closing(voice.now()))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                for over in list(self._talking.values()):
+                    await over.wait()
+
     async def talk(
         self,
         channel: AudioChannel,
@@ -252,6 +276,9 @@ class App:
         what it is held with, unless by what new calls are served by. `opening`: what is told first to who was
         called."""
         served = served or self.served
+        if self._leaving:
+            await channel.hang_up()
+            return
         if not self._hearing or not self._speech:
             log.error("call %s ended: no voice (%s)", channel.id, self.voice_off())
             await channel.hang_up()
@@ -266,9 +293,12 @@ class App:
         whole = {*unbroken(desk), desk.lines.recorded}
         voice = Voice(channel, hearing, speech, recorder, desk.silence, whole, desk.keys)
         handoff = self._handoff(served, voice, channel)
+        over = self._talking[voice] = asyncio.Event()
 
         async def hung_up() -> Recorder | None:
             await channel.hang_up()
+            del self._talking[voice]
+            over.set()
             if consent:
                 consent.close()
             if recorder:
@@ -295,7 +325,8 @@ class App:
         ends a call by sound, and gives its recording."""
         served = served or self.served
         place = served.place
-        log.info("call %s by %s began", call.id, call.channel)
+        if not place.trial:
+            log.info("call %s by %s began", call.id, call.channel)
         self._calls += 1
         self._idle.clear()
         events = EventLog(place.store)
@@ -315,8 +346,7 @@ class App:
             consent,
             first,
         )
-        account = None if place.trial else await self.books.begin(call, served.desk)
-        await self._note(clerk.began())
+        account: Account | None = None
 
         def keep(turn: Turn) -> None:
             if account:
@@ -324,6 +354,9 @@ class App:
                 self._keep(turn)
 
         try:
+            if not place.trial:
+                account = await self.books.begin(call, served.desk)
+            await self._note(clerk.began())
             await converse(call, brain, keep, foresee(brain))
         finally:
             recorder = await hung_up() if hung_up else None
@@ -336,7 +369,8 @@ class App:
                 await self._note(publishing)
             if account:
                 await self._note(self.books.end(account, call.now(), served.desk, recorder))
-            log.info("call %s ended", call.id)
+            if not place.trial:
+                log.info("call %s ended", call.id)
 
     def _handoff(self, served: Served, voice: Voice, channel: AudioChannel) -> HandOff | None:
         desk = served.desk

@@ -18,7 +18,7 @@ from appliance.handoff import HandOff
 from appliance.knowing import Knowing, Meant, Unknown
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
-from appliance.messages import Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
+from appliance.messages import Cause, Closing, Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
 from appliance.picking import Picker
 from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
 from appliance.slots.acts import Act, act
@@ -67,7 +67,7 @@ class Brain:
         self._said: Turn | None = None
         self._last_words = ""
         """What the caller said last, other than that a person is wanted."""
-        self._cause: Heard | Noise | Silence | TakenBack | None = None
+        self._cause: Cause | None = None
         """What was decided on last, unless that was taken back."""
         self._before: list[dict[str, Any]] = []
         """What `retract` goes back to."""
@@ -87,7 +87,7 @@ class Brain:
         """What the caller was last asked for."""
         return self._answer.expect if self._answer else Expect()
 
-    async def decide(self, cause: Heard | Noise | Silence | TakenBack | None) -> Answer | None:
+    async def decide(self, cause: Cause | None) -> Answer | None:
         """The answer to what happened; None where nothing is to be said. A call begins with None."""
         before = self._knowing.took
         answer = await self._decide(cause)
@@ -145,7 +145,7 @@ class Brain:
             if self._place != "taking":
                 self._smalltalk.message_taken()
 
-    async def _decide(self, cause: Heard | Noise | Silence | TakenBack | None) -> Answer | None:
+    async def _decide(self, cause: Cause | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
         self._cause, self._before = cause, []
         self._before = [dict(vars(part)) for part in self._parts()]
@@ -156,6 +156,9 @@ class Brain:
                 return self._open()
             case TakenBack(_, why):
                 return fixed("person", why, self._lines.nobody, Expect("yes_no"), then="offered")
+            case Closing():
+                farewell = fixed("closing", "the desk stops", self._lines.leaving, hang_up=True)
+                return replace(farewell, lines=chained(lines(news), farewell.lines))
             case Heard():
                 self._smalltalk.heard()
                 answer = await self._respond(" ".join(cause.text.split())[:LONGEST])

@@ -23,6 +23,7 @@ from appliance.lines import Lines as Lines
 from appliance.manner import VoiceManner, check_pace, check_sounds
 from appliance.sense import senseless
 from appliance.strict import TomlFile
+from appliance.trunks import placed
 
 SHIPPED = Path(__file__).parent / "shipped"
 """The box.toml and desk.toml that stand in for ones that are not there."""
@@ -327,8 +328,7 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     file = TomlFile(_choose(path, "box.toml"))
     box = file.into(Box)
     folder = beside(file.path)
-    secret = folder / box.web.password_file if box.web.password_file else None
-    web = replace(box.web, password_file=secret)
+    web = replace(box.web, password_file=placed(folder, box.web.password_file))
     return replace(
         box,
         data=folder / box.data,

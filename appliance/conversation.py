@@ -12,6 +12,8 @@ from appliance.brain import Brain
 from appliance.channels import Call
 from appliance.foresight import Foresight
 from appliance.messages import (
+    Cause,
+    Closing,
     Heard,
     Line,
     Noise,
@@ -36,6 +38,9 @@ LONG = 0.8
 FOLLOW = 0.25
 """Seconds between two looks of a screen at what is being said."""
 
+FINISH = 8.0
+"""Seconds in which a desk that is about to stop says to its end what it was saying."""
+
 REACTION = 0.3
 """Seconds into an answer in which nobody yet reacts to it: who speaks by then has not finished."""
 
@@ -57,12 +62,19 @@ async def converse(
     )
     try:
         async for event in call.hear():
+            if isinstance(turn.cause, Closing):
+                continue
             call.notice(event)
             match event:
                 case SpeechStarted():
                     await cut(answering)
                 case Partial(text, paused=True):
                     foresight.paused(text)
+                case Closing():
+                    await asyncio.wait([answering], timeout=FINISH)
+                    await cut(answering)
+                    turn = Turn(call.id, turn.number + 1, event)
+                    await respond(call, brain, turn, kept)
                 case Heard() | Noise() | Silence() | TakenBack():
                     if isinstance(event, Silence) and not answering.done():
                         continue
@@ -85,7 +97,7 @@ async def converse(
         await cut(answering)
 
 
-def went_on(turn: Turn, last: Turn, event: Heard | Noise | Silence | TakenBack) -> bool:
+def went_on(turn: Turn, last: Turn, event: Cause) -> bool:
     """Whether what the desk began to answer in `turn` was not over: the caller spoke on, or a sound cut the
     answer off, before anything of it was heard. `last` is the last turn that came to an answer."""
     if isinstance(event, Silence | TakenBack) or (last.number == turn.number and last.spoken.whole):

@@ -140,7 +140,17 @@ class TakenBack:
     why: str
 
 
-Event = SpeechStarted | Partial | Heard | Noise | Silence | TakenBack
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The desk is about to stop, and lets its callers go."""
+
+    at: int
+
+
+Event = SpeechStarted | Partial | Heard | Noise | Silence | TakenBack | Closing
+
+Cause = Heard | Noise | Silence | TakenBack | Closing
+"""What the desk may have an answer to."""
 
 
 # What a call is told to say, and what came of it.
@@ -204,7 +214,7 @@ class Turn:
     call: str
     number: int
     """1 is the greeting."""
-    cause: Heard | Noise | Silence | TakenBack | None = None
+    cause: Cause | None = None
     """What the desk answered; None where it spoke first."""
     decision: Decision | None = None
     began: int | None = field(default=None, compare=False)

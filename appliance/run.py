@@ -32,7 +32,9 @@ from appliance.console.keeper import Keeper
 from appliance.console.server import Console, Status, address, is_loopback
 from appliance.errors import DeviceError, StorageError
 from appliance.lint import lint
+from appliance.notify import Manager
 from appliance.outbound import Outbound
+from appliance.pulse import Pulse
 from appliance.texting import Texting
 from appliance.trunks import Sip, secret
 from appliance.versions import Versions
@@ -42,6 +44,9 @@ log = logging.getLogger(__name__)
 
 FIRST_LOOK = 1.0
 """Seconds between two looks at what is on; a sound card needs about one to open."""
+
+LEAVE = 20.0
+"""Seconds that callers have when the desk is told to stop: for what is being said, and a goodbye."""
 
 NAMES = {
     "vad": "speech detection",
@@ -56,7 +61,8 @@ NAMES = {
 
 
 async def run(box_path: Path | None, desk_path: Path | None) -> int:
-    """Start, say what is on, and serve until cancelled."""
+    """Start, say what is on, and serve until told to stop. Told once, callers are let go politely; told
+    again, they are not."""
     box, box_file = config.read_box(box_path)
     desk, desk_file = config.read_desk(desk_path, box_file)
     terminal = Terminal(highlight=False)
@@ -64,20 +70,40 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
     async with App(box, desk) as app, _opened(app, desk_file, box_file) as workshop:
-        running = Running(app, terminal, workshop)
+        running, manager = Running(app, terminal, workshop), Manager()
+        serving = asyncio.create_task(running.serve(manager))
+        stop = told_to_stop()
         try:
-            async with asyncio.TaskGroup() as tasks:
-                if workshop:
-                    reload = workshop.reload
-                    asyncio.get_running_loop().add_signal_handler(
-                        signal.SIGHUP, lambda: tasks.create_task(reload())
-                    )
-                for line in running.lines:
-                    tasks.create_task(line.serve(app), name=line.name)
-                tasks.create_task(running.announce())
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
+            await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+            manager.tell(STOPPING=1)
+            if not serving.done():
+                await app.take_leave(LEAVE)
+        finally:
+            stop.cancel()
+            serving.cancel()
+            await asyncio.wait([serving])
+        if not serving.cancelled():
+            serving.result()
     return 0
+
+
+def told_to_stop() -> asyncio.Task[None]:
+    """Is over at the first SIGTERM or Ctrl-C. The second cancels the task that asked."""
+    told = asyncio.Event()
+    asked = asyncio.current_task()
+    assert asked
+
+    def hear() -> None:
+        if told.is_set():
+            asked.cancel()
+        told.set()
+
+    async def wait() -> None:
+        await told.wait()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, hear)
+    return asyncio.create_task(wait())
 
 
 @asynccontextmanager
@@ -133,6 +159,27 @@ class Running:
         out = self._outbound.state if self._outbound else (False, "no line that can call")
         papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
         return [page, kiosk, *self._sensor, gsm, sip, sms, Status("outgoing calls", *out), *engines, *papers]
+
+    async def serve(self, manager: Manager) -> None:
+        """Every line, until cancelled or one fails."""
+        workshop = self._workshop
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                if workshop:
+                    reload = workshop.reload
+                    asyncio.get_running_loop().add_signal_handler(
+                        signal.SIGHUP, lambda: tasks.create_task(reload())
+                    )
+                for line in self.lines:
+                    tasks.create_task(line.serve(self._app), name=line.name)
+                tasks.create_task(self.announce())
+                tasks.create_task(Pulse(self._app, manager, self._in_a_line).beat(), name="pulse")
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    def _in_a_line(self) -> str:
+        off = [status.name for status in self.status() if not status.on]
+        return f"answering; off: {', '.join(off)}" if off else "answering"
 
     async def announce(self) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes."""

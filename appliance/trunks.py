@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from appliance.errors import ConfigError
+
+CREDENTIALS = "$CREDENTIALS_DIRECTORY"
+"""How a path begins that names a credential of the service manager's."""
+
+
+def placed(folder: Path, path: Path | None) -> Path | None:
+    """Where a file of secrets lies: beside box.toml, at a full path, or among the credentials that systemd
+    gives the desk. Commands typed by hand have none, and most need none: reading it fails then."""
+    if path is None:
+        return None
+    if path.parts[:1] == (CREDENTIALS,):
+        return Path(os.environ.get("CREDENTIALS_DIRECTORY", CREDENTIALS), *path.parts[1:])
+    return folder / path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +45,7 @@ class Gsm:
 
     def beside(self, folder: Path) -> Gsm:
         """With its files beside box.toml."""
-        return replace(self, pin_file=folder / self.pin_file if self.pin_file else None)
+        return replace(self, pin_file=placed(folder, self.pin_file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +108,7 @@ class Sip:
     def beside(self, folder: Path) -> Sip:
         """With its files beside box.toml."""
         accounts = tuple(
-            replace(each, password_file=folder / each.password_file if each.password_file else None)
-            for each in self.account
+            replace(each, password_file=placed(folder, each.password_file)) for each in self.account
         )
         return replace(self, account=accounts)
 
@@ -107,4 +120,7 @@ def secret(path: Path | None) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: the secret cannot be read", "check the name and its rights") from error
+        mend = "check the name and its rights"
+        if path.parts[:1] == (CREDENTIALS,):
+            mend = "only the service has credentials: let systemd start the desk"
+        raise ConfigError(f"{path}: the secret cannot be read", mend) from error

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 from appliance.app import App
+from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Box, Engine, Engines, read_desk
 from appliance.memory.events import EventLog
 from appliance.memory.store import Store
 from appliance.messages import Turn
+from tests import desk as whole
+from tests.audio_server import until
 from tests.test_acquaintance import DESK
 
 NONE = Engine("none")
 ENGINES = Engines(NONE, NONE, NONE, NONE, NONE, NONE)
+FAKE = Engine("fake")
+VOICE = replace(ENGINES, vad=FAKE, asr=FAKE, tts=FAKE)
+LEAVING = replace(
+    whole.DESK, lines=replace(whole.LINES, greeting="Hello here is the desk", leaving="I must go")
+)
 
 
 class Caller(ScriptedCaller):
@@ -78,3 +89,45 @@ async def test_the_number_that_a_call_comes_from_is_kept_and_offered_but_proves_
 def test_nothing_is_left_beside_the_file_when_the_box_is_stopped(tmp_path: Path) -> None:
     asyncio.run(talked(tmp_path, Caller("when are you open", call="one")))
     assert not list(tmp_path.glob("desk.db-*"))
+
+
+async def test_a_desk_that_stops_finishes_its_sentence_says_goodbye_and_takes_no_further_call(
+    tmp_path: Path,
+) -> None:
+    turns: list[Turn] = []
+    async with App(Box(tmp_path, engines=VOICE), LEAVING, turns.append) as app, asyncio.timeout(20):
+        caller = RecordedCaller([Saying(whole.voice(1.0))])
+        talking = asyncio.create_task(app.talk(caller))
+        await until(lambda: caller.playout.queued)
+        await app.take_leave(10.0)
+        assert [turn.spoken.text for turn in turns] == ["Hello here is the desk", "I must go"]
+        assert all(turn.spoken.whole for turn in turns)
+        await talking
+        late = RecordedCaller([Saying(whole.voice(1.0))], "late")
+        await app.talk(late)
+    assert len(turns) == 2
+
+
+async def test_a_desk_that_stops_does_not_wait_for_ever(tmp_path: Path) -> None:
+    endless = replace(LEAVING, lines=replace(LEAVING.lines, greeting=" ".join(["word"] * 60)))
+    async with App(Box(tmp_path, engines=VOICE), endless) as app, asyncio.timeout(20):
+        caller = RecordedCaller([Saying(whole.voice(1.0))])
+        talking = asyncio.create_task(app.talk(caller))
+        await until(lambda: caller.playout.queued)
+        began = asyncio.get_running_loop().time()
+        await app.take_leave(0.3)
+        assert asyncio.get_running_loop().time() - began < 1.0
+        talking.cancel()
+
+
+async def test_thinking_gives_way_to_hearing(tmp_path: Path) -> None:
+    engines = replace(VOICE, llm=FAKE)
+    async with App(Box(tmp_path, engines=engines), LEAVING) as app:
+
+        def nice() -> int:
+            return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+        levels = {name: await thread.run(nice) for name, thread in app.threads.items()}
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert levels["asr"] == levels["vad"] == levels["tts"] == ours
+    assert levels["llm"] > levels["asr"]

@@ -211,12 +211,18 @@ def start(folder: Path) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+    answers(process, folder)
+    return process
+
+
+def answers(process: subprocess.Popen[str], folder: Path) -> None:
+    """Wait until its page answers."""
     port = (folder / "port").read_text()
     deadline = time.monotonic() + 30
     while True:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
-            return process
+            return
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()

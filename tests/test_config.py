@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from appliance.config import SHIPPED, Box, read_box, read_desk
 from appliance.errors import ConfigError
+from appliance.trunks import secret
 
 DESK = """\
 name = "Alder House"
@@ -251,3 +252,31 @@ def test_any_value_anywhere_is_read_or_refused(
         read_desk(path)
     except ConfigError as error:
         assert str(path) in str(error)
+
+
+def test_a_secret_may_be_a_credential_of_the_service_manager(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "box.toml"
+    path.write_text(
+        """\
+[web]
+password_file = "$CREDENTIALS_DIRECTORY/page"
+[gsm]
+pin_file = "$CREDENTIALS_DIRECTORY/pin"
+[[sip.account]]
+user = "desk"
+domain = "pbx.local"
+password_file = "$CREDENTIALS_DIRECTORY/sip"
+"""
+    )
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/appliance.service")
+    box, _ = read_box(path)
+    given = Path("/run/credentials/appliance.service")
+    assert [box.web.password_file, box.gsm.pin_file, box.sip.account[0].password_file] == [
+        given / "page", given / "pin", given / "sip",
+    ]  # fmt: skip
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+    by_hand, _ = read_box(path)
+    with pytest.raises(ConfigError, match="let systemd start the desk"):
+        secret(by_hand.gsm.pin_file)

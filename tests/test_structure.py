@@ -12,7 +12,7 @@ PACKAGE = ROOT / "appliance"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"messages", "errors", "spoken", "strict", "hours", "stretch"},
+    {"messages", "errors", "spoken", "strict", "hours", "stretch", "notify"},
     {
         "config",
         "box",
@@ -51,13 +51,16 @@ LAYERS = [
         "texting",
         "consent",
         "outbound",
+        "lastline",
     },
     {"voice", "knowing", "smalltalk", "brain", "served", "handoff", "books"},
     {"foresight", "conversation"},
     {"app"},
+    {"pulse"},
     {"lint", "tomledit", "workshop", "console"},
     {
         "run",
+        "safe",
         "talk",
         "simulate",
         "scenario",

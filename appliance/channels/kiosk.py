@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 from uuid import uuid4
 
@@ -113,8 +114,7 @@ class Kiosk:
         one to be plugged in."""
         engine = self._thread or EngineThread("kiosk engine")
         if self._presence:
-            come = asyncio.get_running_loop().call_soon_threadsafe
-            self._presence.on_come = lambda: come(self.wake_now)
+            self._presence.on_come = partial(asyncio.get_running_loop().call_soon_threadsafe, self.wake_now)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sound.keep())

@@ -14,7 +14,7 @@ class Presence:
     """`on_come` is told each time that somebody comes, from a thread of gpiozero's. DeviceError where there
     are no pins, or another program holds these."""
 
-    def __init__(self, sensor: Sensor, on_come: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, sensor: Sensor, on_come: Callable[[], object] = lambda: None) -> None:
         self.on_come = on_come
         try:
             self._device: Any = _open(sensor)

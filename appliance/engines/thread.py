@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -21,7 +22,9 @@ class EngineThread:
     """One thread that owns one engine. Work is done in the order it was asked for; work whose asker was
     cancelled before it began is skipped."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, nice: int = 0) -> None:
+        """`nice`: by how much it gives way to other threads, 0 to 19."""
+        self.nice = nice
         self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
         self.closed = False
@@ -81,6 +84,9 @@ class EngineThread:
         return future
 
     def _loop(self) -> None:
+        if self.nice:
+            # On Linux it is the thread's own, and that of threads which the engine makes in it.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.nice)
         while (item := self._work.get()) is not None:
             future, do = item
             if not future.set_running_or_notify_cancel():

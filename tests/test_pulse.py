@@ -1,0 +1,146 @@
+"""The watchdog is fed for as long as a call can be answered, and no longer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from appliance import pulse
+from appliance.app import App
+from appliance.config import Box, DeskFile, Fact
+from appliance.memory.store import Store
+from appliance.notify import Manager
+from appliance.pulse import Pulse, Unwell, answers
+from tests.audio_server import until
+from tests.test_app import ENGINES
+
+DESK = DeskFile("Alder House", fact={"hours": Fact(("when are you open",), "From nine to five.")})
+
+
+@asynccontextmanager
+async def desk(folder: Path) -> AsyncIterator[App]:
+    async with App(Box(folder / "data", engines=ENGINES), DESK) as app:
+        yield app
+
+
+@asynccontextmanager
+async def stuck(app: App, name: str) -> AsyncIterator[None]:
+    """Meanwhile a thread is held up by a piece of work that does not end."""
+    free = threading.Event()
+    work = asyncio.create_task(app.threads[name].run(free.wait))
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        free.set()
+        await work
+
+
+class Listener:
+    """A service manager that only listens."""
+
+    def __init__(self, folder: Path, watchdog: float) -> None:
+        self._wire = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._wire.bind(str(folder / "notify"))
+        self._wire.setblocking(False)
+        environment = {
+            "NOTIFY_SOCKET": str(folder / "notify"),
+            "WATCHDOG_USEC": str(int(watchdog * 1e6)),
+            "STATE_DIRECTORY": str(folder),
+        }
+        self.manager = Manager(environment)
+
+    async def told(self) -> str:
+        return (await asyncio.get_running_loop().sock_recv(self._wire, 4096)).decode()
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Listener:
+    return Listener(tmp_path, watchdog=2.0)
+
+
+async def test_the_desk_is_ready_once_a_call_was_answered_and_feeds_from_then_on(
+    tmp_path: Path, listener: Listener
+) -> None:
+    async with desk(tmp_path) as app:
+        beating = asyncio.create_task(Pulse(app, listener.manager).beat())
+        async with asyncio.timeout(10):
+            assert await listener.told() == "READY=1"
+            assert await listener.told() == "WATCHDOG=1\nSTATUS=answering"
+            assert await listener.told() == "WATCHDOG=1\nSTATUS=answering"
+        beating.cancel()
+    listener.close()
+
+
+async def test_a_thread_that_hangs_ends_the_feeding_until_it_is_free(
+    tmp_path: Path, listener: Listener
+) -> None:
+    async with desk(tmp_path) as app:
+        beating = asyncio.create_task(Pulse(app, listener.manager).beat())
+        async with asyncio.timeout(20):
+            while "WATCHDOG" not in await listener.told():
+                pass
+            async with stuck(app, "embed"):
+                while (told := await listener.told()).startswith("WATCHDOG"):
+                    pass
+                assert told == "STATUS=does not answer: the embed thread hangs"
+            while "WATCHDOG" not in await listener.told():
+                pass
+        beating.cancel()
+    listener.close()
+
+
+async def test_it_says_which_part_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk(tmp_path) as app:
+        await answers(app, 10.0)
+        async with stuck(app, "memory"):
+            with pytest.raises(Unwell, match="the memory thread hangs"):
+                await answers(app, 0.2)
+
+        async def silent(*_: object) -> None:
+            """A desk that takes a call and says nothing."""
+
+        monkeypatch.setattr(app, "chat", silent)
+        with pytest.raises(Unwell, match="got no answer"):
+            await answers(app, 10.0)
+
+
+async def test_a_file_that_cannot_be_read_is_no_desk_that_answers(tmp_path: Path) -> None:
+    async with desk(tmp_path) as app:
+        app.place.store.close()
+        with pytest.raises(Unwell, match="the file of what is kept failed"):
+            await answers(app, 10.0)
+
+
+async def test_what_the_scripted_caller_says_is_kept_nowhere(tmp_path: Path) -> None:
+    async with desk(tmp_path) as app:
+        await answers(app, 10.0)
+        store: Store = app.place.store
+        for table in ("event", "unanswered", "message"):
+            assert store.read(f"select count(*) from {table}") == [(0,)]
+
+
+async def test_a_box_that_stays_well_for_long_counts_as_mended(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "STEADY", 0.5)
+    mark = tmp_path / pulse.REBOOTED
+    mark.touch()
+    async with desk(tmp_path) as app:
+        beating = asyncio.create_task(Pulse(app, listener.manager).beat())
+        async with asyncio.timeout(10):
+            while "WATCHDOG" not in await listener.told():
+                pass
+            assert mark.exists()
+            await until(lambda: not mark.exists())
+        beating.cancel()
+    listener.close()

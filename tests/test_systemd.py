@@ -1,0 +1,94 @@
+"""The units, as systemd itself reads them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from appliance.pulse import REBOOTED
+from appliance.run import LEAVE
+
+UNITS = Path(__file__).parent.parent / "systemd"
+SERVICES = sorted(UNITS.glob("*.service"))
+
+needs_systemd = pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed (Debian's package systemd)"
+)
+
+
+def settings(name: str) -> list[str]:
+    lines = (UNITS / name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def value(name: str, key: str) -> str:
+    return next(line.partition("=")[2] for line in settings(name) if line.startswith(f"{key}="))
+
+
+def analyze(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["systemd-analyze", *arguments],
+        capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+@needs_systemd
+def test_systemd_finds_nothing_wrong_with_any_of_them(tmp_path: Path) -> None:
+    program = tmp_path / ".venv" / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "installer.md").touch()
+    for unit in SERVICES:
+        text = unit.read_text().replace("/opt/appliance", str(tmp_path))
+        (tmp_path / unit.name).write_text(text)
+    names = [str(tmp_path / unit.name) for unit in SERVICES]
+    verified = analyze(
+        "verify", "--man=no", "--recursive-errors=yes", *names, SYSTEMD_UNIT_PATH=f"{tmp_path}:"
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_none_may_reach_more_than_it_needs(unit: Path) -> None:
+    rated = analyze("security", "--offline=true", "--threshold=20", str(unit))
+    assert rated.returncode == 0, rated.stdout[-400:]
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_none_is_root(unit: Path) -> None:
+    assert value(unit.name, "User") == "appliance"
+
+
+def test_safe_mode_is_held_as_tightly_as_the_desk() -> None:
+    def sandbox(name: str) -> list[str]:
+        lines = settings(name)
+        end = lines.index("[Install]") if "[Install]" in lines else None
+        return lines[lines.index("User=appliance") : end]
+
+    assert sandbox("appliance-safe.service") == sandbox("appliance.service")
+
+
+def test_failure_leads_from_the_desk_to_a_new_start_of_the_box_and_on_to_safe_mode() -> None:
+    assert value("appliance.service", "OnFailure") == "appliance-reboot.service"
+    assert value("appliance-reboot.service", "OnFailure") == "appliance-safe.service"
+    assert value("appliance-safe.service", "OnSuccess") == "appliance.service"
+    assert value("appliance-reboot.service", "ExecStartPre").endswith(f"! -e /var/lib/appliance/{REBOOTED}")
+
+
+def test_starts_that_never_get_ready_come_to_the_limit_too() -> None:
+    """Five starts, each as long as it may take, lie within the time in which they are counted."""
+    unit = "appliance.service"
+    assert value(unit, "StartLimitIntervalSec") == "15min"
+    assert value(unit, "TimeoutStartSec") == "2min"
+    assert int(value(unit, "StartLimitBurst")) * 2 < 15
+
+
+def test_callers_have_their_goodbye_before_systemd_loses_patience() -> None:
+    assert float(value("appliance.service", "TimeoutStopSec")) > LEAVE + 10
