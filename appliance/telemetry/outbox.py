@@ -92,12 +92,14 @@ class Outbox:
 
     def next(self, most: int, unless: frozenset[tuple[str, int]] = frozenset()) -> list[Message]:
         """The oldest that wait; `unless` names those that are under way. Alerts come first."""
-        rows = self._store.read(
-            """select id, seq, ts, kind, data from outbox join boot on boot = number
-                order by level = 2 desc, boot, seq limit ?""",
-            most + len(unless),
-        )
-        found = [Message(boot, seq, ts, kind, json.loads(data)) for boot, seq, ts, kind, data in rows]
+        found: list[Message] = []
+        for level in ("level = 2", "level < 2"):
+            rows = self._store.read(
+                f"""select id, seq, ts, kind, data from outbox join boot on boot = number
+                    where {level} order by boot, seq limit ?""",
+                most + len(unless),
+            )
+            found += [Message(boot, seq, ts, kind, json.loads(data)) for boot, seq, ts, kind, data in rows]
         return [message for message in found if (message.boot, message.seq) not in unless][:most]
 
     def acked(self, boot: str, upto: int, also: Iterable[Sequence[int]] = ()) -> None:
@@ -144,28 +146,37 @@ class Outbox:
         self._dropped(db, gone)
 
     def _dropped(self, db: Database, gone: list[tuple[Any, ...]]) -> None:
-        """Tell which are gone for ever, so that the fleet does not wait for them."""
+        """Tell which are gone for ever, so that the fleet does not wait for them. What was told of that
+        before, and waits, is told along with it: so it takes no more room however long nobody listens."""
         if not gone:
             return
-        self._bytes -= sum(length + EACH for _, _, length in gone)
         log.warning("%d messages to the fleet were dropped: it has not taken any for long", len(gone))
-        for boot, of_boot in groupby(sorted(gone), key=lambda row: str(row[0])):
-            holes = ranges(int(seq) for _, seq, _ in of_boot)
-            for first in range(0, len(holes), HOLES):
-                told = {"boot": boot, "ranges": holes[first : first + HOLES]}
-                text = json.dumps(told, separators=(",", ":"))
+        told = db.execute(
+            """delete from outbox where level = 2 and kind = 'dropped'
+                returning (select id from boot where number = boot), seq, length(data), data"""
+        )
+        self._bytes -= sum(row[2] + EACH for row in (*gone, *told))
+        holes = [(str(boot), seq, seq) for boot, seq, *_ in (*gone, *told)]
+        for *_, data in told:
+            before = json.loads(data)
+            holes += [(before["boot"], first, last) for first, last in before["ranges"]]
+        for boot, of_boot in groupby(sorted(holes), key=lambda hole: hole[0]):
+            merged = merge((first, last) for _, first, last in of_boot)
+            for start in range(0, len(merged), HOLES):
+                piece = {"boot": boot, "ranges": merged[start : start + HOLES]}
+                text = json.dumps(piece, separators=(",", ":"))
                 self._bytes += len(text) + EACH
                 self._put(db, "dropped", text)
 
 
-def ranges(numbers: Iterable[int]) -> list[Range]:
-    """Numbers in rising order as ranges."""
+def merge(holes: Iterable[Range]) -> list[Range]:
+    """Ranges in rising order of where they begin, as few as they can be."""
     found: list[Range] = []
-    for number in numbers:
-        if found and number <= found[-1][1] + 1:
-            found[-1] = found[-1][0], max(found[-1][1], number)
+    for first, last in holes:
+        if found and first <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(found[-1][1], last)
         else:
-            found.append((number, number))
+            found.append((first, last))
     return found
 
 

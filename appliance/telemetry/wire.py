@@ -45,7 +45,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "began": Kind("ev", "alert"),
+    "began": Kind("ev", "record"),
     "call": Kind("ev", "record"),
     "turn": Kind("m", "detail"),
     "health": Kind("m", "detail"),
