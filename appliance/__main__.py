@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -110,9 +111,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from appliance.run import run
+    from appliance.run import AGAIN, run
 
-    return _to_the_end(run(arguments.box, arguments.desk))
+    code = _to_the_end(run(arguments.box, arguments.desk))
+    if code == AGAIN:
+        os.execv(sys.executable, [sys.executable, "-m", "appliance", *sys.argv[1:]])
+    return code
 
 
 def _talk(arguments: argparse.Namespace) -> int:
