@@ -1,5 +1,5 @@
-"""What the fleet keeps: one SQLite file. What a box told is a row, once, however often it came; a batch is one
-transaction, with its ranges and its sums in it, so none of them ever disagrees with another.
+"""What the fleet keeps: one SQLite file. What a box told is a row, once, however often it came. A batch is
+one transaction, with its ranges and its sums in it, so none of them ever disagrees with another.
 
 A file for each day would let old days be deleted at once; but SQLite commits to several files one after the
 other, and then the sums could disagree with the rows. Old rows are deleted in pieces instead."""
