@@ -198,8 +198,15 @@ class Acquaintance:
 
     # The end.
 
-    def ended(self, state: State, deeds: Sequence[str], untold: Sequence[str]) -> None:
-        """Keep what came of it, leave what the caller was not told to people, and close it."""
+    def ended(
+        self,
+        state: State,
+        deeds: Sequence[str],
+        untold: Sequence[str],
+        fleet: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    ) -> None:
+        """Keep what came of it, leave what the caller was not told to people, and close it; `fleet` is what
+        the fleet is told of it."""
         who, conversation = self.identity(), self._conversation
         if who.person and worth(state):
             self._cases.pause(conversation)
@@ -212,7 +219,10 @@ class Acquaintance:
                 self._recall.keep(who.person, conversation, "message", f"a message: {text}")
         if untold:
             leave_note(store, conversation, f"The caller did not hear this any more: {' '.join(untold)}")
-        self._log.append(conversation, "ended")
+        with store.write() as db:
+            events.insert(db, conversation, store.stamp(), "ended", {})
+            for kind, data in fleet:
+                db.tell(kind, data)
         self._people.summarise(conversation, who.person)
 
     def _identified(self, how: str, **who: str) -> None:

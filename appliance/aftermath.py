@@ -4,6 +4,7 @@ what was done and what was not, lets them be gone on with, and leaves people wha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from appliance import standing
 from appliance.acquaintance import paused, worth
@@ -45,7 +46,16 @@ def _settle(desk: DeskFile, log: EventLog, conversation: str) -> None:
             text = f"The box went down during a conversation: {'; '.join(notes)}."
             add_message(db, conversation, store.stamp(), text, "the desk")
         insert(db, conversation, store.stamp(), "ended", {"how": CRASH})
+        db.tell("call", _told(conversation, own))
     People(store).summarise(conversation, identity(own).person)
+
+
+def _told(conversation: str, own: Sequence[Event]) -> dict[str, Any]:
+    """What the fleet is told of it."""
+    began = next((event.data for event in own if event.kind == "began"), {})
+    length = (own[-1].at - own[0].at).total_seconds()
+    told = {"call": conversation, "channel": began.get("channel", ""), "desk": began.get("desk", "")}
+    return {**told, "outcome": CRASH, "seconds": max(0.0, length)}
 
 
 def _not_heard_of(own: Sequence[Event]) -> list[Event]:

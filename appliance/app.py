@@ -39,6 +39,8 @@ from appliance.patience import MANNERS
 from appliance.picking import Picker
 from appliance.served import Place, Served
 from appliance.speech import Delivery, SoundStore, Speech
+from appliance.telemetry.outbox import Outbox
+from appliance.telemetry.told import Discreet, Tally
 from appliance.voice import Voice
 from appliance.wording import Wording, sentences
 
@@ -77,6 +79,8 @@ class App:
         """By which the desk calls people; none where no line can."""
         self._wording: Wording | None = None
         self._picker: Picker | None = None
+        self.outbox: Outbox | None = None
+        """What the fleet is told; None where the box is of none."""
 
     async def __aenter__(self) -> App:
         try:
@@ -94,6 +98,9 @@ class App:
         self._stack.callback(store.close)
         self._stack.push_async_callback(self._end_threads)
         self._memory = memory = self._thread("memory")
+        if self.box.fleet.enabled:
+            self.outbox = Outbox(store)
+            store.tell = Discreet(self.outbox, self.box.fleet.questions).put
         self._study = self._thread("study")
         hands = Hands(self._thread("actions"), [self._thread(f"outside {n}") for n in range(OUTSIDE)])
         await memory.run(Runner(store, self._desk.actions).recover)
@@ -222,6 +229,11 @@ class App:
         return self.served.desk
 
     @property
+    def calls(self) -> int:
+        """Calls that are under way."""
+        return self._calls
+
+    @property
     def papers_off(self) -> str:
         """Why nothing is looked up in papers; empty where it is."""
         return self.served.knowledge.papers_off
@@ -347,8 +359,10 @@ class App:
             first,
         )
         account: Account | None = None
+        tally = Tally(call.id, call.channel, served.desk.digest)
 
         def keep(turn: Turn) -> None:
+            tally.keep(turn)
             if account:
                 account.keep(turn)
                 self._keep(turn)
@@ -363,7 +377,7 @@ class App:
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
-            await self._note(clerk.ended())
+            await self._note(clerk.ended(lambda: tally.told(call.now(), len(clerk.done), clerk.busy)))
             if clerk.did_something and not place.trial:
                 publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")
                 await self._note(publishing)

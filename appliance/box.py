@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -118,6 +119,44 @@ class Traces:
 
 
 @dataclass(frozen=True, slots=True)
+class Fleet:
+    """The fleet that the box is of. `appliance fleet enrol` makes the files, and says what to write here."""
+
+    enabled: bool = False
+    broker: str = ""
+    """host:port."""
+    device: str = ""
+    """What the box is called there: small letters, digits and hyphens."""
+    ca: Path | None = None
+    """The fleet's certificate; beside box.toml unless it is a full path, as the other files. Without it
+    nothing is encrypted, which is for a broker on this machine."""
+    certificate: Path | None = None
+    key: Path | None = None
+    """The box's own."""
+    signer: Path | None = None
+    """The key that the fleet signs desk files with; without it the box takes none."""
+    questions: Literal["count", "words"] = "count"
+    """What is told of a question that nothing answered: that there was one, or its words without names and
+    numbers."""
+
+    def __post_init__(self) -> None:
+        if not self.enabled:
+            return
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", self.device):
+            raise ValueError(f"has device = {self.device!r}", "small letters, digits and hyphens: lobby-1")
+        host, _, port = self.broker.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit():
+            raise ValueError(f"has broker = {self.broker!r}", "write it like fleet.local:8883")
+        if (self.certificate is None) != (self.key is None) or (self.certificate and not self.ca):
+            raise ValueError("has a part of its keys", "ca, certificate and key come together")
+
+    def beside(self, folder: Path) -> Fleet:
+        """With its files beside box.toml."""
+        files = {name: getattr(self, name) for name in ("ca", "certificate", "key", "signer")}
+        return replace(self, **{name: folder / file for name, file in files.items() if file})
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """box.toml."""
 
@@ -133,3 +172,4 @@ class Box:
     gsm: Gsm = field(default_factory=Gsm)
     sip: Sip = field(default_factory=Sip)
     traces: Traces = field(default_factory=Traces)
+    fleet: Fleet = field(default_factory=Fleet)

@@ -4,7 +4,7 @@ come to."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -101,13 +101,15 @@ class Clerk:
     async def began(self) -> None:
         await self._memory.run(self._acquaintance.began, *self._from)
 
-    async def ended(self) -> None:
-        """What is unfinished can be gone on with, and what the caller has not heard is left for people."""
+    async def ended(self, fleet: Callable[[], Sequence[tuple[str, Mapping[str, Any]]]] = tuple) -> None:
+        """What is unfinished can be gone on with, and what the caller has not heard is left for people;
+        `fleet` is what the fleet is told of it."""
         news = await self.settled()
         if self._telling:
             await asyncio.gather(self._telling, return_exceptions=True)
         deeds = [deed.text for deed in self._deeds]
-        await self._memory.run(self._acquaintance.ended, self._silent or self.state, deeds, news)
+        state = self._silent or self.state
+        await self._memory.run(self._acquaintance.ended, state, deeds, news, fleet())
 
     @property
     def did_something(self) -> bool:

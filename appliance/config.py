@@ -336,6 +336,7 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
         web=web,
         gsm=box.gsm.beside(folder),
         sip=box.sip.beside(folder),
+        fleet=box.fleet.beside(folder),
     ), file.path
 
 

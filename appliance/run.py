@@ -30,8 +30,9 @@ from appliance.console.calls import CallsPage
 from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console, Status, address, is_loopback
-from appliance.errors import DeviceError, StorageError
+from appliance.errors import ApplianceError, DeviceError, StorageError
 from appliance.lint import lint
+from appliance.membership import Membership, Restart
 from appliance.notify import Manager
 from appliance.outbound import Outbound
 from appliance.pulse import Pulse
@@ -41,6 +42,9 @@ from appliance.versions import Versions
 from appliance.workshop import Workshop
 
 log = logging.getLogger(__name__)
+
+AGAIN = 75
+"""What `run` returns when the program is to be started again."""
 
 FIRST_LOOK = 1.0
 """Seconds between two looks at what is on; a sound card needs about one to open."""
@@ -70,7 +74,7 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
     async with App(box, desk) as app, _opened(app, desk_file, box_file) as workshop:
-        running, manager = Running(app, terminal, workshop), Manager()
+        running, manager = Running(app, terminal, (box_file, desk_file), workshop), Manager()
         serving = asyncio.create_task(running.serve(manager))
         stop = told_to_stop()
         try:
@@ -83,7 +87,10 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
             serving.cancel()
             await asyncio.wait([serving])
         if not serving.cancelled():
-            serving.result()
+            try:
+                serving.result()
+            except Restart:
+                return AGAIN
     return 0
 
 
@@ -125,9 +132,13 @@ async def _opened(app: App, desk_file: Path, box_file: Path) -> AsyncIterator[Wo
 class Running:
     """The lines of a desk that is up, and what is on and off, and why."""
 
-    def __init__(self, app: App, terminal: Terminal, workshop: Workshop | None = None) -> None:
+    def __init__(
+        self, app: App, terminal: Terminal, files: tuple[Path, Path], workshop: Workshop | None = None
+    ) -> None:
+        """`files`: box.toml and desk.toml."""
         self._app = app
         self._terminal = terminal
+        self._files = files
         self._workshop = workshop
         self._sensor: list[Status] = []
         """Whether somebody's coming is noticed, where it should be."""
@@ -139,7 +150,10 @@ class Running:
         trunks = [trunk for trunk in (self._gsm, self._sip) if trunk]
         app.exchange = Exchange(trunks) if trunks else None
         self._outbound = self._make_outbound()
-        lines = (self._console, self._kiosk, self._gsm, self._sip, self._texting, self._outbound)
+        self._fleet, self._fleet_off = self._make_fleet()
+        lines = (
+            self._console, self._kiosk, self._gsm, self._sip, self._texting, self._outbound, self._fleet
+        )  # fmt: skip
         self.lines: list[WaitingLine] = [line for line in lines if line]
 
     def status(self) -> list[Status]:
@@ -157,8 +171,10 @@ class Running:
         texting = self._texting
         sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
         out = self._outbound.state if self._outbound else (False, "no line that can call")
+        fleet = self._fleet.state if self._fleet else (False, self._fleet_off)
         papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
-        return [page, kiosk, *self._sensor, gsm, sip, sms, Status("outgoing calls", *out), *engines, *papers]
+        lines = [page, kiosk, *self._sensor, gsm, sip, sms, Status("outgoing calls", *out)]
+        return [*lines, *engines, *papers, Status("fleet", *fleet)]
 
     async def serve(self, manager: Manager) -> None:
         """Every line, until cancelled or one fails."""
@@ -240,6 +256,18 @@ class Running:
             lambda: app.desk.outbound, place.store, place.memory, app.exchange, app.speech, talk, local_now,
             lambda: app.desk.lines,
         )  # fmt: skip
+
+    def _make_fleet(self) -> tuple[Membership | None, str]:
+        app = self._app
+        if not app.outbox:
+            return None, "switched off in box.toml"
+        try:
+            line = Membership(
+                app, app.outbox, self._files, self.status, self._workshop, self._kiosk, self._gsm
+            )
+        except ApplianceError as error:
+            return None, str(error)
+        return line, ""
 
     def _make_texting(self) -> Texting | None:
         """Texts come and go by the modem."""

@@ -28,7 +28,7 @@ LAYERS = [
         "versions",
         "merging",
     },
-    {"engines", "channels", "memory", "observe", "guard", "memo", "slots"},
+    {"engines", "channels", "memory", "observe", "guard", "memo", "slots", "telemetry"},
     {"actions", "flows", "understanding", "documents"},
     {
         "turntaking",
@@ -72,7 +72,9 @@ LAYERS = [
         "calendar_command",
         "erasing_command",
         "bench",
+        "membership",
     },
+    {"fleet"},
     {"__main__"},
 ]
 """A room may import from its own layer and those above it in this list."""
@@ -114,6 +116,42 @@ def test_imports_point_one_way(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_file_that_nears_four_hundred_lines_is_two(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 410
+
+
+SHARED = {"wire", "bundle"}
+"""Files of `telemetry` that the fleet's server has in common with the boxes."""
+
+
+def modules(path: Path) -> set[str]:
+    """What of this package a file imports, to the last name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "appliance":
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.startswith("appliance.")}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "fleet").glob("*.py")), ids=lambda path: path.name)
+def test_the_fleet_knows_the_wire_and_nothing_else_of_the_box(path: Path) -> None:
+    for module in modules(path):
+        parts = module.split(".")[1:]
+        shared = parts[0] == "telemetry" and parts[1] in SHARED
+        assert parts[0] in ("fleet", "errors", "messages", "__version__") or shared, module
+
+
+def test_what_is_shared_with_the_fleet_needs_nothing_of_the_box() -> None:
+    for name in SHARED:
+        for module in modules(PACKAGE / "telemetry" / f"{name}.py"):
+            parts = module.split(".")[1:]
+            assert parts[0] == "errors" or (parts[0] == "telemetry" and parts[1] in SHARED), module
+
+
+def test_nothing_of_the_box_knows_the_fleet() -> None:
+    for path in FILES:
+        if name_of(path) not in ("fleet", "__main__"):
+            assert "fleet" not in imports(path), path
 
 
 def test_records_need_only_the_standard_library() -> None:

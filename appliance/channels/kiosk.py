@@ -81,6 +81,8 @@ class Kiosk:
         self._heard_itself = False
         self._chime = chime
         self._pressed = asyncio.Event()
+        self.muted = False
+        """Whether nobody is listened to before a call, and nothing wakes the desk."""
         self._on_state = on_state
         self._thread = thread
         self._presence = presence
@@ -164,6 +166,11 @@ class Kiosk:
         spoken = 0
         while True:
             frame = await self._sound.read()
+            if self.muted:
+                self._pressed.clear()
+                recent.clear()
+                spoken = 0
+                continue
             if self._pressed.is_set() or self._mode == "always":
                 return self._call(frame.at, [frame], desk_begins=True)
             recent.append(frame)

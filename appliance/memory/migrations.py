@@ -189,6 +189,26 @@ def receipts(db: sqlite3.Connection) -> None:
     )
 
 
+def fleet(db: sqlite3.Connection) -> None:
+    each(
+        db,
+        """create table boot (
+            number integer primary key autoincrement, id text not null unique, at text not null,
+            last integer not null default 0)""",
+        """create table outbox (
+            boot integer not null references boot, seq integer not null, ts integer not null,
+            kind text not null, level integer not null, data text not null,
+            primary key (boot, seq)) without rowid""",
+        "create index outbox_level on outbox (level, boot, seq)",
+        """create table command (
+            id text primary key, at text not null, do text not null, expires integer not null,
+            arguments text not null default '{}', state text not null default 'received')""",
+        """create table desired (
+            serial integer primary key, at text not null, desk text not null,
+            state text not null default 'waiting', why text not null default '')""",
+    )
+
+
 STEPS: tuple[Step, ...] = (
     notebook,
     events,
@@ -197,6 +217,7 @@ STEPS: tuple[Step, ...] = (
     regulars,
     telephone,
     receipts,
+    fleet,
 )
 
 

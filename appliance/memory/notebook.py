@@ -58,6 +58,7 @@ def add_message(
 def add_unanswered(store: Store, call: str, text: str) -> None:
     """Keep a question that nothing answered."""
     with store.write() as db:
+        db.tell("unanswered", {"call": call, "text": text})
         db.execute("insert into unanswered (call, at, text) values (?, ?, ?)", call, store.stamp(), text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +22,19 @@ FENCED = frozenset(
 )
 
 
+Tell = Callable[["Database", str, Mapping[str, Any]], None]
+
+
 class Database:
     """A connection inside a transaction that somebody else ends. Without a connection, or after `cut`, every
     statement is a RuntimeError."""
 
-    def __init__(self, raw: sqlite3.Connection | None, fenced: bool = False) -> None:
+    def __init__(
+        self, raw: sqlite3.Connection | None, fenced: bool = False, tell: Tell | None = None
+    ) -> None:
         self._raw = raw
         self._fenced = fenced
+        self._tell = tell
         self._lock = threading.Lock()
 
     def execute(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -39,6 +45,11 @@ class Database:
             if self._raw is None:
                 raise RuntimeError("no transaction is open here")
             return self._raw.execute(sql, values).fetchall()
+
+    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Tell the fleet, if the box is of one: in this transaction, or not at all."""
+        if self._tell:
+            self._tell(self, kind, data)
 
     def cut(self) -> None:
         """From any thread: stop the statement that runs, undo the transaction, let no other begin."""
@@ -66,6 +77,8 @@ class Store:
         self._synchronous = "full" if durable else "normal"
         self.now = now or (lambda: datetime.now().astimezone())
         """The time, with its zone: the zone of the desk."""
+        self.tell: Tell | None = None
+        """What takes down, within a transaction, what the fleet is to be told of it."""
         self._lock = threading.RLock()
         with self._plain_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +96,7 @@ class Store:
         with self._lock, self._plain_errors():
             self._kept.execute("begin immediate")
             try:
-                yield Database(self._kept)
+                yield Database(self._kept, tell=self.tell)
                 self._kept.execute("commit")
             except BaseException:
                 if self._kept.in_transaction:

@@ -53,6 +53,11 @@ class GsmLine:
         health = self._modem.health if self._modem else None
         return (health.on, health.why) if health else (False, "not started")
 
+    @property
+    def signal(self) -> float | None:
+        """0 to 1; None where it is not known."""
+        return self._modem.health.signal if self._modem else None
+
     async def serve(self, desk: Desk) -> None:
         self._modem = modem = Modem(self._find, self._hear, self._pin)
         running = asyncio.create_task(modem.run())

@@ -1,0 +1,229 @@
+"""The fleet's own certificate authority: who the server is, who each box is, and who is none any more."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from appliance.errors import ApplianceError
+from appliance.telemetry.wire import DEVICE
+
+YEARS = 20
+"""For which the authority and its server are vouched for."""
+
+BOX_YEARS = 2
+
+SLACK = timedelta(days=30)
+"""A box without a network may be that far behind."""
+
+Key = ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    certificate: bytes
+    """PEM."""
+    serial: str
+    """Hex."""
+    until: datetime
+
+
+class Authority:
+    """A folder with its keys and certificates, made where there is none. ApplianceError where it cannot be
+    read or written."""
+
+    def __init__(self, folder: Path, names: Sequence[str] = ()) -> None:
+        """`names`: host names and addresses by which boxes reach the server, besides this machine's own."""
+        self.folder = folder
+        self.ca, self._ca_key = folder / "ca.pem", folder / "ca.key"
+        self.server, self.server_key = folder / "server.pem", folder / "server.key"
+        self.signer, self._signer_key = folder / "signer.pem", folder / "signer.key"
+        self.revoked = folder / "revoked.pem"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            if not self.ca.exists():
+                self._make()
+            self._key = _load(self._ca_key)
+            self._certificate = x509.load_pem_x509_certificate(self.ca.read_bytes())
+            self._make_server(names)
+            if not self.revoked.exists():
+                self.revoke([])
+        except (OSError, ValueError) as error:
+            raise ApplianceError(
+                f"the fleet's keys in {folder} cannot be read or written ({error})",
+                "mend the folder's rights, or put back its backup",
+            ) from error
+
+    @property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the authority's certificate."""
+        return self._certificate.fingerprint(hashes.SHA256())
+
+    @property
+    def bundle_key(self) -> Ed25519PrivateKey:
+        """What signs what the boxes should be."""
+        key = serialization.load_pem_private_key(self._signer_key.read_bytes(), None)
+        assert isinstance(key, Ed25519PrivateKey)
+        return key
+
+    def issue(self, request: bytes, device: str) -> Issued:
+        """A box's certificate for the key of a signing request (PEM). The name is ours to give, whatever the
+        request says. ValueError where it is no request."""
+        asked = x509.load_pem_x509_csr(request)
+        key = asked.public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey) or not asked.is_signature_valid:
+            raise ValueError("the request is not signed by a key on an elliptic curve")
+        if not DEVICE.fullmatch(device):
+            raise ValueError("the name is none of a box")
+        until = datetime.now(UTC) + timedelta(days=365 * BOX_YEARS)
+        builder = self._builder(device, key, until).add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
+        made = builder.sign(self._key, hashes.SHA256())
+        return Issued(made.public_bytes(serialization.Encoding.PEM), f"{made.serial_number:x}", until)
+
+    def revoke(self, serials: Iterable[str]) -> None:
+        """Write the list of the certificates that count no more: these, and no others."""
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._certificate.subject)
+            .last_update(now - SLACK)
+            # A broker lets nobody in once its list is out of date.
+            .next_update(now + timedelta(days=365 * YEARS))
+        )
+        for serial in serials:
+            entry = x509.RevokedCertificateBuilder().serial_number(int(serial, 16)).revocation_date(now)
+            builder = builder.add_revoked_certificate(entry.build())
+        revoked = builder.sign(self._key, hashes.SHA256())
+        _write(self.revoked, revoked.public_bytes(serialization.Encoding.PEM))
+
+    def _make(self) -> None:
+        signer = Ed25519PrivateKey.generate()
+        _write(self._signer_key, _private(signer))
+        _write(
+            self.signer,
+            signer.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            ),
+        )
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _name("fleet authority")
+        now = datetime.now(UTC)
+        public = key.public_key()
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - SLACK)
+            .not_valid_after(now + timedelta(days=365 * YEARS))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(ca=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        _write(self._ca_key, _private(key))
+        _write(self.ca, made.public_bytes(serialization.Encoding.PEM))
+
+    def _make_server(self, names: Sequence[str]) -> None:
+        """The server's certificate, made anew where it lacks a name."""
+        wanted = {*names, *_own_names()}
+        if self.server.exists() and wanted <= _names(self.server):
+            return
+        wanted |= _names(self.server) if self.server.exists() else set()
+        key = ec.generate_private_key(ec.SECP256R1())
+        until = datetime.now(UTC) + timedelta(days=365 * YEARS - 1)
+        builder = (
+            self._builder("fleet-server", key.public_key(), until)
+            .add_extension(
+                x509.SubjectAlternativeName([_alternative(name) for name in sorted(wanted)]), False
+            )
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        )
+        _write(self.server_key, _private(key))
+        made = builder.sign(self._key, hashes.SHA256())
+        _write(self.server, made.public_bytes(serialization.Encoding.PEM))
+
+    def _builder(self, name: str, key: ec.EllipticCurvePublicKey, until: datetime) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(_name(name))
+            .issuer_name(self._certificate.subject)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(datetime.now(UTC) - SLACK)
+            .not_valid_after(until)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(ca=False), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
+        )
+
+
+def _usage(ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, content_commitment=False,
+        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+        decipher_only=False,
+    )  # fmt: skip
+
+
+def _name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _names(certificate: Path) -> set[str]:
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(name.value) for name in names}
+
+
+def _own_names() -> set[str]:
+    host = os.uname().nodename.lower()
+    return {"localhost", "127.0.0.1", host, f"{host}.local"}
+
+
+def _load(path: Path) -> Key:
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{path.name} is of another kind")
+    return key
+
+
+def _private(key: Key | Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all, and nobody else may read it."""
+    new = path.with_suffix(".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)

@@ -1,0 +1,1 @@
+"""What a box tells its fleet, and what the fleet tells a box."""

@@ -1,0 +1,213 @@
+"""The box's line to its fleet: paho-mqtt, driven by a thread of our own that no failure ends."""
+
+from __future__ import annotations
+
+import logging
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from appliance.errors import ApplianceError
+from appliance.telemetry import wire
+from appliance.telemetry.outbox import Outbox
+from appliance.telemetry.wire import BadMessage, Message
+
+log = logging.getLogger(__name__)
+
+WINDOW = 200
+"""Messages that are under way at the same time."""
+
+AGAIN = 5.0
+"""Seconds after which a message that is not acknowledged is sent again; then twice that, and so on."""
+
+SELDOM = 300.0
+"""Seconds between two tries at the most."""
+
+RECONNECT = 0.5, 30.0
+"""Seconds before the first and between later tries to connect; less by chance, so that not all boxes come at
+once."""
+
+LOOK = 0.1
+"""Seconds between two looks at what there is to send."""
+
+CONNECT = 5.0
+KEEPALIVE = 30
+"""Seconds that the broker may take to answer; and without a word after which a box counts as gone."""
+
+CALM = 10.0
+"""Seconds that a connection has to last to count as a good one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    device: str
+    host: str
+    port: int
+    ca: Path | None = None
+    """The fleet's certificate; None goes without TLS."""
+    certificate: Path | None = None
+    key: Path | None = None
+    """The box's own."""
+
+
+@dataclass(slots=True)
+class Sent:
+    message: Message
+    at: float
+    tries: int = 1
+
+    def due(self) -> float:
+        return float(self.at + min(AGAIN * 2 ** (self.tries - 1), SELDOM))
+
+
+class Line:
+    """What is in the outbox goes to the fleet, again and again until it is acknowledged. `on_command` gets
+    each command, `on_desired` what the box should be, as they come over the wire, in this line's thread."""
+
+    def __init__(
+        self,
+        address: Address,
+        outbox: Outbox,
+        on_command: Callable[[dict[str, Any]], None] = lambda command: None,
+        on_desired: Callable[[bytes], None] = lambda payload: None,
+    ) -> None:
+        self._address = address
+        self._outbox = outbox
+        self._on_command = on_command
+        self._on_desired = on_desired
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
+        self._sent: dict[tuple[str, int], Sent] = {}
+        self._why = "connecting"
+        self._connected = False
+        self.acked = 0
+        """Acknowledgements so far."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell the fleet that the box goes, and go."""
+        self._stopping.set()
+        self._thread.join(CONNECT + 1)
+
+    @property
+    def state(self) -> tuple[bool, str]:
+        """Whether the broker is there, and why not."""
+        return self._connected, self._why
+
+    def _run(self) -> None:
+        wait = RECONNECT[0]
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                self._session()
+            except (OSError, ValueError, ApplianceError) as error:
+                self._why = f"{self._address.host}:{self._address.port} cannot be reached ({error})"
+            except Exception:
+                log.exception("the line to the fleet failed; it is begun again")
+                self._why = "it failed; see the log"
+            self._connected = False
+            wait = RECONNECT[0] if time.monotonic() - began > CALM else wait
+            self._stopping.wait(wait * random.uniform(0.3, 1.0))
+            wait = min(wait * 2, RECONNECT[1])
+
+    def _session(self) -> None:
+        """From connecting until the connection is gone. OSError says why."""
+        client = self._client()
+        self._sent.clear()
+        client.connect(self._address.host, self._address.port, KEEPALIVE)
+        try:
+            while not self._stopping.is_set():
+                if (code := client.loop(LOOK)) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                    raise ConnectionError(self._refused or f"the broker hung up: {code.name}")
+                if self._connected:
+                    self._send(client)
+            if self._connected:
+                client.publish(self._state_topic, self._state(False), 1, retain=True)
+                client.loop(LOOK)
+        finally:
+            self._connected = False
+            client.disconnect()
+
+    def _client(self) -> Client:
+        self._refused = ""
+        address = self._address
+        client = Client(CallbackAPIVersion.VERSION2, client_id=address.device)
+        client.connect_timeout = CONNECT
+        client.max_inflight_messages_set(WINDOW)
+        client.on_connect = self._came
+        client.on_message = self._heard
+        client.will_set(self._state_topic, self._state(False), 1, retain=True)
+        if address.ca:
+            context = ssl.create_default_context(cafile=str(address.ca))
+            if address.certificate and address.key:
+                context.load_cert_chain(address.certificate, address.key)
+            client.tls_set_context(context)
+        return client
+
+    def _came(
+        self, client: Client, _: Any, flags: ConnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._refused = f"the broker refused this box: {code}"
+            return
+        client.subscribe(f"va/{wire.VERSION}/{self._address.device}/dn/#", 1)
+        client.publish(self._state_topic, self._state(True), 1, retain=True)
+        self._connected, self._why = True, ""
+
+    def _send(self, client: Client) -> None:
+        now = time.monotonic()
+        for sent in self._sent.values():
+            if sent.due() <= now:
+                sent.at, sent.tries = now, sent.tries + 1
+                self._publish(client, sent.message)
+        if room := WINDOW - len(self._sent):
+            for message in self._outbox.next(room, frozenset(self._sent)):
+                self._sent[message.boot, message.seq] = Sent(message, now)
+                self._publish(client, message)
+
+    def _publish(self, client: Client, message: Message) -> None:
+        client.publish(wire.up(self._address.device, message.kind), message.pack(), 1)
+
+    def _heard(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        payload = bytes(message.payload)
+        try:
+            _, rest = wire.device_of(message.topic)
+            match rest:
+                case "dn/ack":
+                    self._acknowledged(wire.unpack(payload, "ack", wire.LARGEST_DOWN))
+                case "dn/cmd":
+                    self._on_command(wire.unpack(payload, "cmd", wire.LARGEST_DOWN))
+                case "dn/desired" if payload:
+                    self._on_desired(payload)
+        except BadMessage as error:
+            log.warning("what the fleet sent on %s is not taken: %s", message.topic, error)
+
+    def _acknowledged(self, ack: dict[str, Any]) -> None:
+        boot, upto, also = ack["boot"], ack["upto"], ack.get("also", [])
+        self._outbox.acked(boot, upto, also)
+        self.acked += 1
+        self._sent = {
+            (of, seq): sent
+            for (of, seq), sent in self._sent.items()
+            if of != boot or not (seq <= upto or any(first <= seq <= last for first, last in also))
+        }
+
+    @property
+    def _state_topic(self) -> str:
+        return wire.state_topic(self._address.device)
+
+    def _state(self, online: bool) -> bytes:
+        told = {"v": wire.VERSION, "online": online, "boot": self._outbox.boot}
+        return wire.pack({**told, "ts": round(time.time() * 1000)})
