@@ -37,12 +37,12 @@ from appliance.observe.account import Account
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
 from appliance.picking import Picker
-from appliance.served import Place, Served
+from appliance.served import Place, Served, fixed_lines, unbroken
 from appliance.speech import Delivery, SoundStore, Speech
 from appliance.telemetry.outbox import Outbox
 from appliance.telemetry.told import Discreet, Tally
 from appliance.voice import Voice
-from appliance.wording import Wording, sentences
+from appliance.wording import Wording
 
 log = logging.getLogger(__name__)
 
@@ -401,20 +401,3 @@ class App:
             await writing
         except StorageError as error:
             log.error("%s", error)
-
-
-def unbroken(desk: config.DeskFile) -> frozenset[str]:
-    """What is said to its end: lines, and the sentences of them."""
-    lines = [desk.line(name) or "" for name in desk.uninterruptible]
-    return frozenset([*lines, *(sentence for line in lines for sentence in sentences(line))])
-
-
-def fixed_lines(desk: config.DeskFile) -> list[str]:
-    """Every line that is said as it stands in the desk file."""
-    lines = [getattr(desk.lines, field.name) for field in fields(desk.lines)]
-    answers = [line for fact in desk.fact.values() for line in (fact.say, fact.say_closed)]
-    lines += [sentence for answer in answers for sentence in sentences(answer)]
-    for flow in desk.flow.values():
-        lines += [flow.say, flow.done, flow.closed.say if flow.closed else ""]
-        lines += [line for ask in flow.ask for line in (ask.prompt, *ask.reprompt)]
-    return [line for line in lines if line and "{" not in line]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from appliance.memory import directory
 from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
+from appliance.wording import sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +81,20 @@ UNSENT = {
     name: replace(action, function=_unsent) if action.outside else action for name, action in REGISTRY.items()
 }
 """The actions of a desk that is tried out."""
+
+
+def unbroken(desk: DeskFile) -> frozenset[str]:
+    """What is said to its end: lines, and the sentences of them."""
+    lines = [desk.line(name) or "" for name in desk.uninterruptible]
+    return frozenset([*lines, *(sentence for line in lines for sentence in sentences(line))])
+
+
+def fixed_lines(desk: DeskFile) -> list[str]:
+    """Every line that is said as it stands in the desk file."""
+    lines = [getattr(desk.lines, field.name) for field in fields(desk.lines)]
+    answers = [line for fact in desk.fact.values() for line in (fact.say, fact.say_closed)]
+    lines += [sentence for answer in answers for sentence in sentences(answer)]
+    for flow in desk.flow.values():
+        lines += [flow.say, flow.done, flow.closed.say if flow.closed else ""]
+        lines += [line for ask in flow.ask for line in (ask.prompt, *ask.reprompt)]
+    return [line for line in lines if line and "{" not in line]

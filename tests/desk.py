@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from appliance.actions import Hands, Runner
-from appliance.app import unbroken
 from appliance.brain import Brain
 from appliance.channels.recorded import TICK, RecordedCaller, Saying
 from appliance.clerk import Clerk, local_now
@@ -29,6 +28,7 @@ from appliance.memory.store import Store
 from appliance.messages import RATE, Notice, Turn, samples
 from appliance.observe.recorder import Recorder
 from appliance.picking import Picker
+from appliance.served import unbroken
 from appliance.speech import Speech
 from appliance.voice import Voice
 from appliance.wording import Wording
