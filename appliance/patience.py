@@ -71,9 +71,9 @@ class Manner:
 
 
 MANNERS = {
-    "patient": Manner(0.3, 2.5, -1.3),
-    "normal": Manner(0.2, 2.0, -0.1),
-    "brisk": Manner(0.2, 2.0, 0.8),
+    "patient": Manner(0.3, 2.7, -1.2),
+    "normal": Manner(0.2, 2.4, -0.1),
+    "brisk": Manner(0.2, 2.4, 0.9),
 }
 """As the desk file names them."""
 
@@ -83,7 +83,7 @@ NEUTRAL = 0.7
 WORDLESS = 0.7
 """Seconds of quiet that end sound without words."""
 
-VOICE = 0.6
+VOICE = 0.7
 """Points for each unit of log-odds that the voice sounds finished."""
 
 UNHEARD = -0.4
@@ -98,16 +98,15 @@ words."""
 AWAITED = {"any": 0.0, "yes_no": 1.0, "digits": -1.0, "spelled": -0.8, "name": 0.3, "message": -1.0}
 """Points by what is awaited: people pause between groups of digits, and to find words."""
 
-LENGTH = {"any": 0.3, "digits": 0.5, "spelled": 0.5, "message": 0.3}
-"""Points for each doubling of what has been said, from three words or signs on: who has said but a word of
-what could be a sentence mostly goes on."""
+LENGTH = {"digits": 0.5, "spelled": 0.5}
+"""Points for each doubling of the signs that have been said, from three on."""
 
 
 def points(pause: Pause) -> float:
     """What is known of a pause, as points for an end of the turn."""
     kind = awaited(pause)
     voice = UNHEARD if pause.finished is None else VOICE * _log_odds(pause.finished)
-    length = LENGTH.get(kind, 0.0) * (math.log2(1 + min(said(pause), 12)) - 2)
+    length = LENGTH.get(kind, 0.0) * (math.log2(1 + min(signs(pause.text, kind), 12)) - 2)
     if whole(pause):
         return WHOLE + voice + max(0.0, AWAITED[kind])
     more = MISSING if missing(pause) else OPEN if hangs(pause) else 0.0
@@ -120,12 +119,6 @@ def awaited(pause: Pause) -> str:
     if kind in ("digits", "spelled") and 2 * signs(pause.text, kind) < len(spoken.words(pause.text)):
         return "any"
     return kind
-
-
-def said(pause: Pause) -> int:
-    """Words, or signs where signs are awaited."""
-    kind = awaited(pause)
-    return signs(pause.text, kind) if kind in ("digits", "spelled") else len(spoken.words(pause.text))
 
 
 def whole(pause: Pause) -> bool:
