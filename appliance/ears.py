@@ -38,6 +38,10 @@ STREAM_EVERY = samples(0.1)
 PARTIAL_EVERY = samples(0.7)
 """How often an engine that does not stream is asked for the words so far; it begins anew each time."""
 
+SHOWN_EVERY = samples(1.8)
+"""The same where the desk is silent, and nobody needs them but a screen: an engine that is busy with them
+when a pause begins is late with the final words."""
+
 PARTIAL_SHARE = 3
 """And no sooner than this many times what the last answer took, so that it has time for the final words."""
 
@@ -78,6 +82,8 @@ class Utterance:
         self.length = 0
         """Samples so far."""
         self.so_far = ""
+        self.partial_every = 0
+        """Samples between two askings for the words so far."""
         self.partial_due = 0
         """Clock from which the words so far may be asked for."""
 
@@ -137,7 +143,6 @@ class Ears:
         self._earlier: Heard | None = None
         """What was heard of a caller who goes on."""
         self._transcribed_until = 0
-        self._partial_every = STREAM_EVERY if hearing.asr.streams else PARTIAL_EVERY
 
     def expect(self, what: Expect) -> None:
         """What the next utterance probably is."""
@@ -199,7 +204,9 @@ class Ears:
                 start = max(self._turn.span.start - BEFORE, oldest)
                 self._utterance = Utterance(self._hearing, self._expect)
                 self._utterance.add(bytes(recent[2 * (start - end) :]))
-                self._utterance.partial_due = end + self._partial_every
+                every = PARTIAL_EVERY if speaks else SHOWN_EVERY
+                self._utterance.partial_every = STREAM_EVERY if self._hearing.asr.streams else every
+                self._utterance.partial_due = end + self._utterance.partial_every
                 self._events.put_nowait(SpeechStarted(self._turn.span.start))
             case Change.PAUSED if self._utterance:
                 self._final = asyncio.create_task(self._transcribe(self._utterance))
@@ -248,7 +255,7 @@ class Ears:
     async def _partial(self, utterance: Utterance, began: int) -> None:
         text = await utterance.partial()
         took = max(0, self._now() - began)
-        utterance.partial_due = began + max(self._partial_every, (1 + PARTIAL_SHARE) * took)
+        utterance.partial_due = began + max(utterance.partial_every, (1 + PARTIAL_SHARE) * took)
         if text != utterance.so_far and utterance is self._utterance:
             utterance.so_far = text
             self._events.put_nowait(Partial(text, self._now()))
@@ -265,7 +272,8 @@ class Ears:
         if final.exception():
             return self._turn.judge(0)  # There are no words to wait for.
         transcript, at = final.result()
-        self._judge(Pause(transcript.text, utterance.expect, sounding.result()))
+        finished = sounding.result() if transcript.finished is None else transcript.finished
+        self._judge(Pause(transcript.text, utterance.expect, finished))
         utterance.so_far = transcript.text
         self._events.put_nowait(Partial(transcript.text, at, paused=True))
 
@@ -274,9 +282,9 @@ class Ears:
         self._turn.judge(samples(self._hearing.patience(pause)))
 
     async def _finished(self, sound: bytes) -> float | None:
-        """How likely the caller sounds finished; None where nobody can tell."""
+        """How likely the caller sounds finished; None where nobody can tell, or the recogniser does."""
         eot, thread = self._hearing.eot, self._hearing.eot_thread
-        if eot is None or thread is None:
+        if eot is None or thread is None or self._hearing.asr.tells_ends:
             return None
         try:
             return await thread.run(eot.finished, sound)

@@ -70,6 +70,8 @@ class Transcript:
     text: str
     confidence: float = 1.0
     """0 to 1, as the engine sees it; comparable within one engine only."""
+    finished: float | None = None
+    """How likely, 0 to 1, the voice sounds finished; None where the engine cannot tell."""
 
 
 # What a call lets one hear.

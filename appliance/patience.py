@@ -71,9 +71,9 @@ class Manner:
 
 
 MANNERS = {
-    "patient": Manner(0.3, 3.0, -1.3),
-    "normal": Manner(0.2, 2.5, -0.5),
-    "brisk": Manner(0.2, 2.0, 0.3),
+    "patient": Manner(0.3, 2.7, -1.2),
+    "normal": Manner(0.2, 2.4, -0.1),
+    "brisk": Manner(0.2, 2.4, 0.9),
 }
 """As the desk file names them."""
 
@@ -83,32 +83,34 @@ NEUTRAL = 0.7
 WORDLESS = 0.7
 """Seconds of quiet that end sound without words."""
 
-VOICE = 0.3
+VOICE = 0.7
 """Points for each unit of log-odds that the voice sounds finished."""
 
 UNHEARD = -0.4
 """Points where nobody can tell how it sounds."""
 
 WHOLE = 2.4
-OPEN = -1.6
-"""Points where the words are all that is needed, and where more must follow."""
+MISSING = -2.4
+OPEN = -1.2
+"""Points where the words are all that is needed, where signs are missing, and where nobody ends with such
+words."""
 
-AWAITED = {"any": -0.2, "yes_no": 1.0, "digits": -1.3, "spelled": -1.6, "name": 0.3, "message": -1.5}
+AWAITED = {"any": 0.0, "yes_no": 1.0, "digits": -1.0, "spelled": -0.8, "name": 0.3, "message": -1.0}
 """Points by what is awaited: people pause between groups of digits, and to find words."""
 
-LENGTH = {"any": 1.0, "digits": 0.5, "spelled": 1.6, "message": 0.4}
-"""Points for each doubling of what has been said, from three words or signs on: who has said but a word of
-what could be a sentence mostly goes on."""
+LENGTH = {"digits": 0.5, "spelled": 0.5}
+"""Points for each doubling of the signs that have been said, from three on."""
 
 
 def points(pause: Pause) -> float:
     """What is known of a pause, as points for an end of the turn."""
     kind = awaited(pause)
     voice = UNHEARD if pause.finished is None else VOICE * _log_odds(pause.finished)
-    length = LENGTH.get(kind, 0.0) * (math.log2(1 + min(said(pause), 12)) - 2)
+    length = LENGTH.get(kind, 0.0) * (math.log2(1 + min(signs(pause.text, kind), 12)) - 2)
     if whole(pause):
         return WHOLE + voice + max(0.0, AWAITED[kind])
-    return voice + AWAITED[kind] + length + (OPEN if open_ended(pause) else 0.0)
+    more = MISSING if missing(pause) else OPEN if hangs(pause) else 0.0
+    return voice + AWAITED[kind] + length + more
 
 
 def awaited(pause: Pause) -> str:
@@ -117,12 +119,6 @@ def awaited(pause: Pause) -> str:
     if kind in ("digits", "spelled") and 2 * signs(pause.text, kind) < len(spoken.words(pause.text)):
         return "any"
     return kind
-
-
-def said(pause: Pause) -> int:
-    """Words, or signs where signs are awaited."""
-    kind = awaited(pause)
-    return signs(pause.text, kind) if kind in ("digits", "spelled") else len(spoken.words(pause.text))
 
 
 def whole(pause: Pause) -> bool:
@@ -145,17 +141,21 @@ def complete(pause: Pause) -> bool:
     return does not in ("none", "correct", "hello") and not rest
 
 
-def open_ended(pause: Pause) -> bool:
-    """Whether more must follow."""
-    text, kind = pause.text.strip(), awaited(pause)
+def missing(pause: Pause) -> bool:
+    """Whether there are fewer digits or letters than there must be."""
+    kind = awaited(pause)
+    if kind in ("digits", "spelled") and pause.expect.digits is not None:
+        return True  # Were they enough, the answer would be whole.
+    return kind == "digits" and signs(pause.text, "digits") in OPEN_NUMBER
+
+
+def hangs(pause: Pause) -> bool:
+    """Whether the words are such as nobody ends with."""
+    text = pause.text.strip()
     if TRAILS.search(text):
         return True
-    if kind in ("digits", "spelled") and pause.expect.digits is not None:
-        return True
-    if kind == "digits" and signs(text, "digits") in OPEN_NUMBER:
-        return True
     last = re.findall(r"[\w'’]+", text.lower().replace("’", "'"))[-1:]
-    return not last or (last[0] in HANGING and kind != "spelled")
+    return not last or (last[0] in HANGING and awaited(pause) != "spelled")
 
 
 def signs(text: str, kind: str) -> int:

@@ -116,3 +116,21 @@ async def test_recognition_that_fails_leaves_a_noise_and_the_call_goes_on(tmp_pa
     noise = next(event for event in result.events if isinstance(event, Noise))
     assert noise.end - noise.start == pytest.approx(samples(1.0), abs=samples(0.1))
     assert [turn.spoken.text for turn in result.turns] == [LINES.greeting]
+
+
+async def test_a_recogniser_that_hears_how_the_voice_ends_is_asked_alone(tmp_path: Path) -> None:
+    eot, waits = FakeEndOfTurn([0.0]), []
+    for number, finished in enumerate((0.97, 0.5, 0.1)):
+        (tmp_path / str(number)).mkdir()
+        asr = FakeAsr(["is there any way to park"], finished=[finished])
+        waits.append(waited(await call(tmp_path / str(number), [""], asr=asr, eot=eot)))
+    assert waits[0] < 0.3
+    assert waits[0] < waits[1] < waits[2]
+    assert eot.finished(b"") == 0.0  # Its first answer: nobody has asked it yet.
+
+
+async def test_the_words_so_far_are_asked_for_less_often_while_the_desk_is_silent(tmp_path: Path) -> None:
+    asr = FakeAsr(["one two three four five six seven eight nine ten"], streams=False)
+    result = await call(tmp_path, [""], [Saying(voice(3.2))], asr=asr)
+    told = [event for event in result.events if isinstance(event, Partial) and not event.paused]
+    assert len(told) == 1

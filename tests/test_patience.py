@@ -70,10 +70,6 @@ def test_a_short_answer_that_is_whole_is_not_waited_for(said: str) -> None:
     assert wait(said, kind="yes_no") <= 0.25
 
 
-def test_a_word_that_is_none_is_given_time_to_become_a_sentence() -> None:
-    assert wait("parking") > 1.5 * wait("where can I leave my car overnight")
-
-
 def test_the_desks_own_phrase_is_enough() -> None:
     assert NORMAL(Pause("parking", Expect(), 0.5, enough=True)) < 0.3
 

@@ -88,6 +88,8 @@ class AsrStream(Protocol):
 class Asr(Protocol):
     streams: bool
     """True when `partial()` costs next to nothing because the engine decodes as it goes."""
+    tells_ends: bool
+    """True when its transcripts say how finished the voice sounds, so that no other engine need be asked."""
 
     def stream(self, expect: Expect) -> AsrStream: ...
 

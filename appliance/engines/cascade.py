@@ -7,10 +7,11 @@ from appliance.messages import Expect, Transcript
 
 
 class Cascade:
-    """`streams` is the quick engine's."""
+    """`streams` is the quick engine's, `tells_ends` the good one's."""
 
     def __init__(self, quick: Asr, good: Asr) -> None:
         self.streams = quick.streams
+        self.tells_ends = good.tells_ends
         self._quick = quick
         self._good = good
 

@@ -121,10 +121,15 @@ class FakeEchoStream:
 
 class FakeAsr:
     """Hears the lines of `script`, one per stream that had sound in it, and nothing after them. A partial
-    holds a word per 0.3 s of loud sound, never more than the line has."""
+    holds a word per 0.3 s of loud sound, never more than the line has. `finished` is how finished the voice
+    sounds at each pause in turn; none where it cannot tell."""
 
-    def __init__(self, script: Sequence[str] = (), streams: bool = True) -> None:
+    def __init__(
+        self, script: Sequence[str] = (), streams: bool = True, finished: Sequence[float] = ()
+    ) -> None:
         self.streams = streams
+        self.tells_ends = bool(finished)
+        self.finished = iter(finished)
         self.expected: list[Expect] = []
         """What each stream was opened with."""
         self._lines = iter(script)
@@ -154,7 +159,7 @@ class FakeAsrStream:
         return " ".join(words[: self._loud // PACE])
 
     def finish(self) -> Transcript:
-        return Transcript(self._line or "")
+        return Transcript(self._line or "", finished=next(self._engine.finished, None))
 
 
 class FakeTts:

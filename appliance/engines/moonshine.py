@@ -38,6 +38,7 @@ class Moonshine:
     """A directory with encoder_model.ort, decoder_model_merged.ort and tokenizer.bin."""
 
     streams = False
+    tells_ends = False
 
     def __init__(self, directory: Path, threads: int = 2) -> None:
         self._encoder = _session(directory / "encoder_model.ort", threads)

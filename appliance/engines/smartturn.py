@@ -14,6 +14,10 @@ SEEN = 8 * RATE
 """Samples that the model sees. What is shorter has silence before it: the end is always at the end."""
 
 
+MODEST = 0.5
+"""What its log-odds are multiplied by: of callers who pause it is too sure by so much."""
+
+
 class SmartTurn:
     """smart-turn 3.x. `directory` holds its ONNX file. It wants sound that ends about 200 ms into a pause;
     sound of a telephone must have been resampled to 16 kHz, not just labelled so."""
@@ -28,4 +32,5 @@ class SmartTurn:
         # Unit variance over the whole window, the silence before it included: as in training.
         sound = (sound - sound.mean()) / np.sqrt(sound.var() + np.float32(1e-7))
         (probability,) = self._session.run(None, {"input_features": log_mel(sound)[np.newaxis]})
-        return float(probability[0, 0])
+        kept = min(max(float(probability[0, 0]), 1e-6), 1 - 1e-6)
+        return 1 / (1 + ((1 - kept) / kept) ** MODEST)

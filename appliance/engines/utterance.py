@@ -65,4 +65,5 @@ def _joined(parts: list[Transcript]) -> Transcript:
     said = [part for part in parts if part.text]
     if not said:
         return Transcript("", 0.0)
-    return Transcript(" ".join(part.text for part in said), min(part.confidence for part in said))
+    confidence = min(part.confidence for part in said)
+    return Transcript(" ".join(part.text for part in said), confidence, parts[-1].finished)

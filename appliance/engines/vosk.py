@@ -30,6 +30,7 @@ class Vosk:
     grammar of which it knows nothing is not used, nor is any where the model's graph is fixed."""
 
     streams = True
+    tells_ends = False
 
     def __init__(self, directory: Path, grammars: Mapping[str, Iterable[str]] = ENGLISH) -> None:
         import vosk

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance import spoken
+from appliance.engines.ending import Ending, looked_at
 from appliance.engines.logmel import BANDS, FRAMES_PER_SECOND, log_mel
 from appliance.engines.utterance import Utterance
 from appliance.errors import ModelError
@@ -120,6 +121,8 @@ class Whisper:
                 f"{directory} is not a Whisper model ({error})", "run `appliance models verify`"
             ) from error
         self._storage = ctranslate2.StorageView.from_array
+        self._ending = Ending.of(directory.name)
+        self.tells_ends = self._ending is not None
         self._window = window
         self._end = self._id("<|endoftext|>")
         language = ["<|en|>", "<|transcribe|>"] if self._model.is_multilingual else []
@@ -139,6 +142,7 @@ class Whisper:
         length = len(sound) / RATE
         window = self._window if length + ROOM <= self._window else WHOLE
         encoded = self._encode(sound, window)
+        finished = self._ending and self._ending.finished(np.array(encoded)[0], len(sound))
         guess = self._decode(encoded, length, expect)[0]
         if guess.lost and window < WHOLE:
             encoded = self._encode(sound, WHOLE)
@@ -149,7 +153,14 @@ class Whisper:
             guess = self._best([guess, *self._decode(encoded, length, expect, beam=5)])
         if expect.kind == "digits":
             guess = self._dictated(guess, encoded, length, expect)
-        return guess.transcript
+        return replace(guess.transcript, finished=finished)
+
+    def end_of(self, sound: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """What `Ending` looks at in sound from -1 to 1 at 16 kHz."""
+        loudness = float(np.sqrt(np.mean(sound**2)))
+        window = self._window if len(sound) / RATE + ROOM <= self._window else WHOLE
+        encoded = self._encode(sound * min(10.0, LOUDNESS / max(loudness, QUIET)), window)
+        return looked_at(np.array(encoded)[0], len(sound))
 
     def begins(self, sound: NDArray[np.float32], phrase: str) -> tuple[float, float]:
         """How likely sound from -1 to 1 begins with a phrase: the mean log-probability of its tokens, -0.1 to

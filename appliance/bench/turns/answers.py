@@ -12,7 +12,7 @@ from itertools import islice
 
 from appliance.bench.loop import Stopwatch, watch_transcripts
 from appliance.bench.turns import figures, plain
-from appliance.bench.turns.bench import Bench, Part, cut_offs, hold, shown
+from appliance.bench.turns.bench import Bench, Part, cut_offs, cut_offs_of_all, hold, shown
 from appliance.bench.turns.desk import Called, Desk, desk_file, is_worded
 from appliance.bench.turns.figures import Figure
 from appliance.bench.turns.instrument import Measured, measure
@@ -45,7 +45,7 @@ def fixed(bench: Bench) -> Part:
 
     part.pace = hold(bench, desk, with_desk)
     part.figures += figures.latency("fixed", part.measured, 500, 900)
-    part.figures.append(cut_offs(part, 5))
+    part.figures += [cut_offs(part, 5), cut_offs_of_all(part, 5)]
     if not bench.scripted:
         p95 = figures.percentile(overheads, 95)
         part.figures += [

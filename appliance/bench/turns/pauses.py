@@ -140,8 +140,11 @@ def trade_off(heard: Sequence[Sequence[Observed]], policy: Callable[[Pause], flo
 def _judged(hearing: Hearing, saying: Saying, pcm: bytes) -> Pause:
     stream = hearing.asr.stream(saying.expect)
     stream.push(pcm)
-    finished = hearing.eot.finished(pcm[-2 * SOUNDED :]) if hearing.eot else None
-    return Pause(stream.finish().text, saying.expect, finished)
+    transcript = stream.finish()
+    finished = transcript.finished
+    if finished is None and hearing.eot:
+        finished = hearing.eot.finished(pcm[-2 * SOUNDED :])
+    return Pause(transcript.text, saying.expect, finished)
 
 
 def _fixed(wait: float) -> Callable[[Pause], float]:
