@@ -18,10 +18,13 @@ from appliance.models import ROOT
 
 MODELS = ("silero-vad", "whisper-tiny.en", "smart-turn-v3.2", "piper-en_US-joe-medium", "minilm-l6-v2")
 
-pytestmark = pytest.mark.skipif(
-    not (DATA / "turn").is_dir() or not all((ROOT / name).is_dir() for name in MODELS),
-    reason="../shared/data, or a model of the default desk, is not here",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (DATA / "turn").is_dir() or not all((ROOT / name).is_dir() for name in MODELS),
+        reason="../shared/data, or a model of the default desk, is not here",
+    ),
+]
 
 
 def somebody(name: str) -> Sound:
