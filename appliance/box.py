@@ -63,9 +63,8 @@ class Sensor:
 
     def __post_init__(self) -> None:
         if (self.kind == "distance") is (self.trigger is None):
-            raise ValueError(
-                "has a trigger for a distance sensor only", "name trigger = ... for it, or leave it out"
-            )
+            wrong = "no trigger" if self.trigger is None else "a trigger, and is no distance sensor"
+            raise ValueError(f"has {wrong}", "a distance sensor has two pins, a motion sensor one")
         for pin in (self.pin, self.trigger):
             if pin is not None and not 0 <= pin <= 27:
                 raise ValueError(f"has pin {pin}", "0 to 27, as in GPIO17")

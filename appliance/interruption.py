@@ -16,18 +16,18 @@ SPEECH = 0.5
 MOST = 0.35
 """Of its probability of speech, what one window counts at most: a click is over in one."""
 
-ENOUGH = 0.45
+ENOUGH = 0.4
 """What two windows together must count for the desk to fall silent. Words begin softly: it takes a while
 until a window is speech by itself, and who is wrong goes on at the word."""
 
-NEAR = ((4.0, 0.0), (2.5, 0.1), (2.0, ENOUGH))
+NEAR = ((4.0, 0.0), (2.5, 0.1), (2.0, 0.45))
 """What stands out of the desk's own echo by so many dB is somebody, if two windows together count so much.
 Cancelling an echo takes some of the caller's voice with it, so that it may sound like nobody's."""
 
-WARY = samples(6.0)
+WARY = samples(4.0)
 """How long more is asked for, after the desk has fallen silent for nothing ..."""
 
-WARIER = 0.7
+WARIER = 0.8
 """... and what it hears counts so much of what it did."""
 
 CALM = samples(0.2)

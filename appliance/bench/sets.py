@@ -5,6 +5,7 @@ transcript."""
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from numpy.typing import NDArray
 
 from appliance.errors import AudioError, StorageError
 from appliance.messages import RATE, Expect
+
+Half = Literal["test", "train", "all"]
+"""Half of the recordings is for tuning; figures are taken on the other."""
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 
@@ -161,3 +165,13 @@ def to_float(pcm: bytes) -> NDArray[np.float32]:
 
 def to_pcm(sound: NDArray[np.float32]) -> bytes:
     return (np.clip(sound, -1.0, 32767 / 32768) * 32768.0).round().astype("<i2").tobytes()
+
+
+def half_of(name: str) -> Half:
+    """By the file's name alone, so that a recording is always on the same side."""
+    return "train" if lot(name) < 0.5 else "test"
+
+
+def lot(name: str) -> float:
+    """0 to 1, always the same for a name."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 0x1_0000_0000

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from appliance.bench.sets import DATA, manifest, read
+from appliance.bench.sets import DATA, Half, half_of, manifest, read
 from appliance.config import Box, Engine, Kiosk
 from appliance.engines import Wake, registry
 from appliance.errors import AudioError
@@ -85,23 +85,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="appliance bench wake", description=__doc__)
     parser.add_argument("--phrase", action="append", choices=ENGINES, help="these only")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the recordings")
+    parser.add_argument("--half", choices=get_args(Half), default="test", help="which of the recordings")
     parser.add_argument("--every", type=int, default=1, help="take each n-th recording of other sound only")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args(arguments)
-    results = [measure(name, options.data, options.every) for name in options.phrase or ENGINES]
+    chosen = options.phrase or ENGINES
+    results = [measure(name, options.data, options.every, options.half) for name in chosen]
     Console().print(_table(results))
     if options.json:
         options.json.write_text(json.dumps([_record(result) for result in results], indent=2) + "\n")
     return int(any(result.passed is False for result in results))
 
 
-def measure(name: str, data: Path, every: int = 1) -> Result:
+def measure(name: str, data: Path, every: int = 1, half: Half = "test") -> Result:
     """Every recording of a phrase, and each n-th of other sound, each to a stream of its own."""
     phrase = name.partition(",")[0]
     spec = ENGINES[name]
     wake: Wake = registry.make("wake", spec, Box(kiosk=Kiosk(words=(phrase,))))
     result = Result(name, spec.engine)
-    spoken, others = _recordings(phrase, data)
+    spoken, others = _recordings(phrase, data, half)
     for file, pcm in _read(data, spoken):
         result.spoken += 1
         if woken := _wakes(wake, QUIET[: len(QUIET) // 2] + pcm + QUIET):
@@ -116,10 +118,12 @@ def measure(name: str, data: Path, every: int = 1) -> Result:
     return result
 
 
-def _recordings(phrase: str, data: Path) -> tuple[list[str], list[str]]:
+def _recordings(phrase: str, data: Path, half: Half) -> tuple[list[str], list[str]]:
     """The recordings of a phrase, and those of all else."""
     spoken, others = [], []
     for row in manifest(data):
+        if half not in ("all", half_of(row["file"])):
+            continue
         text = " ".join((row["transcript"] or "").lower().split())
         if row["file"].startswith("wake_pos/") and text == phrase:
             spoken.append(row["file"])

@@ -25,6 +25,13 @@ ENOUGH = 6.0
 STANDS_OUT = 1.0
 """dB by which a moment stands out of the expected echo that is not only that."""
 
+SURELY = 3.5
+"""dB by which a moment stands out in which somebody speaks for sure. A canceller takes much of a voice that
+comes with an echo, and short words whole: of such moments half of what is given is the sound as it was."""
+
+WORD = 8
+"""Frames after such a moment in which the same word may go on."""
+
 HUSH = 0.01
 """What remains of the sound of a moment that is."""
 
@@ -55,6 +62,8 @@ class Canceller:
         self._seconds: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._expected = ExpectedEcho()
         self._moment: deque[float] = deque(maxlen=MOMENT)
+        self._word = 0
+        """Frames for which somebody speaks still."""
         self._room = AUDIBLE
         self._loud: list[tuple[float, float]] = []
 
@@ -69,7 +78,7 @@ class Canceller:
         cleaned = self._stream.remove(reference, pcm)
         self._judge(_level(reference), _level(pcm), _level(cleaned))
         near = self._stands_out(self._expected.surplus(reference, pcm))
-        return Audio(_hushed(cleaned) if near is not None and near < STANDS_OUT else cleaned, at, near=near)
+        return Audio(self._given(pcm, cleaned, near), at, near=near)
 
     def forget(self) -> None:
         """Other devices are there: how well it went with the ones before tells nothing of them."""
@@ -112,6 +121,20 @@ class Canceller:
         self._moment.append(surplus)
         return sum(self._moment) / len(self._moment)
 
+    def _given(self, heard: bytes, cleaned: bytes, near: float | None) -> bytes:
+        """What is passed on of a frame. Of what is only the rest of an echo nearly nothing: in a room that is
+        not learnt yet it may still sound like speech."""
+        if near is None:
+            self._word = 0
+            return cleaned
+        self._word = WORD if near >= SURELY else max(0, self._word - 1)
+        if self._word:
+            both = np.frombuffer(heard, dtype="<i2").astype(np.int32) + np.frombuffer(cleaned, dtype="<i2")
+            return (both // 2).astype("<i2").tobytes()
+        if near < STANDS_OUT:
+            return (np.frombuffer(cleaned, dtype="<i2") * HUSH).astype("<i2").tobytes()
+        return cleaned
+
     def _judge(self, played: float, heard: float, left: float) -> None:
         if played < AUDIBLE:
             # Follows what is quiet at once, what is loud slowly: people speak too.
@@ -121,11 +144,6 @@ class Canceller:
         if len(self._loud) * samples(0.02) >= RATE:
             self._seconds.append((median(h for h, _ in self._loud), median(at for _, at in self._loud)))
             self._loud.clear()
-
-
-def _hushed(pcm: bytes) -> bytes:
-    """What is only the rest of an echo: in a room that is not learnt yet it may still sound like speech."""
-    return bytes((np.frombuffer(pcm, dtype="<i2") * HUSH).astype("<i2").tobytes())
 
 
 def _level(pcm: bytes) -> float:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from appliance.bench.sets import DATA
+from appliance.bench.sets import DATA, half_of
 from appliance.bench.turns.clock import TimedThread, run_scripted
-from appliance.bench.turns.recordings import BACK_CHANNELS, Library, Sound, half_of, trimmed
+from appliance.bench.turns.recordings import BACK_CHANNELS, Library, Sound, trimmed
 from appliance.bench.turns.room import Room
 from appliance.bench.turns.scenes import (
     PAUSES,

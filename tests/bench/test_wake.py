@@ -43,7 +43,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_misses_and_false_wakes_are_counted(data: Path) -> None:
-    result = wake.measure("computer", data)
+    result = wake.measure("computer", data, half="all")
     assert (result.spoken, result.missed) == (4, ["wake_pos/soft.wav"])
     assert result.false == ["speech16k/talk.wav"] * 60
     assert result.hours == pytest.approx((90 + 0.5) / 3600, rel=0.01)
@@ -53,13 +53,22 @@ def test_misses_and_false_wakes_are_counted(data: Path) -> None:
 
 
 def test_the_phrase_within_other_speech_is_no_false_wake(data: Path) -> None:
-    assert not any("phrase" in file or "dtmf" in file for file in wake.measure("computer", data).false)
+    assert not any(
+        "phrase" in file or "dtmf" in file for file in wake.measure("computer", data, half="all").false
+    )
 
 
 def test_it_writes_its_figures(data: Path, tmp_path: Path) -> None:
     file = tmp_path / "wake.json"
-    assert wake.main(["--data", str(data), "--phrase", "computer", "--json", str(file)]) == 1
+    assert wake.main(["--data", str(data), "--half", "all", "--phrase", "computer", "--json", str(file)]) == 1
     (figures,) = json.loads(file.read_text())
     assert figures["share_missed"] == 0.25
     assert figures["passed"] is False
     assert len(figures["false"]) == 60
+
+
+def test_the_halves_are_measured_apart(data: Path) -> None:
+    whole, *halves = (wake.measure("computer", data, half=half) for half in ("all", "train", "test"))
+    assert sum(half.spoken for half in halves) == whole.spoken
+    assert sum(half.hours for half in halves) == pytest.approx(whole.hours)
+    assert not set(halves[0].missed + halves[0].false) & set(halves[1].missed + halves[1].false)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.channels.echo import Canceller
@@ -18,6 +19,12 @@ from appliance.engines.fake import FakeEcho, FakeVad
 from appliance.engines.webrtc import WebrtcEcho
 from appliance.messages import FRAME, RATE, samples
 from tests.audio_server import AudioServer, person, until
+
+
+@pytest.fixture
+def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canceller of these tests takes nothing of a voice, so that nothing is given back."""
+    monkeypatch.setattr("appliance.channels.echo.SURELY", math.inf)
 
 
 def tone(length: int, level: float = 0.3) -> np.ndarray:  # type: ignore[type-arg]
@@ -31,7 +38,8 @@ def hear(canceller: Canceller, sound: np.ndarray) -> np.ndarray:  # type: ignore
     return np.frombuffer(b"".join(left), dtype="<i2")
 
 
-@settings(deadline=None)
+@pytest.mark.usefixtures("trusting")
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 700), st.integers(1, 900)), max_size=12))
 def test_whatever_the_pieces_and_the_gaps_each_sample_is_taken_out_at_its_time(
     pieces: list[tuple[int, int]],
@@ -48,6 +56,7 @@ def test_whatever_the_pieces_and_the_gaps_each_sample_is_taken_out_at_its_time(
     assert not hear(canceller, heard).any()
 
 
+@pytest.mark.usefixtures("trusting")
 def test_an_echo_that_comes_before_its_time_is_found_within_the_lead() -> None:
     quiet, sound = np.zeros(5 * FRAME, dtype=np.int16), tone(20 * FRAME)
     canceller = Canceller(FakeEcho(delay=FRAME).stream(), lead=2 * FRAME / RATE)
@@ -55,12 +64,26 @@ def test_an_echo_that_comes_before_its_time_is_found_within_the_lead() -> None:
     assert not hear(canceller, np.concatenate([quiet, sound, quiet])).any()
 
 
+@pytest.mark.usefixtures("trusting")
 def test_somebody_who_speaks_meanwhile_is_left() -> None:
     canceller = Canceller(FakeEcho().stream())
     desk = tone(50 * FRAME)
     caller = (2000 * np.random.default_rng(1).normal(0, 1, len(desk)).clip(-3, 3)).astype("<i2")
     canceller.playing(desk.tobytes(), 0)
     assert np.array_equal(hear(canceller, desk + caller), caller)
+
+
+def test_a_voice_that_the_canceller_takes_with_the_echo_is_given_back_by_half() -> None:
+    class Takes:
+        def remove(self, played: bytes, heard: bytes) -> bytes:
+            return bytes(len(heard)) if any(played) else heard
+
+    canceller = Canceller(Takes())
+    desk = tone(50 * FRAME, 0.02)
+    caller = (3000 * np.random.default_rng(1).normal(0, 1, len(desk)).clip(-3, 3)).astype("<i2")
+    canceller.playing(desk.tobytes(), 0)
+    left = hear(canceller, desk + caller).astype(float)
+    assert np.sqrt((left**2).mean()) == pytest.approx(1500, rel=0.2)
 
 
 def test_what_is_left_of_an_echo_in_a_room_that_is_not_learnt_yet_is_no_voice() -> None:

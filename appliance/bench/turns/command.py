@@ -19,11 +19,11 @@ from typing import Any, get_args
 from rich.console import Console
 from rich.table import Table
 
-from appliance.bench.sets import DATA, manifest
+from appliance.bench.sets import DATA, Half, manifest
 from appliance.bench.turns import answers, figures, floor, page, pauses, waking
 from appliance.bench.turns.bench import Bench, Part
 from appliance.bench.turns.figures import Figure
-from appliance.bench.turns.recordings import Half, Library
+from appliance.bench.turns.recordings import Library
 
 Make = Callable[[Bench], Part]
 

@@ -13,20 +13,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from appliance.bench.sets import manifest, resample, to_float
+from appliance.bench.sets import Half, half_of, lot, manifest, resample, to_float
 from appliance.errors import AudioError
 from appliance.messages import RATE, samples
 
 Sound = NDArray[np.float32]
 """-1 to 1 at 16 kHz, shape (samples,)."""
-
-Half = Literal["test", "train", "all"]
 
 DEBIAN = Path("/usr/share/pocketsphinx/test/data/cards")
 """Where Debian's pocketsphinx-testdata puts recordings of people."""
@@ -109,7 +106,7 @@ class Library:
             return not re.search(r"talking|crowd|music|hold|multi-channel|silence", row["what"])
 
         for clip in self._clips(("noise/",), fits):
-            length = min(len(clip.sound), samples(0.3 + 2.2 * _share(clip.name[::-1])))
+            length = min(len(clip.sound), samples(0.3 + 2.2 * lot(clip.name[::-1])))
             start = loudest(clip.sound, length)
             yield Clip(clip.name, levelled(clip.sound[start : start + length]))
 
@@ -155,11 +152,6 @@ class Library:
             sound = trimmed(clip.sound)
             if samples(least) <= len(sound) <= samples(most):
                 yield replace(clip, sound=levelled(sound))
-
-
-def half_of(name: str) -> Half:
-    """By the file's name alone, so that a recording is always on the same side."""
-    return "train" if _share(name) < 0.5 else "test"
 
 
 def read(path: Path) -> Sound:
@@ -225,8 +217,3 @@ def _in_turn(sources: Iterable[Iterator[Clip]]) -> Iterator[Clip]:
 
 def _digest(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
-
-
-def _share(name: str) -> float:
-    """0 to 1, always the same for a name."""
-    return int(_digest(name)[:8], 16) / 0x1_0000_0000

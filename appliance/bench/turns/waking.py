@@ -11,7 +11,8 @@ def wake(bench: Bench) -> Part:
     """Each phrase that has marks. `appliance bench wake` takes all of the other sound, and longer."""
     part = Part("wake")
     for phrase, (missed, hourly) in bench_wake.MARKS.items():
-        result = bench_wake.measure(phrase, bench.library.data, bench.count(5, 60))
+        library = bench.library
+        result = bench_wake.measure(phrase, library.data, bench.count(5, 60), library.half)
         share = 100 * result.share if result.spoken else None
         note = f"{len(result.missed)} of {result.spoken}"
         part.figures += [
