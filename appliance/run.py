@@ -123,12 +123,14 @@ class Running:
             page = Status("page", False, "switched off in box.toml")
         gsm = Status("gsm", *self._gsm.state) if self._gsm else Status("gsm", False, self._gsm_off)
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
+        most = app.capacity.conversations
+        talks = [Status("conversations", True, f"up to {most} at once")] if most else []
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
         texting = self._texting
         sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
         out = self._outbound.state if self._outbound else (False, "no line that can call")
         papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
-        return [page, kiosk, gsm, sip, sms, Status("outgoing calls", *out), *engines, *papers]
+        return [page, kiosk, gsm, sip, sms, Status("outgoing calls", *out), *talks, *engines, *papers]
 
     async def announce(self) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes."""
@@ -202,7 +204,9 @@ class Running:
             return None, "switched off in box.toml"
         if why := self._app.voice_off():
             return None, why
-        return SipLine(sip_settings(sip), sip.a_minute), ""
+        app = self._app
+        turn_away = app.turn_away if sip.busy == "line" else None
+        return SipLine(sip_settings(sip), sip.a_minute, lambda: app.room, turn_away), ""
 
     def _make_kiosk(self) -> tuple[Kiosk | None, str]:
         app, settings = self._app, self._app.box.kiosk

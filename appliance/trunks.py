@@ -70,7 +70,9 @@ class Sip:
     peers: tuple[str, ...] = ()
     """Networks from which calls are taken, as "192.168.1.0/24"; all others get no answer. Empty: any."""
     calls: int = 4
-    """Calls at the same time; more are told that it is busy."""
+    """Calls at the same time, though never more than the box can serve by what is measured at its start."""
+    busy: Literal["line", "refuse"] = "line"
+    """What callers beyond that get: a line that says so, or the busy signal (486)."""
     a_minute: int = 6
     """Calls that one caller may begin in a minute."""
     rtp_ports: tuple[int, ...] = (10_000, 10_999)

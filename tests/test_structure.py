@@ -54,7 +54,7 @@ LAYERS = [
     },
     {"voice", "knowing", "smalltalk", "brain", "served", "handoff"},
     {"foresight", "conversation"},
-    {"app"},
+    {"capacity", "app"},
     {"lint", "tomledit", "workshop", "console"},
     {
         "run",

@@ -72,7 +72,7 @@ class Desk(App):
         return thread
 
     async def chat(self, call: Call, *more: Any) -> None:
-        asking: Any = _Asking(call, self._room) if self._room else call
+        asking: Any = Asking(call, self._room) if self._room else call
         await super().chat(asking, *more)
 
     async def call(
@@ -86,7 +86,7 @@ class Desk(App):
         return Called(scene, Recording.read(path), room.said, list(self._turns), room.late, room.began, path)
 
 
-class _Asking:
+class Asking:
     """A Call whose ears wait for what the scene's next saying is an answer to."""
 
     def __init__(self, call: Call, room: Room) -> None:

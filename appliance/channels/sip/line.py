@@ -7,6 +7,8 @@ import logging
 import re
 import time
 from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from appliance.channels import Desk
 from appliance.channels.exchange import CallFailed, Unreached
@@ -19,16 +21,34 @@ log = logging.getLogger(__name__)
 
 MINUTE = 60.0
 
+ROOM = 64
+"""Calls that a desk can talk to which does not tell."""
+
+BUSY_FOR = 20.0
+"""Seconds at most that it takes to say that it is busy."""
+
 
 class SipLine:
     """Hands each call to the desk, until cancelled. `a_minute` is how many calls one caller may begin in a
-    minute; more are told that it is busy."""
+    minute; more get the busy signal. `room` tells how many more the desk can talk to now, `turn_away` tells a
+    caller beyond that and hangs up; without it they get the busy signal too."""
 
     name = "sip"
 
-    def __init__(self, settings: Settings, a_minute: int = 6) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        a_minute: int = 6,
+        room: Callable[[], int] = lambda: ROOM,
+        turn_away: Callable[[PhoneCall], Awaitable[None]] | None = None,
+    ) -> None:
         self._settings = settings
         self._a_minute = a_minute
+        self._room = room
+        self._turn_away = turn_away
+        self._coming = 0
+        """Calls that are taken, but that the desk does not know of yet."""
+        self._turned_away: set[asyncio.Task[None]] = set()
         self._begun: defaultdict[str, deque[float]] = defaultdict(deque)
         self._calls: set[asyncio.Task[None]] = set()
         self.stack: SipStack | None = None
@@ -53,29 +73,40 @@ class SipLine:
         try:
             await stack.run()
         finally:
-            for call in self._calls:
+            calls = self._calls | self._turned_away
+            for call in calls:
                 call.cancel()
-            await asyncio.gather(*self._calls, return_exceptions=True)
+            await asyncio.gather(*calls, return_exceptions=True)
 
     def _ring(self, stack: SipStack, desk: Desk, session: Session) -> None:
-        """A call comes: take it, or say at once that it is busy here."""
-        full = len(self._calls) >= self._settings.calls
-        if full or not self._may(session.peer):
-            why = "as many are served as can be" if full else "its caller calls too often"
-            log.warning("sip call %d refused: %s", session.number, why)
+        """A call comes: take it, or let its caller know at once that it is busy here."""
+        if not self._may(session.peer):
+            log.warning("sip call %d refused: its caller calls too often", session.number)
             stack.reject(session)
             return
-        task = asyncio.create_task(self._talk(stack, desk, session))
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        if len(self._calls) < self._settings.calls and self._room() > self._coming:
+            self._coming += 1
+            self._begin(self._calls, self._talk(stack, desk, session))
+            return
+        log.warning("sip call %d turned away: as many are served as can be", session.number)
+        if self._turn_away and len(self._turned_away) < self._settings.calls:
+            self._begin(self._turned_away, self._tell_busy(stack, session, self._turn_away))
+        else:
+            stack.reject(session)
+
+    def _begin(self, among: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        among.add(task)
+        task.add_done_callback(among.discard)
 
     async def _talk(self, stack: SipStack, desk: Desk, session: Session) -> None:
         try:
-            await stack.answer(session)
-        except SipError as error:
-            log.warning("sip call %d: %s", session.number, error)
+            call = await self._answer(stack, session)
+        finally:
+            # From here on the desk counts it: it takes it up before anything else can happen.
+            self._coming -= 1
+        if call is None:
             return
-        call = _call(stack, session)
         try:
             await desk.talk(call)
         except Exception:
@@ -83,9 +114,30 @@ class SipLine:
         finally:
             await asyncio.shield(call.hang_up())
         log.info(
-            "sip call %s: %.1f s, %d frames concealed, %d dropped",
+            "sip call %s: %.1f s, %d frames concealed, %d dropped%s",
             call.id, seconds(call.now()), call.concealed, call.dropped,
+            f"; {session.why}" if session.why else "",
         )  # fmt: skip
+
+    async def _tell_busy(
+        self, stack: SipStack, session: Session, turn_away: Callable[[PhoneCall], Awaitable[None]]
+    ) -> None:
+        if call := await self._answer(stack, session):
+            try:
+                async with asyncio.timeout(BUSY_FOR):
+                    await turn_away(call)
+            except TimeoutError:
+                pass
+            finally:
+                await asyncio.shield(call.hang_up())
+
+    async def _answer(self, stack: SipStack, session: Session) -> PhoneCall | None:
+        try:
+            await stack.answer(session)
+        except SipError as error:
+            log.warning("sip call %d: %s", session.number, error)
+            return None
+        return _call(stack, session)
 
     def carries(self, to: str) -> bool:
         return True

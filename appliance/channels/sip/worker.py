@@ -19,14 +19,12 @@ from baresip.events import Event, StackEvent
 
 from appliance.channels.sip import gate
 from appliance.channels.sip.wire import LARGEST, Account, Settings, pack, pack_sound, read_settings, unpack
+from appliance.channels.spare import Spare
 
 log = logging.getLogger(__name__)
 
 PUMP = 0.01
 """Seconds between two looks for sound that came."""
-
-AHEAD = 5
-"""Frames of 20 ms that may wait to be sent: the desk's clock and the stack's are not the same crystal."""
 
 AGAIN = 15.0
 """Seconds between two tries to register."""
@@ -39,7 +37,9 @@ class Worker:
         self._runtime = Runtime()
         self._agents: list[UserAgent] = []
         self._calls: dict[int, Call] = {}
-        self._rates: dict[int, tuple[int, int]] = {}
+        self._rates: dict[int, int] = {}
+        """Samples a second to be sent, those of all channels, where sound goes both ways."""
+        self._spare: dict[int, Spare] = {}
         self._numbers = itertools.count(1)
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,6 +124,7 @@ class Worker:
             case Event.CALL_CLOSED:
                 self._calls.pop(number, None)
                 self._rates.pop(number, None)
+                self._spare.pop(number, None)
                 self._tell("closed", call=number, why=event.text or "", stats=event.stats)
 
     def _key(self, number: int, digit: DigitEvent) -> None:
@@ -142,10 +143,10 @@ class Worker:
             info = call.audio.info()
             if not (info.rx_ready and info.tx_ready):
                 return
-            self._rates[number] = (
-                info.rx_sample_rate * info.rx_channels,
-                info.tx_sample_rate * info.tx_channels,
-            )
+            # What came before the call stood is old.
+            call.audio.read(LARGEST // 2)
+            self._rates[number] = info.tx_sample_rate * info.tx_channels
+            self._spare[number] = Spare(2 * self._rates[number] // 50)
             self._tell(
                 "sound", call=number, rate=info.rx_sample_rate, channels=info.rx_channels,
                 to_rate=info.tx_sample_rate, to_channels=info.tx_channels,
@@ -183,8 +184,11 @@ class Worker:
         if call is None or number not in self._rates:
             return
         with contextlib.suppress(AudioNotActive, AudioRestarted):
-            full = call.audio.info().tx_buffered > AHEAD * 2 * self._rates[number][1] // 50
-            if not full or any(pcm):
+            spare = self._spare[number]
+            spare.look(call.audio.info().tx_buffered)
+            if spare.frames and not any(pcm):
+                spare.left_out()
+            else:
                 call.audio.write(pcm)
 
     async def _do(self, told: dict[str, Any]) -> None:
@@ -234,18 +238,30 @@ def _config(settings: Settings) -> Config:
     first, last = settings.rtp_ports
     return Config(
         net_interface=settings.interface or None,
-        # One more for each: the person whom its caller is put through to. And one that is told it is busy.
-        max_concurrent_calls=2 * settings.calls + 1,
+        # For each the person whom its caller is put through to, and one who is told that it is busy.
+        max_concurrent_calls=3 * settings.calls + 1,
         rtp_timeout=settings.silent,
         extra_config_text="\n".join(
             [
                 f"sip_listen {settings.listen}",
                 f"rtp_ports {first}-{last}",
-                "audio_jitter_buffer_type fixed",
-                f"audio_jitter_buffer_ms {settings.jitter}-{settings.jitter + 60}",
+                *_jitter_buffer(settings.jitter),
+                # What once waited in the stack would be late for the rest of the call.
+                "audio_buffer 5-60",
             ]
         ),
     )
+
+
+def _jitter_buffer(milliseconds: int) -> list[str]:
+    """Fixed: an adaptive one grows to over half a second on a busy machine. Without one the call's own
+    cushion grows as far as the line needs; packets are then heard in the order in which they come."""
+    if not milliseconds:
+        return ["audio_jitter_buffer_type off"]
+    return [
+        "audio_jitter_buffer_type fixed",
+        f"audio_jitter_buffer_ms {milliseconds}-{milliseconds + 60}",
+    ]
 
 
 def _account(account: Account) -> StackAccount:
