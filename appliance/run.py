@@ -230,7 +230,7 @@ def sip_settings(sip: Sip) -> Settings:
     accounts = tuple(
         Account(
             each.user, each.domain, secret(each.password_file), each.auth_user, each.proxy, each.transport,
-            each.encryption, each.register,
+            each.encryption, each.register, each.keepalive,
         )
         for each in sip.account
     )  # fmt: skip

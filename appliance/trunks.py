@@ -51,6 +51,9 @@ class SipAccount:
     """Of the sound."""
     register: int = 600
     """Seconds between registrations; 0 never, for a trunk by address."""
+    keepalive: int = 30
+    """Seconds between two OPTIONS by which the desk asks whether the PBX is there; 0 never. One that has
+    answered once and answers no more is down, and the next account is called by."""
 
     def __post_init__(self) -> None:
         if not self.user or not self.domain:

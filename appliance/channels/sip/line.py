@@ -13,6 +13,7 @@ from typing import Any
 from appliance.channels import Desk
 from appliance.channels.exchange import CallFailed, Unreached
 from appliance.channels.phone import PhoneCall
+from appliance.channels.sip import options
 from appliance.channels.sip.stack import Session, SipError, SipStack
 from appliance.channels.sip.wire import Settings
 from appliance.messages import seconds
@@ -49,6 +50,10 @@ class SipLine:
         self._coming = 0
         """Calls that are taken, but that the desk does not know of yet."""
         self._turned_away: set[asyncio.Task[None]] = set()
+        self._proven: set[int] = set()
+        """Accounts whose PBX has answered OPTIONS."""
+        self._gone: set[int] = set()
+        """Those of them that answer no more."""
         self._begun: defaultdict[str, deque[float]] = defaultdict(deque)
         self._calls: set[asyncio.Task[None]] = set()
         self.stack: SipStack | None = None
@@ -58,25 +63,50 @@ class SipLine:
         """Whether calls can come, and why not."""
         if self.stack is None or self.stack.why:
             return False, self.stack.why if self.stack else "not started"
-        return self._registered(self.stack)
-
-    def _registered(self, stack: SipStack) -> tuple[bool, str]:
+        accounts = self._settings.accounts
         down = [
-            f"{account.user}@{account.domain}: {why}"
-            for account, why in zip(self._settings.accounts, stack.accounts, strict=True)
-            if why
+            f"{accounts[n].user}@{accounts[n].domain}: {why}" for n, why in self._down(self.stack).items()
         ]
-        return len(down) < len(self._settings.accounts), "; ".join(down)
+        return len(down) < len(accounts), "; ".join(down)
+
+    def _down(self, stack: SipStack) -> dict[int, str]:
+        """The accounts that nobody can be called by, and why."""
+        down = dict.fromkeys(self._gone, "does not answer")
+        return down | {n: why for n, why in enumerate(stack.accounts) if why}
 
     async def serve(self, desk: Desk) -> None:
         self.stack = stack = SipStack(self._settings, lambda session: self._ring(stack, desk, session))
+        watching = [
+            asyncio.create_task(self._watch(stack, number, account.keepalive))
+            for number, account in enumerate(self._settings.accounts)
+            if account.keepalive
+        ]
         try:
             await stack.run()
         finally:
-            calls = self._calls | self._turned_away
-            for call in calls:
-                call.cancel()
-            await asyncio.gather(*calls, return_exceptions=True)
+            tasks = [*self._calls, *self._turned_away, *watching]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self, stack: SipStack, number: int, every: int) -> None:
+        """Ask now and then whether a PBX is there; one that has come back knows nobody any more."""
+        while True:
+            was_gone = number in self._gone
+            if await self._is_there(number) and was_gone:
+                stack.register(number)
+            await asyncio.sleep(every)
+
+    async def _is_there(self, number: int) -> bool:
+        """One that never answers OPTIONS is not held to it."""
+        account = self._settings.accounts[number]
+        if await options.answers(account):
+            self._proven.add(number)
+            self._gone.discard(number)
+        elif number in self._proven and number not in self._gone:
+            log.warning("%s@%s does not answer", account.user, account.domain)
+            self._gone.add(number)
+        return number not in self._gone
 
     def _ring(self, stack: SipStack, desk: Desk, session: Session) -> None:
         """A call comes: take it, or let its caller know at once that it is busy here."""
@@ -143,17 +173,22 @@ class SipLine:
         return True
 
     async def dial(self, to: str, patience: float = 30.0) -> PhoneCall:
-        """Call by the first account that is registered; a number is called at its PBX."""
-        stack = self.stack
-        up = [n for n, why in enumerate(stack.accounts) if not why] if stack and not stack.why else []
-        if stack is None or not up:
-            raise CallFailed("no account is registered", "see [sip] in box.toml")
-        account = self._settings.accounts[up[0]]
-        uri = to if to.startswith("sip") else f"sip:{to}@{account.domain}"
-        try:
-            return _call(stack, await stack.dial(uri, up[0], patience))
-        except SipError as error:
-            raise (Unreached if REFUSED.search(str(error)) else CallFailed)(str(error)) from error
+        """Call by the first account that can. A number is called at the account's own PBX."""
+        stack, why = self.stack, "no account is registered"
+        if stack is None or stack.why:
+            raise CallFailed("the SIP stack is not up", "see [sip] in box.toml")
+        for number, account in enumerate(self._settings.accounts):
+            if number in self._down(stack) or (account.keepalive and not await self._is_there(number)):
+                continue
+            uri = to if to.startswith("sip") else f"sip:{to}@{account.domain}"
+            try:
+                return _call(stack, await stack.dial(uri, number, patience))
+            except SipError as error:
+                why = str(error)
+                if REFUSED.search(why):
+                    raise Unreached(why) from error
+                log.warning("by %s@%s: %s", account.user, account.domain, why)
+        raise CallFailed(why, "see [sip] in box.toml")
 
     def _may(self, peer: str) -> bool:
         """Whether this caller has not begun too many calls of late."""

@@ -36,6 +36,8 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._runtime = Runtime()
         self._agents: list[UserAgent] = []
+        self._registering: set[int] = set()
+        """Accounts that have not been registered yet."""
         self._calls: dict[int, Call] = {}
         self._rates: dict[int, int] = {}
         """Samples a second to be sent, those of all channels, where sound goes both ways."""
@@ -80,11 +82,22 @@ class Worker:
         agent.on_incoming(lambda call: self._adopt(call, account=number))
         self._agents.append(agent)
         if account.register:
-            self._start(self._register(number, agent))
+            agent.on(lambda event: self._registration(number, event))
+            self._register_soon(number)
+
+    def _register_soon(self, number: int) -> None:
+        if number not in self._registering:
+            self._registering.add(number)
+            self._start(self._register(number, self._agents[number]))
 
     async def _register(self, number: int, agent: UserAgent) -> None:
         """Until it worked; from then on the stack itself does it again in time, and tells when it fails."""
-        agent.on(lambda event: self._registration(number, event))
+        try:
+            await self._until_registered(number, agent)
+        finally:
+            self._registering.discard(number)
+
+    async def _until_registered(self, number: int, agent: UserAgent) -> None:
         while True:
             try:
                 await agent.register()
@@ -194,6 +207,9 @@ class Worker:
     async def _do(self, told: dict[str, Any]) -> None:
         """What the desk asks for; where it cannot be done, the desk is told why."""
         try:
+            if told["what"] == "register":
+                self._register_soon(told["account"])
+                return
             if told["what"] == "dial":
                 agent = self._agents[told["account"]]
                 self._adopt(await agent.dial(told["uri"]), number=told["call"])

@@ -50,17 +50,25 @@ request_route {{
     }}
     if (is_method("CANCEL")) {{ t_relay(); exit; }}
     record_route();
+    if ($rU =~ "^[0-9]+$") {{ $du = "sip:{host}:{phone}"; t_relay(); exit; }}
     if (!lookup("location")) {{ sl_send_reply("404", "Not Found"); exit; }}
     t_relay();
 }}
 """
 
 
-@asynccontextmanager
-async def pbx(folder: Path) -> AsyncIterator[int]:
-    port = free_port()
+def _configured(folder: Path, port: int, phone: int) -> Path:
+    folder.mkdir(exist_ok=True)
     config = folder / "kamailio.cfg"
-    config.write_text(CONFIG.format(host=HOST, port=port))
+    config.write_text(CONFIG.format(host=HOST, port=port, phone=phone))
+    return config
+
+
+@asynccontextmanager
+async def pbx(folder: Path, phone: int = 9, port: int | None = None) -> AsyncIterator[int]:
+    """Numbers ring the telephone at the port `phone`."""
+    port = port or free_port()
+    config = _configured(folder, port, phone)
     process = await asyncio.create_subprocess_exec(
         "kamailio", "-f", str(config), "-m", "16", "-M", "4", "-w", str(folder), "-Y", str(folder), "-P",
         str(folder / "pid"), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
@@ -76,10 +84,12 @@ async def pbx(folder: Path) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def registering(password: str, port: int) -> AsyncIterator[tuple[SipLine, Echo]]:
-    account = Account("desk", f"{HOST}:{port}", password, register=60)
+async def registering(password: str, *ports: int, keepalive: int = 0) -> AsyncIterator[tuple[SipLine, Echo]]:
+    accounts = tuple(
+        Account("desk", f"{HOST}:{port}", password, register=60, keepalive=keepalive) for port in ports
+    )
     first = free_port() // 2 * 2
-    line = SipLine(Settings((account,), f"{HOST}:{free_port()}", HOST, (first, min(first + 100, 65_000))))
+    line = SipLine(Settings(accounts, f"{HOST}:{free_port()}", HOST, (first, min(first + 100, 65_000))))
     echo = Echo()
     serving = asyncio.create_task(line.serve(echo))
     try:
@@ -114,3 +124,31 @@ async def test_a_pbx_that_is_not_there_is_told(tmp_path: Path) -> None:
             lambda: line.stack and not line.stack.why and line.stack.accounts[0] != "registering", within=40
         )
         assert not line.state[0]
+
+
+@needs_baresip
+async def test_a_second_pbx_takes_over_and_the_first_is_registered_at_once_it_is_back(tmp_path: Path) -> None:
+    person = Telephone(tmp_path / "person", voice(1.0) + bytes(320_000), "5550100", answers="auto")
+    waiting = asyncio.create_task(person.wait(22))
+    first = free_port()
+    try:
+        async with (
+            pbx(tmp_path / "two", person.port) as second,
+            registering("open sesame", first, second, keepalive=1) as (line, _),
+        ):
+            async with pbx(tmp_path / "one", person.port, first):
+                await until(lambda: line.stack and line.state == (True, ""), within=25)
+                await talk(line)
+            # Nobody has noticed yet: the call itself finds out.
+            await talk(line)
+            assert line.state == (True, f"desk@{HOST}:{first}: does not answer")
+            async with pbx(tmp_path / "again", person.port, first):
+                await until(lambda: line.state == (True, ""), within=10)
+    finally:
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+
+async def talk(line: SipLine) -> None:
+    call = await line.dial("5550100", 8)
+    await call.hang_up()
