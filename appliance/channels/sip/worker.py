@@ -42,12 +42,16 @@ class Worker:
         self._rates: dict[int, int] = {}
         """Samples a second to be sent, those of all channels, where sound goes both ways."""
         self._spare: dict[int, Spare] = {}
+        self._sounded: dict[int, float] = {}
+        """When sound came last, on the loop's clock."""
+        self._silent = 0
         self._numbers = itertools.count(1)
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         settings = read_settings((await self._first())["settings"])
+        self._silent = settings.silent
         await self._runtime.start(_config(settings))
         self._runtime.on_dead = self._over.set
         if settings.peers and not gate.guard(int(settings.listen.rpartition(":")[2]), settings.peers):
@@ -138,7 +142,9 @@ class Worker:
                 self._calls.pop(number, None)
                 self._rates.pop(number, None)
                 self._spare.pop(number, None)
-                self._tell("closed", call=number, why=event.text or "", stats=event.stats)
+                died = self._sounded.pop(number, 0.0) < 0
+                why = f"no sound came for {self._silent} s" if died else event.text or ""
+                self._tell("closed", call=number, why=why, stats=event.stats)
 
     def _key(self, number: int, digit: DigitEvent) -> None:
         self._tell("key", call=number, key=digit.digit)
@@ -149,7 +155,19 @@ class Worker:
                 if call.state is CallState.ESTABLISHED:
                     with contextlib.suppress(AudioNotActive, AudioRestarted, BlockingIOError):
                         self._forward(number, call)
+                    self._look_after(number, call)
             await asyncio.sleep(PUMP)
+
+    def _look_after(self, number: int, call: Call) -> None:
+        """End a call whose other side is gone without a word: no sound, and nobody holds it. The stack's own
+        timeout ends held calls too, where they are held in silence."""
+        now = self._loop.time()
+        since = self._sounded.setdefault(number, now)
+        if call.remote_on_hold or call.is_on_hold:
+            self._sounded[number] = now
+        elif since > 0 and now - since > self._silent:
+            self._sounded[number] = -1.0
+            self._start(self._do({"what": "hang_up", "call": number}))
 
     def _forward(self, number: int, call: Call) -> None:
         if number not in self._rates:
@@ -166,6 +184,7 @@ class Worker:
             )  # fmt: skip
         try:
             while pcm := call.audio.read(LARGEST // 2):
+                self._sounded[number] = self._loop.time()
                 self._wire.send(pack_sound(number, pcm))
         except AudioRestarted:
             self._rates.pop(number, None)
@@ -256,7 +275,6 @@ def _config(settings: Settings) -> Config:
         net_interface=settings.interface or None,
         # For each the person whom its caller is put through to, and one who is told that it is busy.
         max_concurrent_calls=3 * settings.calls + 1,
-        rtp_timeout=settings.silent,
         extra_config_text="\n".join(
             [
                 f"sip_listen {settings.listen}",
