@@ -22,7 +22,7 @@ from appliance.channels.gsm.profiles import Found, plugged_in
 from appliance.channels.kiosk import Kiosk
 from appliance.channels.phone import PhoneCall
 from appliance.channels.sip.line import SipLine
-from appliance.channels.sip.wire import Account, Settings
+from appliance.channels.sip.wire import AUTHORITIES, Account, Settings
 from appliance.channels.soundcard import SoundCard
 from appliance.clerk import local_now
 from appliance.console.editor import Editor
@@ -236,7 +236,10 @@ def sip_settings(sip: Sip) -> Settings:
     )  # fmt: skip
     direct = (Account("desk", sip.interface or "127.0.0.1", register=0),)
     ports = (sip.rtp_ports[0], sip.rtp_ports[1])
-    return Settings(accounts or direct, sip.listen, sip.interface, ports, sip.calls, sip.peers)
+    authorities = str(sip.ca_file) if sip.ca_file else AUTHORITIES
+    return Settings(
+        accounts or direct, sip.listen, sip.interface, ports, sip.calls, sip.peers, authorities=authorities
+    )
 
 
 def find_modem(box: config.Box) -> Found | None:

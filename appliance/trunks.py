@@ -72,6 +72,9 @@ class Sip:
     account: tuple[SipAccount, ...] = ()
     peers: tuple[str, ...] = ()
     """Networks from which calls are taken, as "192.168.1.0/24"; all others get no answer. Empty: any."""
+    ca_file: Path | None = None
+    """Certificates of those who vouch for a PBX that is reached by TLS, or its own; beside box.toml unless it
+    is a full path. Without one, those that Debian trusts."""
     calls: int = 4
     """Calls at the same time, though never more than the box can serve by what is measured at its start."""
     busy: Literal["line", "refuse"] = "line"
@@ -102,7 +105,7 @@ class Sip:
             replace(each, password_file=folder / each.password_file if each.password_file else None)
             for each in self.account
         )
-        return replace(self, account=accounts)
+        return replace(self, account=accounts, ca_file=folder / self.ca_file if self.ca_file else None)
 
 
 def secret(path: Path | None) -> str:

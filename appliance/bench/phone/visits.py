@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from appliance.channels.playout import Playout
 from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import Settings
 from appliance.engines.resample import Resampler, resample
-from appliance.messages import FRAME, RATE, Notice
+from appliance.messages import FRAME, RATE, Audio, Notice, samples
 from appliance.observe.recorder import Recorder
 
 CROWDED = 2 * FRAME
@@ -68,12 +67,19 @@ async def visit(desk: PhoneDesk, port: int, scene: Scene, folder: Path, name: st
     path = folder / f"{name}.wav"
     room = desk.callers[name] = Room(scene)
     recorder = Recorder(path)
-    room.playout.on_played = recorder.desk
     up, down = Resampler(LINE_RATE), Resampler(RATE, to=LINE_RATE)
+
+    def hear(pcm: bytes, at: float) -> None:
+        """Recorded as it comes, not as it is played: how a telephone does that is not the desk's doing."""
+        sound = up.push(pcm)
+        if room.began:
+            recorder.desk(Audio(sound, samples(at - room.began)))
+        _play(room.playout, sound)
+
     said = b""
     try:
         async with call(name, port) as caller:
-            caller.heard = partial(_hear, room.playout, up)
+            caller.heard = hear
             async for frame in room.microphone():
                 recorder.caller(frame)
                 said += down.push(frame.pcm)
@@ -86,9 +92,8 @@ async def visit(desk: PhoneDesk, port: int, scene: Scene, folder: Path, name: st
     return Called(scene, Recording.read(path), room.said, [], room.late, room.began, path)
 
 
-def _hear(playout: Playout, up: Resampler, pcm: bytes, at: float) -> None:
+def _play(playout: Playout, sound: bytes) -> None:
     """The caller's ear and the desk have two clocks; what is quiet is left out before it waits for long."""
-    sound = up.push(pcm)
     if playout.queued <= CROWDED or np.abs(np.frombuffer(sound, dtype="<i2").astype(int)).max() > 100:
         playout.add(sound)
 

@@ -13,6 +13,9 @@ from typing import Any
 LARGEST = 1 << 16
 """Bytes of a message."""
 
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+"""Those that Debian trusts."""
+
 SOUND = struct.Struct("<cI")
 """b"A" and the number of the call."""
 
@@ -54,9 +57,11 @@ class Settings:
     """Calls at the same time; more are told that it is busy."""
     peers: tuple[str, ...] = ()
     """Networks from which packets are taken, as "192.168.1.0/24"; empty: any."""
+    authorities: str = AUTHORITIES
+    """A file of certificates of those who vouch for PBXs that are called by TLS."""
     jitter: int = 0
-    """Milliseconds that packets are kept so that late ones find their place; the call's own cushion is not
-    among them, which grows as far as it must."""
+    """Milliseconds that packets are kept so that late ones find their place; the call's own cushion, which
+    grows as far as it must, comes after it. 0: they are heard in the order in which they come."""
     silent: int = 30
     """Seconds without a packet of sound after which a call is over: its other side is gone."""
 

@@ -278,6 +278,8 @@ def _config(settings: Settings) -> Config:
         extra_config_text="\n".join(
             [
                 f"sip_listen {settings.listen}",
+                "sip_verify_server yes",
+                f"sip_cafile {settings.authorities}",
                 f"rtp_ports {first}-{last}",
                 *_jitter_buffer(settings.jitter),
                 # What once waited in the stack would be late for the rest of the call.
@@ -288,8 +290,7 @@ def _config(settings: Settings) -> Config:
 
 
 def _jitter_buffer(milliseconds: int) -> list[str]:
-    """Fixed: an adaptive one grows to over half a second on a busy machine. Without one the call's own
-    cushion grows as far as the line needs; packets are then heard in the order in which they come."""
+    """Fixed: an adaptive one grows to over half a second on a busy machine."""
     if not milliseconds:
         return ["audio_jitter_buffer_type off"]
     return [

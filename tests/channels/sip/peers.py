@@ -103,33 +103,44 @@ async def sipp(folder: Path, *arguments: str, within: float = 60.0) -> tuple[int
     return process.returncode, out.decode(errors="replace")[-2000:]
 
 
-MODULES = ("g711", "aufile", "aubridge", "sndfile", "srtp")
+MODULES = ("g711", "g722", "opus", "aufile", "aubridge", "sndfile", "srtp", "dtls_srtp")
 
 
 class Telephone:
     """Debian's baresip: says a recording and keeps what it hears. Commands as on its keyboard."""
 
     def __init__(
-        self, folder: Path, says: bytes, account: str = "caller", more: str = "", answers: str = ""
+        self,
+        folder: Path,
+        says: bytes,
+        account: str = "caller",
+        more: str = "",
+        answers: str = "",
+        codec: str = "pcmu",
+        encryption: str = "",
     ) -> None:
         """`says` is s16le mono 16 kHz. `answers`: `auto` takes calls that come, `manual` lets them ring."""
         self.port = free_port()
         self.uri = f"sip:{account}@{HOST}:{self.port}"
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        rate, channels = (int(each) for each in (codec.split("/") + ["8000", "1"][codec.count("/") :])[1:])
         with wave.open(str(folder / "says.wav"), "wb") as file:
-            file.setparams((1, 2, 8000, 0, "NONE", ""))
-            file.writeframes(resample(says, RATE, to=8000))
+            mono = np.frombuffer(resample(says, RATE, to=rate), dtype="<i2")
+            file.setparams((channels, 2, rate, 0, "NONE", ""))
+            file.writeframes(np.repeat(mono, channels).tobytes())
         modules = Path("/usr/lib/baresip/modules")
         lines = [f"module_path {modules}", f"sip_listen {HOST}:{self.port}", f"net_interface {HOST}"]
         lines += [f"audio_source aufile,{folder}/says.wav", "audio_player aubridge,nobody"]
-        lines += ["audio_alert ausine,440", "audio_srate 8000", "audio_channels 1", "call_local_timeout 20"]
+        lines += ["audio_alert ausine,440", "call_local_timeout 20"]
         lines += [f"module {name}.so" for name in MODULES]
+        lines += [f"audio_srate {rate}", f"audio_channels {channels}"]
         lines += [f"snd_path {folder}"]
         lines += ["module_app account.so", "module_app menu.so", more]
         (folder / "config").write_text("\n".join(lines) + "\n")
         mode = f";answermode={answers}" if answers else ""
-        (folder / "accounts").write_text(f"<sip:{account}@{HOST}>;regint=0;audio_codecs=pcmu{mode}\n")
+        mode += f";mediaenc={encryption}" if encryption else ""
+        (folder / "accounts").write_text(f"<sip:{account}@{HOST}>;regint=0;audio_codecs={codec}{mode}\n")
         self._process: asyncio.subprocess.Process | None = None
         self.said = ""
 
