@@ -22,9 +22,13 @@ from appliance.bench.phone.answers import Callers
 from appliance.bench.sets import DATA, manifest
 from appliance.bench.turns.desk import box, is_worded
 from appliance.bench.turns.figures import Figure
-from appliance.bench.turns.recordings import Half, Library
+from appliance.bench.turns.recordings import Clip, Half, Library
+from appliance.messages import RATE
 
 PARTS = ("delay", "legs", "answers", "together", "network")
+
+FASTEST = 4.5
+"""Words a second."""
 
 SPOKEN = ("answers", "together", "network")
 """Parts that need recordings of people."""
@@ -65,11 +69,11 @@ def held(
 ) -> list[Figure]:
     """The parts one after the other: each wants the machine to itself."""
     library = Library(data, half)
-    clips = [clip for clip in islice(library.callers(), 90) if is_worded(clip.text)][: 4 if quick else 24]
+    clips = [clip for clip in islice(library.callers(), 120) if said_whole(clip)][: 4 if quick else 24]
     callers = Callers(library, 3 if quick else 24) if {"answers", "together"} & set(parts) else None
     make: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
-        "delay": lambda: echoes.delay(12 if quick else 120),
-        "legs": lambda: echoes.legs(4 if quick else 20),
+        "delay": lambda: echoes.delay(12 if quick else 60),
+        "legs": lambda: echoes.legs(4 if quick else 20, echoes.LEGS),
         "network": lambda: network.network(clips, box(box_file, folder), folder),
     }
     if callers:
@@ -81,6 +85,11 @@ def held(
             Console(stderr=True).print(name)
             found += asyncio.run(_run(make[name]))
     return found
+
+
+def said_whole(clip: Clip) -> bool:
+    """Whether it is a sentence, and no more of it is written down than anybody could say in that time."""
+    return is_worded(clip.text) and len(clip.text.split()) < FASTEST * len(clip.sound) / RATE
 
 
 async def _run(make: Callable[[], Awaitable[list[Figure]]]) -> list[Figure]:

@@ -35,7 +35,7 @@ async def delay(bursts: int) -> list[Figure]:
     return figures + _figures("gsm", await _by_modem(bursts), bursts, DELAY)
 
 
-async def legs(seconds: float, count: int = LEGS) -> list[Figure]:
+async def legs(seconds: float, count: int) -> list[Figure]:
     """So many calls that are said everything again, at the same time."""
     desk = Echo()
     async with sip(desk) as (line, port):

@@ -17,6 +17,9 @@ LASTS = 5
 EVERY = 0.5
 """Seconds from one burst to the next."""
 
+LEAD = 0.5
+"""Seconds before the first: what is said while the other side still takes up the receiver, nobody hears."""
+
 LOUD = 2000
 """Sample value over which the tone is there."""
 
@@ -62,11 +65,11 @@ async def listen_to(name: str, desk: int, bursts: int) -> tuple[Late, int]:
     async with call(name, desk) as caller:
         caller.heard = onsets.push
         began = time.monotonic()
-        for number in range(round((bursts + 1) * EVERY * 50)):
+        for number in range(round((bursts + 1) * EVERY * 50 + LEAD * 50)):
             # Not in step with the desk's own frames, nor always at the same place between them.
             await asyncio.sleep(max(0.0, began + number * 0.02 - time.monotonic()))
-            within = number % round(EVERY * 50)
-            if within == 0 and len(said) < bursts:
+            within = (number - round(LEAD * 50)) % round(EVERY * 50)
+            if within == 0 and number >= LEAD * 50 and len(said) < bursts:
                 said.append(time.monotonic())
             sound = tone[2 * PACKET * within :][: 2 * PACKET] if within < LASTS and said else b""
             caller.send(sound or quiet)

@@ -50,6 +50,7 @@ async def test_sound_is_encrypted_and_every_codec_carries_it(tmp_path: Path) -> 
 
 
 @needs_baresip
+@pytest.mark.slow
 async def test_who_insists_on_encryption_talks_to_nobody_in_the_clear(tmp_path: Path) -> None:
     port, first, echo = free_port(), free_port() // 2 * 2, Echo()
     account = Account("desk", HOST, register=0, encryption="srtp-mand")
