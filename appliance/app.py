@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from appliance import config, lastline, served, slots, standing
+from appliance import capacity, config, lastline, served, slots, standing
 from appliance.actions import Hands, Runner
 from appliance.aftermath import settle
 from appliance.books import Books
@@ -32,7 +32,7 @@ from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
-from appliance.messages import Closing, Turn
+from appliance.messages import Closing, Line, Turn
 from appliance.observe.account import Account
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
@@ -77,6 +77,8 @@ class App:
         self._speech: Speech | None = None
         self.exchange: Exchange | None = None
         """By which the desk calls people; none where no line can."""
+        self.capacity = capacity.Capacity(0)
+        """Of conversations by sound."""
         self._wording: Wording | None = None
         self._picker: Picker | None = None
         self.outbox: Outbox | None = None
@@ -122,6 +124,8 @@ class App:
         if "vad" in self._engines and "asr" in self._engines:
             vad, asr, (eot, thread) = self._engines["vad"], self._engines["asr"], self.engine("eot")
             self._hearing = Hearing(*vad, *asr, eot, thread)
+            if "tts" in self._engines:
+                self.capacity = await capacity.measure(vad, asr, self._engines["tts"])
         if "tts" in self._engines:
             sounds = SoundStore(self.box.data / "speech")
             self._speech = Speech(*self._engines["tts"], Delivery(self.desk), sounds)
@@ -261,6 +265,11 @@ class App:
         """The engine of a kind and its thread; None where it is off."""
         return self._engines.get(kind, (None, None))
 
+    @property
+    def room(self) -> int:
+        """How many more conversations can be held now."""
+        return max(0, self.capacity.conversations - self._calls)
+
     def voice_off(self) -> str:
         """Why nobody can talk to the desk by sound; empty when they can."""
         missing = [f"{kind}: {self.off[kind]}" for kind in ("vad", "asr", "tts") if kind in self.off]
@@ -321,6 +330,16 @@ class App:
             return Foresight(brain, speech, voice.enough)
 
         await self.chat(voice, served, foresee, handoff, consent, opening, hung_up)
+
+    async def turn_away(self, channel: AudioChannel) -> None:
+        """Tell who called that nobody can talk to them now, and hang up."""
+        try:
+            if self._speech:
+                async for pcm in self._speech.speak(Line(self.desk.lines.busy)):
+                    await channel.playout.write(pcm)
+                await channel.playout.drain()
+        finally:
+            await channel.hang_up()
 
     async def chat(
         self,

@@ -52,6 +52,8 @@ class Lines:
     may_record: str = "Hello. May I record this call?"
     """Asked first, where the desk file has recording = "ask"."""
     not_recorded: str = "All right, it is not recorded."
+    busy: str = "I am sorry, all lines are busy. Please call again in a few minutes."
+    """To callers beyond what the box can serve."""
     connecting: str = "One moment, I am putting you through."
     waiting: str = "One moment please, I am still trying."
     """Said to who waits while a person is called."""

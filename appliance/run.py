@@ -23,7 +23,7 @@ from appliance.channels.kiosk import Kiosk
 from appliance.channels.phone import PhoneCall
 from appliance.channels.presence import Presence
 from appliance.channels.sip.line import SipLine
-from appliance.channels.sip.wire import Account, Settings
+from appliance.channels.sip.wire import AUTHORITIES, Account, Settings
 from appliance.channels.soundcard import SoundCard
 from appliance.clerk import local_now
 from appliance.console.calls import CallsPage
@@ -167,6 +167,8 @@ class Running:
             page = Status("page", False, "switched off in box.toml")
         gsm = Status("gsm", *self._gsm.state) if self._gsm else Status("gsm", False, self._gsm_off)
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
+        most = app.capacity.conversations
+        talks = [Status("conversations", True, f"up to {most} at once")] if most else []
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
         texting = self._texting
         sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
@@ -174,7 +176,7 @@ class Running:
         fleet = self._fleet.state if self._fleet else (False, self._fleet_off)
         papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
         lines = [page, kiosk, *self._sensor, gsm, sip, sms, Status("outgoing calls", *out)]
-        return [*lines, *engines, *papers, Status("fleet", *fleet)]
+        return [*lines, *talks, *engines, *papers, Status("fleet", *fleet)]
 
     async def serve(self, manager: Manager) -> None:
         """Every line, until cancelled or one fails."""
@@ -283,7 +285,9 @@ class Running:
             return None, "switched off in box.toml"
         if why := self._app.voice_off():
             return None, why
-        return SipLine(sip_settings(sip), sip.a_minute), ""
+        app = self._app
+        turn_away = app.turn_away if sip.busy == "line" else None
+        return SipLine(sip_settings(sip), sip.a_minute, lambda: app.room, turn_away), ""
 
     def _make_kiosk(self) -> tuple[Kiosk | None, str]:
         app, settings = self._app, self._app.box.kiosk
@@ -320,13 +324,16 @@ def sip_settings(sip: Sip) -> Settings:
     accounts = tuple(
         Account(
             each.user, each.domain, secret(each.password_file), each.auth_user, each.proxy, each.transport,
-            each.encryption, each.register,
+            each.encryption, each.register, each.keepalive,
         )
         for each in sip.account
     )  # fmt: skip
     direct = (Account("desk", sip.interface or "127.0.0.1", register=0),)
     ports = (sip.rtp_ports[0], sip.rtp_ports[1])
-    return Settings(accounts or direct, sip.listen, sip.interface, ports, sip.calls, sip.peers)
+    authorities = str(sip.ca_file) if sip.ca_file else AUTHORITIES
+    return Settings(
+        accounts or direct, sip.listen, sip.interface, ports, sip.calls, sip.peers, authorities=authorities
+    )
 
 
 def find_modem(box: config.Box) -> Found | None:

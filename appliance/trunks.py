@@ -65,6 +65,9 @@ class SipAccount:
     """Of the sound."""
     register: int = 600
     """Seconds between registrations; 0 never, for a trunk by address."""
+    keepalive: int = 30
+    """Seconds between two OPTIONS by which the desk asks whether the PBX is there; 0 never. One that has
+    answered once and answers no more is down, and the next account is called by."""
 
     def __post_init__(self) -> None:
         if not self.user or not self.domain:
@@ -83,8 +86,13 @@ class Sip:
     account: tuple[SipAccount, ...] = ()
     peers: tuple[str, ...] = ()
     """Networks from which calls are taken, as "192.168.1.0/24"; all others get no answer. Empty: any."""
+    ca_file: Path | None = None
+    """Certificates of those who vouch for a PBX that is reached by TLS, or its own; beside box.toml unless it
+    is a full path. Without one, those that Debian trusts."""
     calls: int = 4
-    """Calls at the same time; more are told that it is busy."""
+    """Calls at the same time, though never more than the box can serve by what is measured at its start."""
+    busy: Literal["line", "refuse"] = "line"
+    """What callers beyond that get: a line that says so, or the busy signal (486)."""
     a_minute: int = 6
     """Calls that one caller may begin in a minute."""
     rtp_ports: tuple[int, ...] = (10_000, 10_999)
@@ -110,7 +118,7 @@ class Sip:
         accounts = tuple(
             replace(each, password_file=placed(folder, each.password_file)) for each in self.account
         )
-        return replace(self, account=accounts)
+        return replace(self, account=accounts, ca_file=folder / self.ca_file if self.ca_file else None)
 
 
 def secret(path: Path | None) -> str:

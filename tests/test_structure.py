@@ -55,7 +55,7 @@ LAYERS = [
     },
     {"voice", "knowing", "smalltalk", "brain", "served", "handoff", "books"},
     {"foresight", "conversation"},
-    {"app"},
+    {"capacity", "app"},
     {"pulse"},
     {"lint", "tomledit", "workshop", "console"},
     {

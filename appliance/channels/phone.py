@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -15,18 +14,19 @@ import numpy as np
 
 from appliance.channels.dtmf import Keys
 from appliance.channels.playout import Playout
+from appliance.channels.spare import Spare
 from appliance.messages import FRAME, FRAME_BYTES, RATE, Audio, Notice, samples, seconds
 
 log = logging.getLogger(__name__)
 
-CUSHION = 2
-"""Frames that wait before the first is heard: what comes a little unevenly is heard evenly."""
+FIRST = 0.1
+"""Seconds for the first sound to come: the call's frames begin when it does, so that none waits for long."""
+
+SLACK = 0.008
+"""Seconds by which a frame may come later than the first did and still be in time."""
 
 FULL = 12
 """Frames that may wait; what is older is lost. A burst is no reason to hear everything later for good."""
-
-CATCH_UP = 25
-"""Frames in a row with more waiting than there need be after which a quiet one is left out: half a second."""
 
 SOFT = 200
 """Loudness (RMS) under which nobody misses a frame."""
@@ -79,9 +79,11 @@ class PhoneCall:
         self._rest = b""
         self._last = bytes(FRAME_BYTES)
         self._lost_in_a_row = 0
-        self._crowded = 0
+        self._spare = Spare()
         self._heard: asyncio.Queue[Audio | None] = asyncio.Queue(100)
-        self._began = time.monotonic()
+        self._time = asyncio.get_running_loop().time
+        self._came = asyncio.Event()
+        self._began: float | None = None
         self._clock = 0
         self._over = False
         self._running = asyncio.create_task(self._run(), name=f"phone {self.id}")
@@ -94,6 +96,7 @@ class PhoneCall:
         while len(self._rest) >= FRAME_BYTES:
             self._waiting.append(self._rest[:FRAME_BYTES])
             self._rest = self._rest[FRAME_BYTES:]
+            self._came.set()
         while len(self._waiting) > FULL:
             self._waiting.popleft()
             self.dropped += 1
@@ -131,7 +134,7 @@ class PhoneCall:
         self.half_duplex = True
 
     def now(self) -> int:
-        return max(self._clock, samples(time.monotonic() - self._began))
+        return max(self._clock, samples(self._time() - self._began)) if self._began else 0
 
     async def hang_up(self) -> None:
         self.ended()
@@ -143,27 +146,31 @@ class PhoneCall:
 
     async def _run(self) -> None:
         """A frame in and a frame out every 20 ms."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST):
+                await self._came.wait()
+        await asyncio.sleep(SLACK)
+        began = self._began = self._time()
         while True:
             self._tell(self._keypad.hear(self._next()))
+            # Whoever listens may answer it at once: another call that this one is joined to does.
+            await asyncio.sleep(0)
             self._speak()
             self._clock += FRAME
-            late = time.monotonic() - self._began - seconds(self._clock)
-            await asyncio.sleep(max(0.0, -late))
+            await asyncio.sleep(max(0.0, began + seconds(self._clock) - self._time()))
 
     def _next(self) -> Audio:
         """The next frame of the other side."""
-        if self._clock < CUSHION * FRAME:
-            return Audio(bytes(FRAME_BYTES), self._clock)
+        self._spare.look(len(self._waiting) - 1)
         if not self._waiting:
             self.concealed += 1
             self._lost_in_a_row += 1
             return Audio(self._conceal(), self._clock, concealed=True)
         self._lost_in_a_row = 0
-        self._crowded = self._crowded + 1 if len(self._waiting) > CUSHION + 1 else 0
-        if self._crowded > CATCH_UP and loudness(self._waiting[0]) < SOFT:
+        if self._spare.frames and len(self._waiting) > 1 and loudness(self._waiting[0]) < SOFT:
             self._waiting.popleft()
             self.dropped += 1
-            self._crowded = 0
+            self._spare.left_out()
         self._last = self._waiting.popleft()
         return Audio(self._last, self._clock)
 

@@ -74,7 +74,7 @@ class Desk(App):
         return thread
 
     async def chat(self, call: Call, *more: Any) -> None:
-        asking: Any = _Asking(call, self._room) if self._room else call
+        asking: Any = Asking(call, self._room) if self._room else call
         await super().chat(asking, *more)
 
     async def call(
@@ -97,7 +97,7 @@ class Desk(App):
         )
 
 
-class _Asking:
+class Asking:
     """A Call whose ears wait for what the scene's next saying is an answer to."""
 
     def __init__(self, call: Call, room: Room) -> None:

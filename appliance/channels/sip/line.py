@@ -7,10 +7,13 @@ import logging
 import re
 import time
 from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from appliance.channels import Desk
 from appliance.channels.exchange import CallFailed, Unreached
 from appliance.channels.phone import PhoneCall
+from appliance.channels.sip import options
 from appliance.channels.sip.stack import Session, SipError, SipStack
 from appliance.channels.sip.wire import Settings
 from appliance.messages import seconds
@@ -19,16 +22,38 @@ log = logging.getLogger(__name__)
 
 MINUTE = 60.0
 
+ROOM = 64
+"""Calls that a desk can talk to which does not tell."""
+
+BUSY_FOR = 20.0
+"""Seconds at most that it takes to say that it is busy."""
+
 
 class SipLine:
     """Hands each call to the desk, until cancelled. `a_minute` is how many calls one caller may begin in a
-    minute; more are told that it is busy."""
+    minute; more get the busy signal. `room` tells how many more the desk can talk to now, `turn_away` tells a
+    caller beyond that and hangs up; without it they get the busy signal too."""
 
     name = "sip"
 
-    def __init__(self, settings: Settings, a_minute: int = 6) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        a_minute: int = 6,
+        room: Callable[[], int] = lambda: ROOM,
+        turn_away: Callable[[PhoneCall], Awaitable[None]] | None = None,
+    ) -> None:
         self._settings = settings
         self._a_minute = a_minute
+        self._room = room
+        self._turn_away = turn_away
+        self._coming = 0
+        """Calls that are taken, but that the desk does not know of yet."""
+        self._turned_away: set[asyncio.Task[None]] = set()
+        self._proven: set[int] = set()
+        """Accounts whose PBX has answered OPTIONS."""
+        self._gone: set[int] = set()
+        """Those of them that answer no more."""
         self._begun: defaultdict[str, deque[float]] = defaultdict(deque)
         self._calls: set[asyncio.Task[None]] = set()
         self.stack: SipStack | None = None
@@ -38,44 +63,80 @@ class SipLine:
         """Whether calls can come, and why not."""
         if self.stack is None or self.stack.why:
             return False, self.stack.why if self.stack else "not started"
-        return self._registered(self.stack)
-
-    def _registered(self, stack: SipStack) -> tuple[bool, str]:
+        accounts = self._settings.accounts
         down = [
-            f"{account.user}@{account.domain}: {why}"
-            for account, why in zip(self._settings.accounts, stack.accounts, strict=True)
-            if why
+            f"{accounts[n].user}@{accounts[n].domain}: {why}" for n, why in self._down(self.stack).items()
         ]
-        return len(down) < len(self._settings.accounts), "; ".join(down)
+        return len(down) < len(accounts), "; ".join(down)
+
+    def _down(self, stack: SipStack) -> dict[int, str]:
+        """The accounts that nobody can be called by, and why."""
+        down = dict.fromkeys(self._gone, "does not answer")
+        return down | {n: why for n, why in enumerate(stack.accounts) if why}
 
     async def serve(self, desk: Desk) -> None:
         self.stack = stack = SipStack(self._settings, lambda session: self._ring(stack, desk, session))
+        watching = [
+            asyncio.create_task(self._watch(stack, number, account.keepalive))
+            for number, account in enumerate(self._settings.accounts)
+            if account.keepalive
+        ]
         try:
             await stack.run()
         finally:
-            for call in self._calls:
-                call.cancel()
-            await asyncio.gather(*self._calls, return_exceptions=True)
+            tasks = [*self._calls, *self._turned_away, *watching]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self, stack: SipStack, number: int, every: int) -> None:
+        """Ask now and then whether a PBX is there; one that has come back knows nobody any more."""
+        while True:
+            was_gone = number in self._gone
+            if await self._is_there(number) and was_gone:
+                stack.register(number)
+            await asyncio.sleep(every)
+
+    async def _is_there(self, number: int) -> bool:
+        """One that never answers OPTIONS is not held to it."""
+        account = self._settings.accounts[number]
+        if await options.answers(account):
+            self._proven.add(number)
+            self._gone.discard(number)
+        elif number in self._proven and number not in self._gone:
+            log.warning("%s@%s does not answer", account.user, account.domain)
+            self._gone.add(number)
+        return number not in self._gone
 
     def _ring(self, stack: SipStack, desk: Desk, session: Session) -> None:
-        """A call comes: take it, or say at once that it is busy here."""
-        full = len(self._calls) >= self._settings.calls
-        if full or not self._may(session.peer):
-            why = "as many are served as can be" if full else "its caller calls too often"
-            log.warning("sip call %d refused: %s", session.number, why)
+        """A call comes: take it, or let its caller know at once that it is busy here."""
+        if not self._may(session.peer):
+            log.warning("sip call %d refused: its caller calls too often", session.number)
             stack.reject(session)
             return
-        task = asyncio.create_task(self._talk(stack, desk, session))
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        if len(self._calls) < self._settings.calls and self._room() > self._coming:
+            self._coming += 1
+            self._begin(self._calls, self._talk(stack, desk, session))
+            return
+        log.warning("sip call %d turned away: as many are served as can be", session.number)
+        if self._turn_away and len(self._turned_away) < self._settings.calls:
+            self._begin(self._turned_away, self._tell_busy(stack, session, self._turn_away))
+        else:
+            stack.reject(session)
+
+    def _begin(self, among: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        among.add(task)
+        task.add_done_callback(among.discard)
 
     async def _talk(self, stack: SipStack, desk: Desk, session: Session) -> None:
         try:
-            await stack.answer(session)
-        except SipError as error:
-            log.warning("sip call %d: %s", session.number, error)
+            call = await self._answer(stack, session)
+        finally:
+            # From here on the desk counts it: it takes it up before anything else can happen.
+            self._coming -= 1
+        if call is None:
             return
-        call = _call(stack, session)
         try:
             await desk.talk(call)
         except Exception:
@@ -83,25 +144,51 @@ class SipLine:
         finally:
             await asyncio.shield(call.hang_up())
         log.info(
-            "sip call %s: %.1f s, %d frames concealed, %d dropped",
+            "sip call %s: %.1f s, %d frames concealed, %d dropped%s",
             call.id, seconds(call.now()), call.concealed, call.dropped,
+            f"; {session.why}" if session.why else "",
         )  # fmt: skip
+
+    async def _tell_busy(
+        self, stack: SipStack, session: Session, turn_away: Callable[[PhoneCall], Awaitable[None]]
+    ) -> None:
+        if call := await self._answer(stack, session):
+            try:
+                async with asyncio.timeout(BUSY_FOR):
+                    await turn_away(call)
+            except TimeoutError:
+                pass
+            finally:
+                await asyncio.shield(call.hang_up())
+
+    async def _answer(self, stack: SipStack, session: Session) -> PhoneCall | None:
+        try:
+            await stack.answer(session)
+        except SipError as error:
+            log.warning("sip call %d: %s", session.number, error)
+            return None
+        return _call(stack, session)
 
     def carries(self, to: str) -> bool:
         return True
 
     async def dial(self, to: str, patience: float = 30.0) -> PhoneCall:
-        """Call by the first account that is registered; a number is called at its PBX."""
-        stack = self.stack
-        up = [n for n, why in enumerate(stack.accounts) if not why] if stack and not stack.why else []
-        if stack is None or not up:
-            raise CallFailed("no account is registered", "see [sip] in box.toml")
-        account = self._settings.accounts[up[0]]
-        uri = to if to.startswith("sip") else f"sip:{to}@{account.domain}"
-        try:
-            return _call(stack, await stack.dial(uri, up[0], patience))
-        except SipError as error:
-            raise (Unreached if REFUSED.search(str(error)) else CallFailed)(str(error)) from error
+        """Call by the first account that can. A number is called at the account's own PBX."""
+        stack, why = self.stack, "no account is registered"
+        if stack is None or stack.why:
+            raise CallFailed("the SIP stack is not up", "see [sip] in box.toml")
+        for number, account in enumerate(self._settings.accounts):
+            if number in self._down(stack) or (account.keepalive and not await self._is_there(number)):
+                continue
+            uri = to if to.startswith("sip") else f"sip:{to}@{account.domain}"
+            try:
+                return _call(stack, await stack.dial(uri, number, patience))
+            except SipError as error:
+                why = str(error)
+                if REFUSED.search(why):
+                    raise Unreached(why) from error
+                log.warning("by %s@%s: %s", account.user, account.domain, why)
+        raise CallFailed(why, "see [sip] in box.toml")
 
     def _may(self, peer: str) -> bool:
         """Whether this caller has not begun too many calls of late."""

@@ -119,6 +119,10 @@ class SipStack:
         with contextlib.suppress(OSError):
             self._wire.send(pack_sound(session.number, sound))
 
+    def register(self, account: int) -> None:
+        """Register anew, at once."""
+        self._tell("register", account=account)
+
     def press(self, session: Session, keys: str) -> None:
         self._tell("press", call=session.number, keys=keys)
 

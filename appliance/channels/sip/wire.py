@@ -13,6 +13,9 @@ from typing import Any
 LARGEST = 1 << 16
 """Bytes of a message."""
 
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+"""Those that Debian trusts."""
+
 SOUND = struct.Struct("<cI")
 """b"A" and the number of the call."""
 
@@ -33,6 +36,8 @@ class Account:
     """Of the sound: "" none, srtp, srtp-mand, dtls_srtp."""
     register: int = 600
     """Seconds between registrations; 0: never, a trunk by address."""
+    keepalive: int = 0
+    """Seconds between two looks whether the PBX is there; 0: never."""
     codecs: tuple[str, ...] = ("opus/48000/2", "g722/16000/1", "pcmu", "pcma")
     """In order of preference."""
     dtmf: str = "auto"
@@ -52,8 +57,11 @@ class Settings:
     """Calls at the same time; more are told that it is busy."""
     peers: tuple[str, ...] = ()
     """Networks from which packets are taken, as "192.168.1.0/24"; empty: any."""
-    jitter: int = 40
-    """Milliseconds of sound that wait for late packets: fixed, an adaptive buffer grows under load."""
+    authorities: str = AUTHORITIES
+    """A file of certificates of those who vouch for PBXs that are called by TLS."""
+    jitter: int = 0
+    """Milliseconds that packets are kept so that late ones find their place; the call's own cushion, which
+    grows as far as it must, comes after it. 0: they are heard in the order in which they come."""
     silent: int = 30
     """Seconds without a packet of sound after which a call is over: its other side is gone."""
 

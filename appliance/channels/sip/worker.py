@@ -19,14 +19,12 @@ from baresip.events import Event, StackEvent
 
 from appliance.channels.sip import gate
 from appliance.channels.sip.wire import LARGEST, Account, Settings, pack, pack_sound, read_settings, unpack
+from appliance.channels.spare import Spare
 
 log = logging.getLogger(__name__)
 
 PUMP = 0.01
 """Seconds between two looks for sound that came."""
-
-AHEAD = 5
-"""Frames of 20 ms that may wait to be sent: the desk's clock and the stack's are not the same crystal."""
 
 AGAIN = 15.0
 """Seconds between two tries to register."""
@@ -38,14 +36,22 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._runtime = Runtime()
         self._agents: list[UserAgent] = []
+        self._registering: set[int] = set()
+        """Accounts that have not been registered yet."""
         self._calls: dict[int, Call] = {}
-        self._rates: dict[int, tuple[int, int]] = {}
+        self._rates: dict[int, int] = {}
+        """Samples a second to be sent, those of all channels, where sound goes both ways."""
+        self._spare: dict[int, Spare] = {}
+        self._sounded: dict[int, float] = {}
+        """When sound came last, on the loop's clock."""
+        self._silent = 0
         self._numbers = itertools.count(1)
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         settings = read_settings((await self._first())["settings"])
+        self._silent = settings.silent
         await self._runtime.start(_config(settings))
         self._runtime.on_dead = self._over.set
         if settings.peers and not gate.guard(int(settings.listen.rpartition(":")[2]), settings.peers):
@@ -80,11 +86,22 @@ class Worker:
         agent.on_incoming(lambda call: self._adopt(call, account=number))
         self._agents.append(agent)
         if account.register:
-            self._start(self._register(number, agent))
+            agent.on(lambda event: self._registration(number, event))
+            self._register_soon(number)
+
+    def _register_soon(self, number: int) -> None:
+        if number not in self._registering:
+            self._registering.add(number)
+            self._start(self._register(number, self._agents[number]))
 
     async def _register(self, number: int, agent: UserAgent) -> None:
         """Until it worked; from then on the stack itself does it again in time, and tells when it fails."""
-        agent.on(lambda event: self._registration(number, event))
+        try:
+            await self._until_registered(number, agent)
+        finally:
+            self._registering.discard(number)
+
+    async def _until_registered(self, number: int, agent: UserAgent) -> None:
         while True:
             try:
                 await agent.register()
@@ -124,7 +141,10 @@ class Worker:
             case Event.CALL_CLOSED:
                 self._calls.pop(number, None)
                 self._rates.pop(number, None)
-                self._tell("closed", call=number, why=event.text or "", stats=event.stats)
+                self._spare.pop(number, None)
+                died = self._sounded.pop(number, 0.0) < 0
+                why = f"no sound came for {self._silent} s" if died else event.text or ""
+                self._tell("closed", call=number, why=why, stats=event.stats)
 
     def _key(self, number: int, digit: DigitEvent) -> None:
         self._tell("key", call=number, key=digit.digit)
@@ -135,23 +155,36 @@ class Worker:
                 if call.state is CallState.ESTABLISHED:
                     with contextlib.suppress(AudioNotActive, AudioRestarted, BlockingIOError):
                         self._forward(number, call)
+                    self._look_after(number, call)
             await asyncio.sleep(PUMP)
+
+    def _look_after(self, number: int, call: Call) -> None:
+        """End a call whose other side is gone without a word: no sound, and nobody holds it. The stack's own
+        timeout ends held calls too, where they are held in silence."""
+        now = self._loop.time()
+        since = self._sounded.setdefault(number, now)
+        if call.remote_on_hold or call.is_on_hold:
+            self._sounded[number] = now
+        elif since > 0 and now - since > self._silent:
+            self._sounded[number] = -1.0
+            self._start(self._do({"what": "hang_up", "call": number}))
 
     def _forward(self, number: int, call: Call) -> None:
         if number not in self._rates:
             info = call.audio.info()
             if not (info.rx_ready and info.tx_ready):
                 return
-            self._rates[number] = (
-                info.rx_sample_rate * info.rx_channels,
-                info.tx_sample_rate * info.tx_channels,
-            )
+            # What came before the call stood is old.
+            call.audio.read(LARGEST // 2)
+            self._rates[number] = info.tx_sample_rate * info.tx_channels
+            self._spare[number] = Spare(2 * self._rates[number] // 50)
             self._tell(
                 "sound", call=number, rate=info.rx_sample_rate, channels=info.rx_channels,
                 to_rate=info.tx_sample_rate, to_channels=info.tx_channels,
             )  # fmt: skip
         try:
             while pcm := call.audio.read(LARGEST // 2):
+                self._sounded[number] = self._loop.time()
                 self._wire.send(pack_sound(number, pcm))
         except AudioRestarted:
             self._rates.pop(number, None)
@@ -183,13 +216,19 @@ class Worker:
         if call is None or number not in self._rates:
             return
         with contextlib.suppress(AudioNotActive, AudioRestarted):
-            full = call.audio.info().tx_buffered > AHEAD * 2 * self._rates[number][1] // 50
-            if not full or any(pcm):
+            spare = self._spare[number]
+            spare.look(call.audio.info().tx_buffered)
+            if spare.frames and not any(pcm):
+                spare.left_out()
+            else:
                 call.audio.write(pcm)
 
     async def _do(self, told: dict[str, Any]) -> None:
         """What the desk asks for; where it cannot be done, the desk is told why."""
         try:
+            if told["what"] == "register":
+                self._register_soon(told["account"])
+                return
             if told["what"] == "dial":
                 agent = self._agents[told["account"]]
                 self._adopt(await agent.dial(told["uri"]), number=told["call"])
@@ -234,18 +273,30 @@ def _config(settings: Settings) -> Config:
     first, last = settings.rtp_ports
     return Config(
         net_interface=settings.interface or None,
-        # One more for each: the person whom its caller is put through to. And one that is told it is busy.
-        max_concurrent_calls=2 * settings.calls + 1,
-        rtp_timeout=settings.silent,
+        # For each the person whom its caller is put through to, and one who is told that it is busy.
+        max_concurrent_calls=3 * settings.calls + 1,
         extra_config_text="\n".join(
             [
                 f"sip_listen {settings.listen}",
+                "sip_verify_server yes",
+                f"sip_cafile {settings.authorities}",
                 f"rtp_ports {first}-{last}",
-                "audio_jitter_buffer_type fixed",
-                f"audio_jitter_buffer_ms {settings.jitter}-{settings.jitter + 60}",
+                *_jitter_buffer(settings.jitter),
+                # What once waited in the stack would be late for the rest of the call.
+                "audio_buffer 5-60",
             ]
         ),
     )
+
+
+def _jitter_buffer(milliseconds: int) -> list[str]:
+    """Fixed: an adaptive one grows to over half a second on a busy machine."""
+    if not milliseconds:
+        return ["audio_jitter_buffer_type off"]
+    return [
+        "audio_jitter_buffer_type fixed",
+        f"audio_jitter_buffer_ms {milliseconds}-{milliseconds + 60}",
+    ]
 
 
 def _account(account: Account) -> StackAccount:

@@ -1,12 +1,13 @@
-"""Telephones that nobody here wrote: Debian's baresip and sipp."""
+"""Telephones that nobody here wrote: Debian's baresip, linphone and sipp."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from appliance.messages import RATE
 from tests.audio_server import until
 
 needs_sipp = pytest.mark.skipif(not shutil.which("sipp"), reason="sipp is not installed")
+needs_linphone = pytest.mark.skipif(not shutil.which("linphonec"), reason="linphonec is not installed")
 needs_baresip = pytest.mark.skipif(not shutil.which("baresip"), reason="baresip is not installed")
 
 HOST = "127.0.0.1"
@@ -68,6 +70,8 @@ async def desk(
     calls: int = 8,
     a_minute: int = 1000,
     peers: tuple[str, ...] = (),
+    room: Callable[[], int] = lambda: 64,
+    turn_away: Callable[[PhoneCall], Awaitable[None]] | None = None,
     **more: object,
 ) -> AsyncIterator[tuple[SipLine, Echo, int]]:
     """A SIP line that waits at a port."""
@@ -77,7 +81,7 @@ async def desk(
     settings = Settings(
         (account,), f"{HOST}:{port}", HOST, (first, min(first + 200, 65_534)), calls, peers, **more,  # type: ignore[arg-type]
     )  # fmt: skip
-    line = SipLine(settings, a_minute)
+    line = SipLine(settings, a_minute, room, turn_away)
     serving = asyncio.create_task(line.serve(echo))
     try:
         await until(lambda: line.state[0], within=20)
@@ -103,33 +107,44 @@ async def sipp(folder: Path, *arguments: str, within: float = 60.0) -> tuple[int
     return process.returncode, out.decode(errors="replace")[-2000:]
 
 
-MODULES = ("g711", "aufile", "aubridge", "sndfile", "srtp")
+MODULES = ("g711", "g722", "opus", "aufile", "aubridge", "sndfile", "srtp", "dtls_srtp")
 
 
 class Telephone:
     """Debian's baresip: says a recording and keeps what it hears. Commands as on its keyboard."""
 
     def __init__(
-        self, folder: Path, says: bytes, account: str = "caller", more: str = "", answers: str = ""
+        self,
+        folder: Path,
+        says: bytes,
+        account: str = "caller",
+        more: str = "",
+        answers: str = "",
+        codec: str = "pcmu",
+        encryption: str = "",
     ) -> None:
         """`says` is s16le mono 16 kHz. `answers`: `auto` takes calls that come, `manual` lets them ring."""
         self.port = free_port()
         self.uri = f"sip:{account}@{HOST}:{self.port}"
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        rate, channels = (int(each) for each in (codec.split("/") + ["8000", "1"][codec.count("/") :])[1:])
         with wave.open(str(folder / "says.wav"), "wb") as file:
-            file.setparams((1, 2, 8000, 0, "NONE", ""))
-            file.writeframes(resample(says, RATE, to=8000))
+            mono = np.frombuffer(resample(says, RATE, to=rate), dtype="<i2")
+            file.setparams((channels, 2, rate, 0, "NONE", ""))
+            file.writeframes(np.repeat(mono, channels).tobytes())
         modules = Path("/usr/lib/baresip/modules")
         lines = [f"module_path {modules}", f"sip_listen {HOST}:{self.port}", f"net_interface {HOST}"]
         lines += [f"audio_source aufile,{folder}/says.wav", "audio_player aubridge,nobody"]
-        lines += ["audio_alert ausine,440", "audio_srate 8000", "audio_channels 1", "call_local_timeout 20"]
+        lines += ["audio_alert ausine,440", "call_local_timeout 20"]
         lines += [f"module {name}.so" for name in MODULES]
+        lines += [f"audio_srate {rate}", f"audio_channels {channels}"]
         lines += [f"snd_path {folder}"]
         lines += ["module_app account.so", "module_app menu.so", more]
         (folder / "config").write_text("\n".join(lines) + "\n")
         mode = f";answermode={answers}" if answers else ""
-        (folder / "accounts").write_text(f"<sip:{account}@{HOST}>;regint=0;audio_codecs=pcmu{mode}\n")
+        mode += f";mediaenc={encryption}" if encryption else ""
+        (folder / "accounts").write_text(f"<sip:{account}@{HOST}>;regint=0;audio_codecs={codec}{mode}\n")
         self._process: asyncio.subprocess.Process | None = None
         self.said = ""
 
@@ -159,6 +174,52 @@ class Telephone:
         """s16le mono 16 kHz."""
         (kept,) = self.folder.glob("dump-*-dec.wav")
         return read_recording(kept)
+
+
+class Linphone:
+    """Debian's linphonec, told by its keyboard to call with a recording for a microphone."""
+
+    def __init__(self, folder: Path, says: bytes) -> None:
+        """`says` is s16le mono 16 kHz."""
+        self.folder = folder
+        (folder / ".local/share/linphone").mkdir(parents=True)
+        with wave.open(str(folder / "says.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(resample(says, RATE, to=8000))
+        lines = [
+            "[sip]",
+            f"sip_port={free_port()}",
+            "sip_tcp_port=0",
+            "sip_tls_port=0",
+            f"bind_address={HOST}",
+        ]
+        lines += ["[rtp]", f"audio_rtp_port={free_port() // 2 * 2}", "[sound]", "echocancellation=0"]
+        (folder / "settings").write_text("\n".join(lines) + "\n")
+
+    async def call(self, uri: str, lasting: float) -> None:
+        """Dial, stay for that long, hang up."""
+        process = await asyncio.create_subprocess_exec(
+            "linphonec", "-c", str(self.folder / "settings"), env={**os.environ, "HOME": str(self.folder)},
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        assert process.stdin
+        try:
+            sound = ("soundcard use files", f"record {self.folder}/heard.wav", f"play {self.folder}/says.wav")
+            for wait, line in ((1.0, "ipv6 disable"), *((0.2, each) for each in sound), (0.5, f"call {uri}"),
+                               (lasting, "terminate"), (1.0, "quit")):  # fmt: skip
+                await asyncio.sleep(wait)
+                process.stdin.write(f"{line}\n".encode())
+            async with asyncio.timeout(10):
+                await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    def heard(self) -> bytes:
+        """s16le mono 16 kHz."""
+        return read_recording(self.folder / "heard.wav")
 
 
 def seconds_of_sound(pcm: bytes, louder: float = 500) -> float:

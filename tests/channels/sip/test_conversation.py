@@ -1,4 +1,4 @@
-"""Somebody calls, asks in their own voice, and hears the answer: real engines, a real telephone."""
+"""People call, ask in their own voice, and hear the answer: real engines, real telephones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from appliance.channels.sip.wire import Account, Settings
 from appliance.engines import registry
 from appliance.messages import Expect, Heard, Turn
 from tests.audio_server import until
-from tests.channels.sip.peers import HOST, Telephone, free_port, needs_baresip
+from tests.channels.sip.peers import HOST, Linphone, Telephone, free_port, needs_baresip, needs_linphone
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 QUESTION = DATA / "speech8k" / "azure_whatstheweatherlike-mulaw.wav"
@@ -24,11 +24,12 @@ MODELS = ("whisper-tiny.en", "silero-vad", "piper-en_US-joe-medium", "minilm-l6-
 
 
 @needs_baresip
+@needs_linphone
 @pytest.mark.skipif(not QUESTION.is_file(), reason="the recording is not here")
 @pytest.mark.skipif(
     not all((models.ROOT / name).is_dir() for name in MODELS), reason="the models are not here"
 )
-async def test_a_caller_asks_and_hears_the_answer(tmp_path: Path) -> None:
+async def test_two_callers_at_once_ask_and_each_hears_the_answer(tmp_path: Path) -> None:
     box, _ = config.read_box(config.SHIPPED / "box.toml")
     desk, _ = config.read_desk(config.SHIPPED / "desk.toml")
     engines = replace(box.engines, llm=config.Engine("none"))
@@ -44,17 +45,19 @@ async def test_a_caller_asks_and_hears_the_answer(tmp_path: Path) -> None:
         try:
             await until(lambda: line.state[0], within=20)
             question = bytes(32_000 * 7) + read_recording(QUESTION) + bytes(32_000 * 10)
-            telephone = Telephone(tmp_path / "phone", question)
-            await telephone.call(f"sip:desk@{HOST}:{port}", 18)
+            uri = f"sip:desk@{HOST}:{port}"
+            telephones = (Telephone(tmp_path / "one", question), Linphone(tmp_path / "two", question))
+            await asyncio.gather(*(telephone.call(uri, 18) for telephone in telephones))
             await until(lambda: line.stack and not line.stack.calls)
         finally:
             serving.cancel()
             await asyncio.wait([serving])
     heard = [turn.cause.text.lower() for turn in turns if isinstance(turn.cause, Heard)]
-    assert any("weather" in text for text in heard)
+    assert sum("weather" in text for text in heard) == 2
     asr = registry.make("asr", box.engines.asr, box)
-    stream = asr.stream(Expect())
-    stream.push(telephone.heard())
-    told = stream.finish().text.lower()
-    assert "know" in told, told
-    assert "message" in told, told
+    for telephone in telephones:
+        stream = asr.stream(Expect())
+        stream.push(telephone.heard())
+        told = stream.finish().text.lower()
+        assert "know" in told, told
+        assert "message" in told, told

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.channels.phone import PhoneCall
 from appliance.channels.sip import gate
 from appliance.channels.sip.line import number
 from appliance.channels.sip.wire import Account, Settings, pack_settings, read_settings, unpack
@@ -94,6 +95,27 @@ async def test_beyond_what_the_box_can_serve_it_is_busy_and_who_talks_is_not_dis
         assert status == 1, said
         await until(lambda: echo.ended == 2)
         assert len(echo.calls) == 2
+
+
+@needs_sipp
+async def test_who_cannot_be_talked_to_is_told_so_or_gets_the_busy_signal(tmp_path: Path) -> None:
+    told: list[PhoneCall] = []
+
+    async def turn_away(call: PhoneCall) -> None:
+        told.append(call)
+        await call.playout.write(voice(0.5))
+        await call.playout.drain()
+
+    for away, status in ((turn_away, 0), (None, 1)):
+        async with desk(room=lambda: 0, turn_away=away) as (line, echo, port):
+            ended, said = await sipp(
+                tmp_path, "-sn", "uac", f"{HOST}:{port}", "-s", "desk", "-p", str(free_port()), "-m", "1",
+                "-d", "300",
+            )  # fmt: skip
+            assert ended == status, said
+            await until(lambda: line.stack and not line.stack.calls)
+            assert not echo.calls
+    assert len(told) == 1
 
 
 @needs_sipp
