@@ -14,7 +14,7 @@ SEED = int(os.environ.get("STORM_SEED", "1"))
 CALLS = int(os.environ.get("STORM_CALLS", "1000"))
 """Of the slow test: in pieces, each with another seed."""
 
-WARM = 40
+WARM = min(40, CALLS // 2)
 """Calls after which all that is kept for good is there."""
 
 MEGABYTES = 6.0

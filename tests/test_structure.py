@@ -60,6 +60,7 @@ LAYERS = [
         "run",
         "talk",
         "simulate",
+        "street",
         "scenario",
         "replay",
         "doctor",

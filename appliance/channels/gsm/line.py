@@ -14,7 +14,8 @@ from appliance.channels.gsm.at import ModemError
 from appliance.channels.gsm.events import Event, Key, Over, Ringing, Text
 from appliance.channels.gsm.modem import Modem
 from appliance.channels.gsm.pdu import Sms
-from appliance.channels.gsm.profiles import Found, family
+from appliance.channels.gsm.plugs import Found
+from appliance.channels.gsm.profiles import family
 from appliance.channels.gsm.sound import SoundPort
 from appliance.channels.phone import PhoneCall
 from appliance.errors import DeviceError

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
+from datetime import UTC, datetime
 
 import pytest
 
-from appliance.channels.gsm import pdu
 from appliance.channels.gsm.at import AtPort, ModemError
 from appliance.channels.gsm.events import Event, Key, Over, Ringing, Text
 from appliance.channels.gsm.firmware import Fault
+from appliance.channels.gsm.mailbox import deliveries
 from appliance.channels.gsm.modem import Modem
-from appliance.channels.gsm.profiles import families, udev_rules
+from appliance.channels.gsm.profiles import families
 from appliance.channels.gsm.simulator import Simulator
 from tests.audio_server import until
 
-RULES = Path(__file__).parents[3] / "image" / "60-modem.rules"
 KINDS = list(families())
 NOISY: set[Fault] = {"split lines", "doubled lines", "interleaved lines"}
 
@@ -231,18 +230,7 @@ async def test_a_long_text_goes_out_in_parts_and_is_whole_at_the_other_end() -> 
 
 
 def delivered(text: str, number: str = "+15550177") -> list[str]:
-    """The SMS-DELIVERs that bring a text: made of what would send it."""
-    pdus = []
-    for _, octets in pdu.submit(number, text):
-        data = bytes.fromhex(octets)[1:]
-        header = 0x40 if data[0] & 0x40 else 0
-        length = 4 + (data[2] + 1) // 2
-        stamp = bytes.fromhex("62113231900000")
-        deliver = (
-            bytes([4 | header]) + data[2:length] + data[length : length + 2] + stamp + data[length + 2 :]
-        )
-        pdus.append((b"\0" + deliver).hex().upper())
-    return pdus
+    return deliveries(number, text, datetime(2026, 11, 23, 13, 9, tzinfo=UTC))
 
 
 async def test_a_text_that_comes_in_parts_is_told_once_and_whole() -> None:
@@ -308,16 +296,3 @@ async def test_errors_name_the_command_and_nothing_that_it_carries() -> None:
             await desk.modem._ask("AT+CMGR=77")
         assert refused.value.code == "+CMS ERROR: 321"
         assert "77" not in refused.value.wrong.replace("+CMS ERROR: 321", "")
-
-
-def test_udev_names_modems_by_what_they_are() -> None:
-    rules = udev_rules()
-    for kind in families().values():
-        for usb in kind.usb:
-            vendor, product = usb.split(":")
-            assert f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"' in rules
-    assert "ttyUSB" not in rules
-
-
-def test_the_rules_that_an_image_installs_are_those_of_the_families() -> None:
-    assert RULES.read_text() == udev_rules()
