@@ -37,7 +37,7 @@ async def test_some_calls_in_a_storm(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 async def test_a_thousand_calls_in_a_storm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async with office(tmp_path, SEED, modems=5) as there:
+    async with office(tmp_path, SEED, modems=9) as there:
         await there.calls(range(WARM))
         await there.settled()
         before = Footprint.now()
