@@ -22,9 +22,9 @@ MEGABYTES = 6.0
 
 
 async def test_some_calls_in_a_storm(tmp_path: Path) -> None:
-    async with office(tmp_path, SEED, modems=4, sip=False) as there:
+    async with office(tmp_path, SEED, modems=9, sip=False) as there:
         before = Footprint.now()
-        await there.calls(range(24))
+        await there.calls(range(30))
         await there.settled()
         after = Footprint.now()
         assert there.wrong == []

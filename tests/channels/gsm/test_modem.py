@@ -296,3 +296,24 @@ async def test_errors_name_the_command_and_nothing_that_it_carries() -> None:
             await desk.modem._ask("AT+CMGR=77")
         assert refused.value.code == "+CMS ERROR: 321"
         assert "77" not in refused.value.wrong.replace("+CMS ERROR: 321", "")
+
+
+async def test_a_command_that_was_broken_off_is_not_answered_by_the_next_ones() -> None:
+    async with plugged() as (simulator, desk):
+        simulator.faults.add("slow answers")
+        asking = asyncio.create_task(desk.modem._ask("AT+CGMI"))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        assert await desk.modem._ask("AT+CGSN") == ["490154203237518"]
+
+
+async def test_a_text_that_was_broken_off_takes_no_command_for_its_words() -> None:
+    async with plugged() as (simulator, desk):
+        simulator.faults.add("slow answers")
+        sending = asyncio.create_task(desk.modem.text("+15550111", "Hello"))
+        await asyncio.sleep(0.1)
+        sending.cancel()
+        await asyncio.wait([sending])
+        simulator.faults.clear()
+        await desk.modem.text("+15550112", "Good evening")
+        assert simulator.mailbox.sent == [("+15550112", "Good evening")]

@@ -150,9 +150,9 @@ def test_udev_itself_names_the_ports(tmp_path: Path, name: str, kind: Family) ->
     except OSError:
         pytest.skip("only root may try rules of udev")
     try:
-        for usb in kind.usb:
+        for usb in (kind.usb[0], kind.usb[-1]):
             vendor, product = usb.split(":")
-            for number in range(6):
+            for number in (kind.at, kind.sound, 3):
                 (tmp_path / "device").write_text(
                     DEVICE.format(usb=SOCKET, vendor=vendor, product=product, number=number)
                 )
