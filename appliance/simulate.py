@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 from appliance import config
+from appliance.channels.exchange import is_emergency
 from appliance.channels.gsm.firmware import Fault
 from appliance.channels.gsm.mailbox import deliveries
 from appliance.channels.gsm.plugs import socket_for
@@ -153,6 +154,8 @@ def _ring(street: Street, number: str) -> str:
         raise ApplianceError("there is a call already", "hang up first; or call waiting")
     if number and number != "hidden" and not re.fullmatch(r"\+?\d{2,15}", number):
         raise ApplianceError(f"{number!r} is no telephone number", "write it like +15550100")
+    if is_emergency(number):
+        raise ApplianceError("emergency numbers are never simulated", "ring by another")
     hidden = number == "hidden"
     street.caller = street.caller if hidden else number or CALLER
     simulator.ring(street.caller, shown=not hidden)

@@ -129,6 +129,7 @@ async def test_what_is_typed_wrong_is_told_with_the_mend(
         for typed, told in (
             ("say hello", "there is no call; ring first"),
             ("ring my mother", "is no telephone number"),
+            ("ring 112", "never simulated"),
             ("fault uplink stals", "did you mean uplink stalls?"),
             ("sing", "type help"),
         ):

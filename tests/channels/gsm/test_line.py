@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from appliance.channels import AudioChannel, Call
+from appliance.channels.answered import AnswerListener
 from appliance.channels.exchange import CallFailed, Unreached
 from appliance.channels.gsm.firmware import Fault
 from appliance.channels.gsm.line import GsmLine
@@ -21,7 +22,9 @@ from appliance.channels.gsm.simulator import Simulator
 from appliance.channels.phone import PhoneCall, loudness
 from appliance.engines.resample import resample
 from appliance.messages import RATE, Audio
+from appliance.outbound import _listen
 from tests.audio_server import until
+from tests.channels.test_answered import speech
 from tests.desk import voice
 
 
@@ -316,3 +319,17 @@ async def test_both_sides_press_keys() -> None:
         echo.calls[0].dial_keys("4#")
         await until(lambda: simulator.pressed == ["4", "#"])
         await until(lambda: "7" in echo.keys)
+
+
+@pytest.mark.parametrize(("voices", "who"), [(True, "person"), (False, "nobody")])
+async def test_a_modem_that_says_begin_in_ringback_is_believed_once_a_voice_is_heard(
+    voices: bool, who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.channels.answered.NEVER", 1.0)
+    async with desk(faults={"early begin"}) as (simulator, line, _, _):
+        simulator.answers = False
+        call = await line.dial("+15550142", patience=10)
+        if voices:
+            simulator.say(resample(speech(0.5), RATE, to=8000))
+        assert await _listen(call, AnswerListener(proven=False)) == who
+        await call.hang_up()

@@ -89,6 +89,21 @@ async def test_the_desk_hangs_up_and_the_next_call_comes() -> None:
             assert not simulator.sound_on
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_sound_is_turned_on_once_the_call_stands_and_off_after_it(kind: str) -> None:
+    async with plugged(kind) as (simulator, desk):
+        simulator.ring()
+        await until(desk.heard(Ringing))
+        await desk.modem.answer()
+        simulator.hang_up()
+        await until(desk.heard(Over))
+        await desk.modem.hang_up()
+        family = families()[kind]
+        sound = [f"AT{told}" for told in simulator.told if f"AT{told}" in ("ATA", *family.begin, *family.end)]
+        assert sound == ["ATA", *family.begin, *family.end]
+        assert "+CHUP" not in simulator.told
+
+
 async def test_the_end_of_a_call_is_found_out_though_nobody_says_so() -> None:
     async with plugged(faults={"no carrier is never said"}) as (simulator, desk):
         simulator.ring()
