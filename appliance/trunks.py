@@ -27,7 +27,7 @@ class Gsm:
     at: str = ""
     """Port for commands."""
     sound: str = ""
-    """Port for sound."""
+    """Port for sound; or "card:NAME", where the modem's sound is an ALSA sound card: Quectel's can be."""
     pin_file: Path | None = None
     """A file that holds the SIM's PIN; beside box.toml unless it is a full path."""
     balance: str = ""

@@ -14,7 +14,7 @@ import random
 import signal
 import threading
 import wave
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +36,7 @@ from appliance.engines.fake import FakeAsr
 from appliance.engines.resample import resample
 from appliance.memory.events import EventLog
 from appliance.memory.store import Store
-from appliance.messages import FRAME_BYTES, RATE
+from appliance.messages import FRAME_BYTES, RATE, Turn
 from tests.audio_server import until
 from tests.channels.sip.peers import HOST, free_port
 from tests.desk import voice
@@ -419,20 +419,25 @@ async def _person(street: SipStack, session: Session, chance: random.Random) -> 
 
 
 @asynccontextmanager
-async def office(folder: Path, seed: int, modems: int = 4, sip: bool = True) -> AsyncIterator[Office]:
-    (folder / "desk.toml").write_text(DESK)
+async def office(
+    folder: Path,
+    seed: int,
+    modems: int = 4,
+    sip: bool = True,
+    text: str = DESK,
+    says: Iterator[str] | None = None,
+    keep: Callable[[Turn], None] = lambda turn: None,
+) -> AsyncIterator[Office]:
+    """`text` is the desk file, `says` what callers are heard to say, `keep` gets each turn."""
+    (folder / "desk.toml").write_text(text)
     desk, _ = read_desk(folder / "desk.toml")
-    says = random.Random(seed)
-
-    def heard() -> Iterator[str]:
-        while True:
-            yield says.choice(SAYS)
-
+    chance = random.Random(seed)
+    heard = says or (chance.choice(SAYS) for _ in itertools.count())
     before = registry.ENGINES["asr"]["fake"]
-    registry.ENGINES["asr"]["fake"] = lambda spec, box: FakeAsr(heard())  # type: ignore[arg-type]
+    registry.ENGINES["asr"]["fake"] = lambda spec, box: FakeAsr(heard)  # type: ignore[arg-type]
     serving: list[asyncio.Task[None]] = []
     try:
-        async with App(Box(folder, recordings=True, engines=ENGINES), desk) as app:
+        async with App(Box(folder, recordings=True, engines=ENGINES), desk, keep) as app:
             await app.prepared()
             there = Office(app, Watched(app), seed)
             logging.getLogger().addHandler(there)

@@ -152,7 +152,7 @@ class Firmware:
         if f"AT{command}" in self.kind.end:
             self.sound_on = False
             return ["OK"]
-        if f"AT{command}" not in self.kind.begin:
+        if f"AT{command}" not in (*self.kind.begin, *self.kind.card):
             return None
         self._sounds += bool(self.line)
         fails = "second sound fails" in self.faults and self._sounds > 1 and not self.restarts

@@ -20,7 +20,8 @@ from appliance.channels.gsm.post import Post
 from appliance.channels.gsm.profiles import Family, family
 from appliance.channels.gsm.replies import INCOMING, OVER, WAITING, Listed
 from appliance.channels.gsm.ringer import Ringer
-from appliance.errors import DeviceError
+from appliance.channels.gsm.sound import CARD
+from appliance.errors import ConfigError, DeviceError
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class Modem:
         while True:
             try:
                 await self._serve()
-            except (DeviceError, OSError) as error:
+            except (DeviceError, ConfigError, OSError) as error:
                 self._off(str(error))
             finally:
                 self._close()
@@ -139,6 +140,8 @@ class Modem:
             self._off("no modem is plugged in")
             return
         self.found, self._family = found, family(found.family)
+        if found.sound.startswith(CARD):
+            self._family = self._family.by_card()
         self._calls.family = self._family
         self._lost.clear()
         self._port = AtPort(open_port(found.at), self._unasked, self._lose)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -64,7 +64,7 @@ class Plugs:
         if usb not in there:
             return None
         self._had[number] = usb
-        return there[usb]
+        return replace(there[usb], sound=wanted.sound or there[usb].sound)
 
     def _there(self, modem: str) -> list[Found]:
         return simulated(self._simulators) if modem == "simulator" else plugged_in()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Family:
     keys: str
     over: str
     ready: tuple[str, ...] = ()
+    card: tuple[str, ...] = ()
     pause: str = ""
     go_on: str = ""
     rate: int = 8000
@@ -40,6 +41,12 @@ class Family:
                 re.compile(pattern)
             except re.error as error:
                 raise ValueError(f"has {pattern!r}, which is no pattern ({error})", "mend it") from error
+
+    def by_card(self) -> Family:
+        """The same, with its sound on a USB sound card. ConfigError where the family has none."""
+        if not self.card:
+            raise ConfigError(f"{self.what}: its sound is on no sound card", "name a port as sound")
+        return replace(self, begin=self.card)
 
     def key(self, line: str) -> str | None:
         """The key that the caller pressed, if the line tells of one."""
