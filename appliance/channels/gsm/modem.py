@@ -185,6 +185,7 @@ class Modem:
             await self._calls.look()
         else:
             await self._card.look()
+            await self._post.hand_on_late()
 
     def _lose(self) -> None:
         self._lost.set()

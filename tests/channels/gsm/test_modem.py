@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -262,6 +262,28 @@ async def test_a_text_that_comes_in_parts_is_told_once_and_whole() -> None:
         await until(lambda: simulator.mailbox.came == {})
         (event,) = [event for event in desk.told if isinstance(event, Text)]
         assert (event.sms.number, event.sms.text) == ("+15550177", text)
+
+
+@pytest.mark.parametrize(("days", "told"), [(0.5, 0), (1.5, 1)])
+async def test_a_part_that_never_comes_is_not_awaited_for_ever(days: float, told: int) -> None:
+    simulator = Simulator()
+    simulator.plug_in()
+    text = "Please call me back about the pipe. " * 9
+    parts = deliveries("+15550177", text, datetime.now(UTC) - timedelta(days=days))
+    simulator.deliver([parts[0], parts[2]])
+    desk = Desk(simulator)
+    running = asyncio.create_task(desk.modem.run())
+    try:
+        await until(lambda: desk.modem.health.on)
+        await asyncio.sleep(0.2)
+        texts = [event.sms.text for event in desk.told if isinstance(event, Text)]
+        assert len(texts) == told
+        assert all(text[:153] in each and " ... " in each for each in texts)
+        assert len(simulator.mailbox.came) == (0 if told else 2)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        simulator.close()
 
 
 async def test_texts_that_came_while_the_desk_was_off_are_read_at_the_start() -> None:
