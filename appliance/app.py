@@ -265,11 +265,13 @@ class App:
                 voice, served, lambda brain: Foresight(brain, speech, voice.enough), handoff, consent, opening
             )
         finally:
-            await channel.hang_up()
-            if consent:
-                consent.close()
-            if recorder:
-                recorder.close()
+            try:
+                await channel.hang_up()
+            finally:
+                if consent:
+                    consent.close()
+                if recorder:
+                    recorder.close()
 
     async def chat(
         self,

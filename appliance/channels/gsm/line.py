@@ -59,14 +59,14 @@ class GsmLine:
         running = asyncio.create_task(modem.run())
         answering = asyncio.create_task(self._answer_all(modem, desk))
         try:
-            await asyncio.wait([running, answering], return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait([running, answering], return_when=asyncio.FIRST_COMPLETED)
         finally:
             answering.cancel()
             await asyncio.wait([answering])
             await asyncio.shield(modem.hang_up())
             running.cancel()
             await asyncio.wait([running])
-        for task in (running, answering):
+        for task in ended:
             task.result()
 
     async def _answer_all(self, modem: Modem, desk: Desk) -> None:
