@@ -234,6 +234,7 @@ class Office(logging.Handler):
                         simulator.say(SPOKEN)
             if simulator.line is line:
                 simulator.hang_up()
+            simulator.hear()
 
     async def settled(self) -> None:
         """Until nobody is on any line."""
@@ -311,6 +312,7 @@ class GsmCaller(Caller):
                 await asyncio.sleep(chance.uniform(0.0, 1.5))
                 simulator.plug_in()
         await until(lambda: all(talk.over for talk in office.desk.of(caller)), within=OVER_WITHIN)
+        simulator.hear()
 
     async def _do(self, chance: random.Random) -> None:
         simulator = self._simulator
