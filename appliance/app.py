@@ -317,13 +317,15 @@ class App:
         over = self._talking[voice] = asyncio.Event()
 
         async def hung_up() -> Recorder | None:
-            await channel.hang_up()
-            del self._talking[voice]
-            over.set()
-            if consent:
-                consent.close()
-            if recorder:
-                recorder.close()
+            try:
+                await channel.hang_up()
+            finally:
+                del self._talking[voice]
+                over.set()
+                if consent:
+                    consent.close()
+                if recorder:
+                    recorder.close()
             return kept
 
         def foresee(brain: Brain) -> Foresight:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from appliance.trunks import Gsm, Sip
+from appliance.trunks import Gsm, Sip, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,11 @@ class Box:
     engines: Engines = field(default_factory=Engines)
     kiosk: Kiosk = field(default_factory=Kiosk)
     web: Web = field(default_factory=Web)
-    gsm: Gsm = field(default_factory=Gsm)
+    gsm: tuple[Gsm, ...] = ()
+    """Modems, in the order in which they are called by."""
     sip: Sip = field(default_factory=Sip)
     traces: Traces = field(default_factory=Traces)
     fleet: Fleet = field(default_factory=Fleet)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gsm", named(self.gsm))

@@ -334,7 +334,7 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
         data=folder / box.data,
         models=PROGRAM / box.models,
         web=web,
-        gsm=box.gsm.beside(folder),
+        gsm=tuple(modem.beside(folder) for modem in box.gsm),
         sip=box.sip.beside(folder),
         fleet=box.fleet.beside(folder),
     ), file.path

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from rich.markup import escape
 
 from appliance import config, models
 from appliance.channels import soundcard
+from appliance.channels.gsm.checkup import check
+from appliance.channels.gsm.plugs import Plugs, plugged_in
 from appliance.console import server
 from appliance.documents import Documents
 from appliance.engines import registry
@@ -23,6 +26,7 @@ from appliance.engines.fake import FakeEmbed
 from appliance.errors import ApplianceError, StorageError
 from appliance.memory.store import Store
 from appliance.messages import RATE, Expect
+from appliance.trunks import Gsm, secret
 
 SPACE = 500
 """MB that should be free on the disk."""
@@ -65,6 +69,11 @@ def examine(box_path: Path | None, desk_path: Path | None) -> Iterator[Finding]:
         yield _engine(kind, box)
     yield _tried("microphone", lambda: soundcard.attempt("input", box.kiosk.microphone), needed=False)
     yield _tried("speaker", lambda: soundcard.attempt("output", box.kiosk.speaker), needed=False)
+    plugs = Plugs(box.gsm, box.data / "simulator")
+    for number, gsm in enumerate(box.gsm):
+        yield _tried(gsm.name, lambda n=number, gsm=gsm: _modem(plugs, n, gsm), needed=False)  # type: ignore[misc]
+    for found in plugged_in() if not box.gsm else ():
+        yield Finding("gsm", False, f"a {found.family} modem in USB socket {found.usb}: add [[gsm]]", False)
     if desk.documents:
         yield _tried("papers", lambda: _papers(Path(desk.documents)), needed=False)
     yield _tried("page", lambda: _page(box.web.listen))
@@ -85,6 +94,13 @@ def _data(box: config.Box) -> str:
     if free < SPACE:
         raise StorageError(f"only {free} MB are free for {box.data}", "make room on the disk")
     return f"{box.data}, {free} MB free"
+
+
+def _modem(plugs: Plugs, number: int, gsm: Gsm) -> str:
+    trial = check(lambda: plugs.find(number), secret(gsm.pin_file), gsm.balance)
+    # The examination has a loop of its own.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, trial).result()
 
 
 def _papers(folder: Path) -> str:

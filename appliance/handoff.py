@@ -13,7 +13,7 @@ from datetime import datetime
 from appliance.calling import HandOffRules
 from appliance.channels import AudioChannel
 from appliance.channels.bridge import carry, onto
-from appliance.channels.exchange import Exchange, Unreached
+from appliance.channels.exchange import Exchange, Unreached, allowed
 from appliance.channels.phone import PhoneCall
 from appliance.ears import Hearing
 from appliance.errors import DeviceError
@@ -91,7 +91,7 @@ class HandOff:
         blind = self.rules.mode == "blind"
         if blind and isinstance(self.channel, PhoneCall) and to.startswith("sip"):
             try:
-                await self.channel.transfer(to)
+                await self.channel.transfer(allowed(to))
                 return ""
             except DeviceError as error:
                 log.info("call %s is bridged: %s", self.voice.id, error)

@@ -17,7 +17,7 @@ from appliance import __version__, models
 from appliance.app import App
 from appliance.box import Fleet
 from appliance.channels import Desk
-from appliance.channels.gsm.line import GsmLine
+from appliance.channels.gsm.modems import Modems
 from appliance.channels.kiosk import Kiosk
 from appliance.config import Engines, digest
 from appliance.console.server import Status
@@ -84,7 +84,7 @@ class Membership:
         statuses: Callable[[], list[Status]],
         workshop: Workshop | None = None,
         kiosk: Kiosk | None = None,
-        gsm: GsmLine | None = None,
+        modems: Modems | None = None,
     ) -> None:
         """Raises ApplianceError where a key cannot be read."""
         self._app = app
@@ -93,7 +93,7 @@ class Membership:
         self._statuses = statuses
         self._workshop = workshop
         self._kiosk = kiosk
-        self._gsm = gsm
+        self._modems = modems
         store = app.place.store
         self._commands = Commands(store, outbox)
         self._desired = Desired(store, outbox)
@@ -169,7 +169,7 @@ class Membership:
         off = {status.name: status.why[:128] for status in self._statuses() if status.name == "kiosk"}
         told = {
             **sample,
-            "signal": self._gsm.signal if self._gsm else None,
+            "signal": self._modems.signal if self._modems else None,
             "audio": off,
             "waiting": waiting.count,
             "oldest": round(waiting.oldest),

@@ -15,10 +15,10 @@ from rich.markup import escape
 from appliance import config
 from appliance.app import App
 from appliance.channels import WaitingLine
-from appliance.channels.exchange import Exchange
-from appliance.channels.gsm.line import GsmLine
+from appliance.channels.exchange import Exchange, Trunk
+from appliance.channels.gsm.modems import Modems
 from appliance.channels.gsm.pdu import Sms
-from appliance.channels.gsm.profiles import Found, plugged_in
+from appliance.channels.gsm.plugs import Plugs
 from appliance.channels.kiosk import Kiosk
 from appliance.channels.phone import PhoneCall
 from appliance.channels.presence import Presence
@@ -144,16 +144,15 @@ class Running:
         """Whether somebody's coming is noticed, where it should be."""
         self._kiosk, self._kiosk_off = self._make_kiosk()
         self._console = self._make_console()
-        self._gsm, self._gsm_off = self._make_gsm()
+        self._modems, self._gsm_off = self._make_modems()
+        gsm = self._modems.lines if self._modems else []
         self._sip, self._sip_off = self._make_sip()
         self._texting = self._make_texting()
-        trunks = [trunk for trunk in (self._gsm, self._sip) if trunk]
+        trunks: list[Trunk] = [*gsm, *([self._sip] if self._sip else [])]
         app.exchange = Exchange(trunks) if trunks else None
         self._outbound = self._make_outbound()
         self._fleet, self._fleet_off = self._make_fleet()
-        lines = (
-            self._console, self._kiosk, self._gsm, self._sip, self._texting, self._outbound, self._fleet
-        )  # fmt: skip
+        lines = (self._console, self._kiosk, *gsm, self._sip, self._texting, self._outbound, self._fleet)
         self.lines: list[WaitingLine] = [line for line in lines if line]
 
     def status(self) -> list[Status]:
@@ -165,7 +164,8 @@ class Running:
             page = Status("page", True, self._console.url)
         else:
             page = Status("page", False, "switched off in box.toml")
-        gsm = Status("gsm", *self._gsm.state) if self._gsm else Status("gsm", False, self._gsm_off)
+        modems = self._modems.lines if self._modems else []
+        gsm = [Status(line.name, *line.state) for line in modems] or [Status("gsm", False, self._gsm_off)]
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
         most = app.capacity.conversations
         talks = [Status("conversations", True, f"up to {most} at once")] if most else []
@@ -175,7 +175,7 @@ class Running:
         out = self._outbound.state if self._outbound else (False, "no line that can call")
         fleet = self._fleet.state if self._fleet else (False, self._fleet_off)
         papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
-        lines = [page, kiosk, *self._sensor, gsm, sip, sms, Status("outgoing calls", *out)]
+        lines = [page, kiosk, *self._sensor, *gsm, sip, sms, Status("outgoing calls", *out)]
         return [*lines, *talks, *engines, *papers, Status("fleet", *fleet)]
 
     async def serve(self, manager: Manager) -> None:
@@ -232,13 +232,14 @@ class Running:
         calls = CallsPage(books, keeper, workshop) if workshop else None
         return Console(web.listen, lambda: self._app.desk.name, self.status, wake, editor, calls)
 
-    def _make_gsm(self) -> tuple[GsmLine | None, str]:
+    def _make_modems(self) -> tuple[Modems | None, str]:
         box = self._app.box
-        if not box.gsm.enabled:
-            return None, "switched off in box.toml"
+        if not box.gsm:
+            return None, "no [[gsm]] in box.toml"
         if why := self._app.voice_off():
             return None, why
-        return GsmLine(lambda: find_modem(box), secret(box.gsm.pin_file), self._texted), ""
+        plugs = Plugs(box.gsm, box.data / "simulator")
+        return Modems([(gsm.name, secret(gsm.pin_file)) for gsm in box.gsm], plugs.find, self._texted), ""
 
     def _texted(self, sms: Sms) -> None:
         if self._texting:
@@ -265,19 +266,19 @@ class Running:
             return None, "switched off in box.toml"
         try:
             line = Membership(
-                app, app.outbox, self._files, self.status, self._workshop, self._kiosk, self._gsm
+                app, app.outbox, self._files, self.status, self._workshop, self._kiosk, self._modems
             )
         except ApplianceError as error:
             return None, str(error)
         return line, ""
 
     def _make_texting(self) -> Texting | None:
-        """Texts come and go by the modem."""
-        gsm, app = self._gsm, self._app
-        if not gsm:
+        """Texts come and go by the modems."""
+        modems, app = self._modems, self._app
+        if not modems:
             return None
         place = app.place
-        return Texting(lambda: app.desk.sms, place.store, place.memory, gsm.text, lambda: gsm.state[0])
+        return Texting(lambda: app.desk.sms, place.store, place.memory, modems.text, lambda: modems.ready)
 
     def _make_sip(self) -> tuple[SipLine | None, str]:
         sip = self._app.box.sip
@@ -334,15 +335,3 @@ def sip_settings(sip: Sip) -> Settings:
     return Settings(
         accounts or direct, sip.listen, sip.interface, ports, sip.calls, sip.peers, authorities=authorities
     )
-
-
-def find_modem(box: config.Box) -> Found | None:
-    """Where the modem of box.toml is now."""
-    settings = box.gsm
-    if settings.modem == "auto":
-        return next(iter(plugged_in()), None)
-    if settings.modem == "simulator":
-        found = Found("simcom", str(box.data / "simulator" / "at"), str(box.data / "simulator" / "sound"))
-    else:
-        found = Found(settings.modem, settings.at, settings.sound)
-    return found if Path(found.at).exists() else None

@@ -15,8 +15,9 @@ from appliance import config, lastline
 from appliance.answers import lines
 from appliance.channels import AudioChannel, Call, WaitingLine
 from appliance.channels.gsm.at import ModemError
-from appliance.channels.gsm.line import GsmLine
+from appliance.channels.gsm.modems import Modems
 from appliance.channels.gsm.pdu import Sms
+from appliance.channels.gsm.plugs import Plugs
 from appliance.channels.kiosk import Kiosk
 from appliance.channels.scripted import ScriptedCaller
 from appliance.channels.sip.line import SipLine
@@ -27,7 +28,7 @@ from appliance.errors import ApplianceError
 from appliance.lines import Lines
 from appliance.messages import FRAME_BYTES
 from appliance.notify import Manager
-from appliance.run import find_modem, sip_settings, told_to_stop
+from appliance.run import sip_settings, told_to_stop
 from appliance.trunks import secret
 
 log = logging.getLogger(__name__)
@@ -147,24 +148,18 @@ def _lines(box: config.Box) -> list[WaitingLine]:
         card = SoundCard(box.kiosk.microphone, box.kiosk.speaker)
         mode = "button" if box.kiosk.wake == "button" else "speech"
         made.append(Kiosk(card, FakeVad(LOUD), mode=mode, chime=False))  # type: ignore[arg-type]
-    for name, make in (("gsm", _gsm), ("sip", _sip)):
-        if getattr(box, name).enabled:
-            with suppress(ApplianceError):
-                made.append(make(box))
+    with suppress(ApplianceError):
+        modems = [(gsm.name, secret(gsm.pin_file)) for gsm in box.gsm]
+        made += Modems(modems, Plugs(box.gsm, box.data / "simulator").find, _left_on_the_sim).lines
+    if box.sip.enabled:
+        with suppress(ApplianceError):
+            made.append(SipLine(sip_settings(box.sip), box.sip.a_minute))
     return made
-
-
-def _gsm(box: config.Box) -> WaitingLine:
-    return GsmLine(lambda: find_modem(box), secret(box.gsm.pin_file), _left_on_the_sim)
 
 
 def _left_on_the_sim(sms: Sms) -> None:
     """Texts stay where they are until the desk can read them."""
     raise ModemError("the desk is in safe mode")
-
-
-def _sip(box: config.Box) -> WaitingLine:
-    return SipLine(sip_settings(box.sip), box.sip.a_minute)
 
 
 def _box(path: Path | None) -> tuple[config.Box, Path]:

@@ -125,8 +125,9 @@ def _value(file: TomlFile, hint: Any, value: Any, place: Place) -> Any:
         _check(file, isinstance(value, dict), place, "must hold tables", f"write [{'.'.join(place)}.NAME]")
         return {key: _value(file, get_args(hint)[1], inner, (*place, key)) for key, inner in value.items()}
     if origin is tuple:
-        _check(file, isinstance(value, list), place, "must be a list", 'write it as ["...", "..."]')
         item = get_args(hint)[0]
+        mend = f"write it as [[{'.'.join(place)}]]" if is_dataclass(item) else 'write it as ["...", "..."]'
+        _check(file, isinstance(value, list), place, "must be a list", mend)
         places = [(*place, str(n)) if is_dataclass(item) else place for n in range(1, len(value) + 1)]
         return tuple(_value(file, item, inner, at) for inner, at in zip(value, places, strict=True))
     if origin is Literal:

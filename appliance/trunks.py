@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -26,18 +27,25 @@ def placed(folder: Path, path: Path | None) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Gsm:
-    """A GSM modem on USB, with a SIM that callers ring."""
+    """A GSM modem on USB, with a SIM that callers ring. There may be several, each a [[gsm]] of its own; the
+    desk calls by the first that can."""
 
-    enabled: bool = False
+    name: str = ""
+    """What it is called where its state is told; else "gsm", "gsm 2" ..."""
     modem: str = "auto"
     """`auto` finds it on USB by what it is; `simulator` is one that is none, to try the phone without; or the
     modem's family, where `at` and `sound` name its ports: simcom, quectel, huawei."""
+    usb: str = ""
+    """The USB socket that it is plugged into, as `appliance doctor` tells it: "1-1.3". Where left out, it is
+    any that no other [[gsm]] has."""
     at: str = ""
     """Port for commands."""
     sound: str = ""
-    """Port for sound."""
+    """Port for sound; or "card:NAME", where the modem's sound is an ALSA sound card: Quectel's can be."""
     pin_file: Path | None = None
     """A file that holds the SIM's PIN; beside box.toml unless it is a full path."""
+    balance: str = ""
+    """What is dialled for the money left on the SIM, as "*100#"; `appliance doctor` tells what comes back."""
 
     def __post_init__(self) -> None:
         if self.modem not in ("auto", "simulator") and not (self.at and self.sound):
@@ -46,6 +54,21 @@ class Gsm:
     def beside(self, folder: Path) -> Gsm:
         """With its files beside box.toml."""
         return replace(self, pin_file=placed(folder, self.pin_file))
+
+
+def named(modems: Sequence[Gsm]) -> tuple[Gsm, ...]:
+    """Each with a name of its own. ValueError where it is not certain which SIM is which."""
+    named = tuple(
+        replace(each, name=each.name or ("gsm" if number == 1 else f"gsm {number}"))
+        for number, each in enumerate(modems, 1)
+    )
+    if len({each.name for each in named}) < len(named):
+        raise ValueError("has two modems of the same name", "give each [[gsm]] a name of its own")
+    anywhere = [each for each in named if not each.usb and not each.at]
+    if len(anywhere) > 1 and any(each.pin_file for each in anywhere):
+        wrong = "has several modems, and a PIN that might be said to the wrong one"
+        raise ValueError(wrong, "tell each by its socket: usb = ..., as `appliance doctor` shows it")
+    return named
 
 
 @dataclass(frozen=True, slots=True)

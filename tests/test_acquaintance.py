@@ -117,6 +117,8 @@ class Desk:
         self.runner = Runner(self.store, self.desk.actions)
         self.recall = Recall(self.store, folder / "recall.db", FakeEmbed(), self.thread)
         self.calls = 0
+        self.greeting = ""
+        """What the latest caller heard first."""
 
     async def hears(
         self, *lines: str, cut: Sequence[int] = (), caller: str = "", channel: str = "kiosk"
@@ -137,6 +139,7 @@ class Desk:
         await converse(ScriptedCaller(lines, call, cut), brain, turns.append)
         await clerk.ended()
         self.now += timedelta(minutes=1)
+        self.greeting = turns[0].meant
         return [turn.meant for turn in turns][1:]
 
     async def enrolled(self) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from appliance.channels.gsm.plugs import socket_for
+from appliance.channels.gsm.simulator import Simulator
+from appliance.config import read_box
 from appliance.doctor import Finding, doctor, examine
 from appliance.engines import registry
 from tests.audio_server import AudioServer, audio_server  # noqa: F401
+from tests.channels.gsm.test_modem import delivered
 from tests.test_command import BOX, DESK
 
 
@@ -74,3 +80,25 @@ def test_a_sound_system_that_fails_is_one_finding(
     findings = found()
     assert "Error querying devices" in findings["microphone"].said
     assert "page" in findings
+
+
+async def test_a_modem_is_tried_out_and_what_its_sim_has_left_is_told(found: Any) -> None:
+    box = found.folder / "box.toml"
+    box.write_text(box.read_text() + '[[gsm]]\nmodem = "simulator"\nbalance = "*100#"\n')
+    folder, held = socket_for(read_box(box)[0].data / "simulator", "quectel")
+    simulator = Simulator("quectel", folder=folder)
+    simulator.plug_in()
+    simulator.deliver(delivered("For the desk"))
+    try:
+        finding = (await asyncio.to_thread(found))["gsm"]
+        assert finding.fine
+        assert finding.said.startswith("Quectel")
+        assert finding.said.endswith("signal 61%; the network says: Balance 12.50")
+        assert simulator.mailbox.came, "what callers wrote is left for the desk"
+        simulator.sim.puk = True
+        finding = (await asyncio.to_thread(found))["gsm"]
+        assert (finding.fine, finding.needed) == (False, False)
+        assert "PUK" in finding.said
+    finally:
+        simulator.close()
+        os.close(held)

@@ -297,6 +297,16 @@ async def test_blind_the_caller_calls_the_person_directly(tmp_path: Path) -> Non
         assert talk.line.dialled == []
 
 
+async def test_nobody_is_put_through_to_an_emergency_number_not_even_blind(tmp_path: Path) -> None:
+    rules = HandOffRules("sip:911@pbx", mode="blind")
+    async with talking(tmp_path, [WISH], rules=rules, hands_over=True) as talk:
+        talk.say()
+        await until(lambda: talk.handoff.done, within=10)
+        assert "emergency" in talk.handoff.done[0]
+        assert talk.wire.transferred == ""
+        assert talk.line.dialled == []
+
+
 async def test_blind_without_a_trunk_that_can_the_two_are_joined_at_once(tmp_path: Path) -> None:
     rules = HandOffRules("sip:desk@pbx", mode="blind")
     async with talking(tmp_path, [WISH], rules=rules) as talk:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,33 @@ goto = {appointments = "book", prescriptions = "prescription"}
 """
 )
 ANN = "+12125550142"
+
+
+HOURS = """
+[hours]
+monday = ["09:00-17:00"]
+tuesday = ["09:00-17:00"]
+closed = ["2026-11-24"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "greeting"),
+    [
+        (datetime(2026, 11, 23, 16, 59), "Open."),
+        (datetime(2026, 11, 23, 17, 0), "Closed."),
+        (datetime(2026, 11, 23, 4, 0), "Closed."),
+        (datetime(2026, 11, 24, 10, 0), "Closed."),
+        (datetime(2026, 11, 29, 10, 0), "Closed."),
+    ],
+    ids=["open", "evening", "night", "day off", "sunday"],
+)
+async def test_callers_are_greeted_by_the_hours(tmp_path: Path, at: datetime, greeting: str) -> None:
+    lines = '[lines]\ngreeting = "Open."\ngreeting_closed = "Closed."\n'
+    desk = Desk(tmp_path, f'name = "Alder House"\n{lines}{HOURS}')
+    desk.now = at
+    await desk.hears("goodbye", caller=ANN, channel="gsm")
+    assert desk.greeting == greeting
 
 
 async def test_what_was_booked_is_told_by_sms_and_only_then(tmp_path: Path) -> None:

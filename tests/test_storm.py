@@ -14,7 +14,7 @@ SEED = int(os.environ.get("STORM_SEED", "1"))
 CALLS = int(os.environ.get("STORM_CALLS", "1000"))
 """Of the slow test: in pieces, each with another seed."""
 
-WARM = 40
+WARM = min(40, CALLS // 2)
 """Calls after which all that is kept for good is there."""
 
 MEGABYTES = 6.0
@@ -22,9 +22,9 @@ MEGABYTES = 6.0
 
 
 async def test_some_calls_in_a_storm(tmp_path: Path) -> None:
-    async with office(tmp_path, SEED, modems=4, sip=False) as there:
+    async with office(tmp_path, SEED, modems=9, sip=False) as there:
         before = Footprint.now()
-        await there.calls(range(24))
+        await there.calls(range(30))
         await there.settled()
         after = Footprint.now()
         assert there.wrong == []
@@ -37,7 +37,7 @@ async def test_some_calls_in_a_storm(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 async def test_a_thousand_calls_in_a_storm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async with office(tmp_path, SEED, modems=5) as there:
+    async with office(tmp_path, SEED, modems=9) as there:
         await there.calls(range(WARM))
         await there.settled()
         before = Footprint.now()

@@ -63,6 +63,7 @@ LAYERS = [
         "safe",
         "talk",
         "simulate",
+        "street",
         "scenario",
         "replay",
         "doctor",

@@ -17,6 +17,10 @@ log = logging.getLogger(__name__)
 HELD = samples(1.0)
 """Sound held back before it is written, since the two sides do not arrive in step."""
 
+AT_ONCE = samples(1.0)
+"""Sound that is written at a time. The file's head is right after each, so that a recording plays though the
+box went down in mid-call."""
+
 
 class Recorder:
     """Writes s16le stereo at 16 kHz. Sound that never came is silence, so that the recording is exactly as
@@ -48,7 +52,8 @@ class Recorder:
         if self._origin is None:
             self._origin = audio.at
         self._place(audio, side=0)
-        self._write(max(0, len(self._held) - HELD))
+        if len(self._held) >= HELD + AT_ONCE:
+            self._write(len(self._held) - HELD)
 
     def desk(self, audio: Audio) -> None:
         """A stretch that was played."""
@@ -88,7 +93,7 @@ class Recorder:
             return
         if not self.failed:
             try:
-                self._file.writeframesraw(self._held[:count].tobytes())
+                self._file.writeframes(self._held[:count].tobytes())
             except OSError as error:
                 self.failed = error.strerror or str(error)
                 log.error("the recording stops here, the call goes on: %s", self.failed)

@@ -70,3 +70,14 @@ def test_a_full_disk_ends_the_recording_and_not_the_call() -> None:
         recorder.caller(Audio(tone(FRAME, 1), number * FRAME))
     recorder.close()
     assert "No space left" in recorder.failed
+
+
+def test_a_recording_plays_though_the_box_went_down_in_mid_call(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "call.wav")
+    for number in range(250):
+        recorder.caller(Audio(tone(FRAME, 100), number * FRAME))
+    (tmp_path / "left.wav").write_bytes((tmp_path / "call.wav").read_bytes())
+    recorder.close()
+    sound, _ = soundfile.read(tmp_path / "left.wav", dtype="int16")
+    assert len(sound) >= 3 * 16_000
+    assert (sound[:, 0] == 100).all()

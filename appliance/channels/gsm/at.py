@@ -70,6 +70,8 @@ class AtPort:
         self._busy = asyncio.Lock()
         self._reply: list[str] | None = None
         self._prefix = ""
+        self._sends = False
+        """Whether the prompt for a text is awaited."""
         self._dialling = False
         self._said = asyncio.Event()
         self._body_of = ""
@@ -99,6 +101,7 @@ class AtPort:
     async def _ask(self, command: str, patience: float, body: bytes = b"") -> list[str]:
         self._reply, self._dialling = [], command.startswith(("ATD", "ATA"))
         self._prefix = command.removeprefix("AT").partition("=")[0].rstrip("?")
+        self._sends = bool(body)
         self._splitter.raw = self.raw_texts and command.startswith(READS)
         answered = False
         try:
@@ -115,8 +118,7 @@ class AtPort:
         finally:
             # What was broken off, as by a caller who hangs up, is answered all the same.
             self._stale, self._reply, self._splitter.raw = not answered, None, False
-            if body and not answered:
-                self._leave_prompt()
+            self._sends = False
         *lines, final = lines
         if final not in ("OK", PROMPT):
             raise ModemError(f"the modem refuses {_name(command)}: {final}", code=final)
@@ -124,7 +126,7 @@ class AtPort:
         return [line for line in lines if line != command]
 
     def _leave_prompt(self) -> None:
-        """It may wait for a text still, and would take the next command for one."""
+        """It waits for a text that nobody sends any more, and would take the next command for it."""
         with contextlib.suppress(OSError):
             if not self._gone:
                 os.write(self._file, b"\x1b")
@@ -186,6 +188,8 @@ class AtPort:
             self._unasked(f"{head}\n{line}")
         elif WITH_BODY.match(line):
             self._body_of = line
+        elif line == PROMPT and not self._sends:
+            self._leave_prompt()
         elif self._reply is None or (not self._in_text() and self._is_unasked(line)):
             self._unasked(line)
         else:

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 CODE = re.compile(r"[*#0-9]{2,20}#")
 """What is asked of a network by dialling: *100# for the money that is left, as a rule."""
 
+NO_NETWORK = "the SIM is in no network: look at antenna and SIM"
+
 SAID_WITHIN = 30.0
 """Seconds that a network takes to answer a code."""
 
@@ -25,7 +27,7 @@ class Health:
 
     on: bool = False
     """Whether calls can come."""
-    why: str = "no modem is plugged in"
+    why: str = "not started"
     """Why not."""
     signal: float | None = None
     """0 to 1."""
@@ -75,7 +77,7 @@ class Card:
         if registered != self._health.on:
             log.info("modem: %s", "in the network" if registered else "no network")
         self._health.on = registered
-        self._health.why = "" if registered else "the SIM is in no network: look at antenna and SIM"
+        self._health.why = "" if registered else NO_NETWORK
 
     async def dial_code(self, code: str) -> str:
         """What the network says to a code. ModemError where it says nothing, or it is no code."""

@@ -112,6 +112,8 @@ class Firmware:
         """Keys that the desk pressed."""
         self.answers = True
         """Whether somebody takes the calls that the desk makes."""
+        self.told: list[str] = []
+        """The commands so far, without their AT."""
         self.wrong: list[str] = []
         """What no modem would have understood."""
         self.echo = True
@@ -128,6 +130,7 @@ class Firmware:
 
     def do(self, command: str) -> list[str]:
         """What a command, without its AT, comes to: the lines that answer it."""
+        self.told.append(command)
         name, _, value = command.partition("=")
         name = name.upper()
         if self.sim.puk and name not in WITHOUT_SIM:
@@ -149,7 +152,7 @@ class Firmware:
         if f"AT{command}" in self.kind.end:
             self.sound_on = False
             return ["OK"]
-        if f"AT{command}" not in self.kind.begin:
+        if f"AT{command}" not in (*self.kind.begin, *self.kind.card):
             return None
         self._sounds += bool(self.line)
         fails = "second sound fails" in self.faults and self._sounds > 1 and not self.restarts

@@ -14,7 +14,8 @@ from appliance.channels.gsm.at import ModemError
 from appliance.channels.gsm.events import Event, Key, Over, Ringing, Text
 from appliance.channels.gsm.modem import Modem
 from appliance.channels.gsm.pdu import Sms
-from appliance.channels.gsm.profiles import Found, family
+from appliance.channels.gsm.plugs import Found
+from appliance.channels.gsm.profiles import family
 from appliance.channels.gsm.sound import SoundPort
 from appliance.channels.phone import PhoneCall
 from appliance.errors import DeviceError
@@ -63,14 +64,14 @@ class GsmLine:
         running = asyncio.create_task(modem.run())
         answering = asyncio.create_task(self._answer_all(modem, desk))
         try:
-            await asyncio.wait([running, answering], return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait([running, answering], return_when=asyncio.FIRST_COMPLETED)
         finally:
             answering.cancel()
             await asyncio.wait([answering])
             await asyncio.shield(modem.hang_up())
             running.cancel()
             await asyncio.wait([running])
-        for task in (running, answering):
+        for task in ended:
             task.result()
 
     async def _answer_all(self, modem: Modem, desk: Desk) -> None:

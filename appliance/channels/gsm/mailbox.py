@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from appliance.channels.gsm import pdu
 
@@ -167,6 +168,22 @@ def submitted(octets: str) -> tuple[str, str]:
     count, body = data[6 + length + validity], data[7 + length + validity :]
     header = 1 + body[0] if data[0] & 0x40 else 0
     return number, pdu.text_of(body, count, header, coding)
+
+
+def deliveries(number: str, text: str, at: datetime | None = None) -> list[str]:
+    """The SMS-DELIVERs that bring a text, as the network had it at that time: made of what would send it."""
+    stamp = _semi_octets((at or datetime.now(UTC)).strftime("%y%m%d%H%M%S") + "00")
+    made = []
+    for _, octets in pdu.submit(number, text):
+        data = bytes.fromhex(octets)[1:]
+        length = 4 + (data[2] + 1) // 2
+        head = bytes([4 | data[0] & 0x40]) + data[2 : length + 2]
+        made.append((b"\0" + head + stamp + data[length + 2 :]).hex().upper())
+    return made
+
+
+def _semi_octets(digits: str) -> bytes:
+    return bytes.fromhex("".join(digits[at + 1] + digits[at] for at in range(0, len(digits), 2)))
 
 
 def delivered(octets: str) -> _Delivered:

@@ -15,11 +15,13 @@ from appliance.channels.gsm.at import AtPort, ModemError, open_port
 from appliance.channels.gsm.calls import Calls
 from appliance.channels.gsm.card import Card, Health
 from appliance.channels.gsm.events import Event, Key, Over, Ringing, Text
+from appliance.channels.gsm.plugs import Found
 from appliance.channels.gsm.post import Post
-from appliance.channels.gsm.profiles import Family, Found, family
+from appliance.channels.gsm.profiles import Family, family
 from appliance.channels.gsm.replies import INCOMING, OVER, WAITING, Listed
 from appliance.channels.gsm.ringer import Ringer
-from appliance.errors import DeviceError
+from appliance.channels.gsm.sound import CARD
+from appliance.errors import ConfigError, DeviceError
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +37,23 @@ HEARTBEAT = 20.0
 DOUBLED = 0.03
 """Seconds in which the same line again is the same news: not even keys are pressed that fast."""
 
+NO_NETWORK_YET = "no network yet"
+
 READY = ("ATE0", "AT+CMEE=1", "AT+CLIP=1", "AT+CRC=0", "AT+CREG=1", "AT+CCWA=1", "AT+CNMI=2,1,0,0,0")
 """Said to every modem: no echo, errors by number, the caller's number, plain RING, news of the network and of
 who calls meanwhile, SMS kept in the modem until they are read."""
 
 
 class Modem:
-    """Runs until cancelled. `find` tells where it is now; None: nowhere. `hear` gets what it tells."""
+    """Runs until cancelled. `find` tells where it is now; None: nowhere. `hear` gets what it tells; without
+    `reads` the SMS that lie in it are left there."""
 
     def __init__(
-        self, find: Callable[[], Found | None], hear: Callable[[Event], None], pin: str = ""
+        self,
+        find: Callable[[], Found | None],
+        hear: Callable[[Event], None],
+        pin: str = "",
+        reads: bool = True,
     ) -> None:
         self.health = Health()
         self.found: Found | None = None
@@ -53,6 +62,7 @@ class Modem:
         """Told when the modem's sound buffer is full (False) and when it has room again (True)."""
         self._find = find
         self._hear = hear
+        self._reads = reads
         self._port: AtPort | None = None
         self._family: Family | None = None
         self._lost = asyncio.Event()
@@ -118,7 +128,7 @@ class Modem:
         while True:
             try:
                 await self._serve()
-            except (DeviceError, OSError) as error:
+            except (DeviceError, ConfigError, OSError) as error:
                 self._off(str(error))
             finally:
                 self._close()
@@ -130,6 +140,8 @@ class Modem:
             self._off("no modem is plugged in")
             return
         self.found, self._family = found, family(found.family)
+        if found.sound.startswith(CARD):
+            self._family = self._family.by_card()
         self._calls.family = self._family
         self._lost.clear()
         self._port = AtPort(open_port(found.at), self._unasked, self._lose)
@@ -151,10 +163,11 @@ class Modem:
             with contextlib.suppress(ModemError):
                 await self._ask(command)
         await self._calls.hang_up_others()
-        self.health.on, self.health.why, self.health.family = False, "no network yet", self._family.what
+        self.health.on, self.health.why, self.health.family = False, NO_NETWORK_YET, self._family.what
         await self._post.open()
         self._port.raw_texts = self._post.charset == "GSM"
-        await self._post.fetch_all()
+        if self._reads:
+            await self._post.fetch_all()
 
     async def _wake(self) -> None:
         """It may be booting, or in the middle of a command that somebody else began."""
@@ -172,6 +185,7 @@ class Modem:
             await self._calls.look()
         else:
             await self._card.look()
+            await self._post.hand_on_late()
 
     def _lose(self) -> None:
         self._lost.set()
@@ -202,7 +216,8 @@ class Modem:
         (last, at), self._latest = self._latest, (line, now)
         if (index := replies.stored(line)) is not None:
             # Told twice it is read once; a place that was read is soon another text's.
-            self._start(self._post.fetch(index))
+            if self._reads:
+                self._start(self._post.fetch(index))
         elif line == last and now - at < DOUBLED:
             return
         elif line in ("RING", "+CRING: VOICE"):

@@ -8,11 +8,19 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from appliance.channels.gsm import pdu, textmode
 from appliance.channels.gsm.at import Ask, ModemError
 
 log = logging.getLogger(__name__)
+
+
+LATE = timedelta(days=1)
+"""After which a part that is missing is awaited no longer: a SIM holds some thirty, and then no more come."""
+
+MISSING = " ... "
+"""What stands for it."""
 
 
 @dataclass(slots=True)
@@ -23,14 +31,28 @@ class _Parts:
 
     def add(self, part: pdu.Part, place: int) -> tuple[pdu.Sms, list[int]] | None:
         """The whole text once its last part is there, and the places where its parts lie."""
-        parts = self.kept.setdefault((part.number, part.reference), {}) if part.of > 1 else {}
+        key = part.number, part.reference
+        parts = self.kept.setdefault(key, {}) if part.of > 1 else {}
         parts[part.index] = part, place
         if len(parts) < part.of:
             return None
-        self.kept.pop((part.number, part.reference), None)
-        ordered = [parts[index] for index in sorted(parts)]
-        text = "".join(each.text for each, _ in ordered)
-        return pdu.Sms(part.number, text, part.at), [at for _, at in ordered]
+        self.kept.pop(key, None)
+        return _joined(parts)
+
+    def late(self, now: datetime) -> list[tuple[pdu.Sms, list[int]]]:
+        """The texts whose other parts are not coming any more."""
+        gone = [
+            key
+            for key, parts in self.kept.items()
+            if all(part.at and now - part.at > LATE for part, _ in parts.values())
+        ]
+        return [_joined(self.kept.pop(key)) for key in gone]
+
+
+def _joined(parts: dict[int, tuple[pdu.Part, int]]) -> tuple[pdu.Sms, list[int]]:
+    first = next(iter(parts.values()))[0]
+    texts = [parts[index][0].text if index in parts else MISSING for index in range(1, first.of + 1)]
+    return pdu.Sms(first.number, "".join(texts), first.at), [place for _, place in parts.values()]
 
 
 class Post:
@@ -97,6 +119,12 @@ class Post:
         for place in places:
             await self.fetch(place)
 
+    async def hand_on_late(self) -> None:
+        """Texts of which parts are missing for too long, as far as they are there."""
+        async with self._reading:
+            for sms, places in self._parts.late(datetime.now(UTC)):
+                await self._hand_on(sms, places)
+
     async def fetch(self, place: int) -> None:
         """Read the SMS at a place of the modem's and, where it is whole, hand it on; only then the modem may
         forget it."""
@@ -111,11 +139,15 @@ class Post:
         if len(lines) < 2 or not lines[0].startswith("+CMGR:"):
             return
         part = textmode.read(lines, self.charset) if self.charset else pdu.deliver(lines[1])
-        read = [place]
-        if part:
-            if (whole := self._parts.add(part, place)) is None:
-                return
-            sms, read = whole
-            self._hear(sms)
-        for each in read:
-            await self._ask(f"AT+CMGD={each}", 10.0)
+        if part is None:
+            await self._forget([place])
+        elif whole := self._parts.add(part, place):
+            await self._hand_on(*whole)
+
+    async def _hand_on(self, sms: pdu.Sms, places: list[int]) -> None:
+        self._hear(sms)
+        await self._forget(places)
+
+    async def _forget(self, places: list[int]) -> None:
+        for place in places:
+            await self._ask(f"AT+CMGD={place}", 10.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Family:
     keys: str
     over: str
     ready: tuple[str, ...] = ()
+    card: tuple[str, ...] = ()
     pause: str = ""
     go_on: str = ""
     rate: int = 8000
@@ -40,6 +41,12 @@ class Family:
                 re.compile(pattern)
             except re.error as error:
                 raise ValueError(f"has {pattern!r}, which is no pattern ({error})", "mend it") from error
+
+    def by_card(self) -> Family:
+        """The same, with its sound on a USB sound card. ConfigError where the family has none."""
+        if not self.card:
+            raise ConfigError(f"{self.what}: its sound is on no sound card", "name a port as sound")
+        return replace(self, begin=self.card)
 
     def key(self, line: str) -> str | None:
         """The key that the caller pressed, if the line tells of one."""
@@ -71,56 +78,27 @@ def family(name: str) -> Family:
     return known[name]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A modem that is plugged in."""
-
-    family: str
-    at: str
-    """Path of the port for commands."""
-    sound: str
-    """Path of the port for sound."""
-    serial: str = ""
-
-
-def plugged_in() -> list[Found]:
-    """The modems on USB, by what they are: a ttyUSB number means nothing, it changes with each plugging."""
-    from serial.tools import list_ports
-
-    ports: dict[tuple[str, str, str], dict[int, str]] = {}
-    for port in list_ports.comports():
-        if port.vid is None or port.location is None:
-            continue
-        where, colon, interface = port.location.partition(":")
-        number = interface.rpartition(".")[2] if colon else ""
-        if number.isdigit():
-            identity = (f"{port.vid:04x}:{port.pid:04x}", where, port.serial_number or "")
-            ports.setdefault(identity, {})[int(number)] = port.device
-    return [
-        Found(name, numbers[kind.at], numbers[kind.sound], serial)
-        for (usb, _, serial), numbers in sorted(ports.items())
-        for name, kind in families().items()
-        if usb in kind.usb and kind.at in numbers and kind.sound in numbers
-    ]
-
-
 def udev_rules() -> str:
-    """Rules that give each modem's ports a name that stays, and the desk the right to open them."""
+    """Rules that keep other programs away from each modem, give its ports names that stay, and the desk the
+    right to open them."""
     lines = [
-        "# Names GSM modems by what they are: /dev/modem/<serial number or USB path>-at and -sound.",
-        "# Written from the families that the desk knows; do not edit.",
-        'SUBSYSTEM!="tty", GOTO="modem_end"',
-        'SUBSYSTEMS=="usb", ENV{ID_USB_INTERFACE_NUM}=="", IMPORT{builtin}="usb_id"',
-        'ENV{ID_PATH}=="", IMPORT{builtin}="path_id"',
+        "# Names GSM modems by what they are: /dev/modem-at and /dev/modem-sound; of several,",
+        "# /dev/modem/FAMILY-SOCKET-at and -sound. Made from the families that the desk knows; do not edit.",
+        'SUBSYSTEM=="tty", SUBSYSTEMS=="usb", ENV{ID_USB_INTERFACE_NUM}=="", IMPORT{builtin}="usb_id"',
+        'SUBSYSTEM=="tty", SUBSYSTEMS=="usb", ENV{ID_PATH}=="", IMPORT{builtin}="path_id"',
     ]
     for name, kind in families().items():
         lines += ["", f"# {kind.what}"]
         for usb in kind.usb:
             vendor, product = usb.split(":")
+            lines.append(
+                f'SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="{vendor}", '
+                f'ATTR{{idProduct}}=="{product}", ENV{{ID_MM_DEVICE_IGNORE}}="1"'
+            )
             for what, number in (("at", kind.at), ("sound", kind.sound)):
                 lines.append(
-                    f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}", '
+                    f'SUBSYSTEM=="tty", ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}", '
                     f'ENV{{ID_USB_INTERFACE_NUM}}=="{number:02x}", GROUP="dialout", MODE="0660", '
-                    f'ENV{{ID_MM_PORT_IGNORE}}="1", SYMLINK+="modem/{name}-$env{{ID_PATH}}-{what}"'
+                    f'SYMLINK+="modem-{what} modem/{name}-$env{{ID_PATH}}-{what}"'
                 )
-    return "\n".join([*lines, "", 'LABEL="modem_end"', ""])
+    return "\n".join([*lines, ""])

@@ -14,8 +14,8 @@ from collections import deque
 from pathlib import Path
 
 from appliance.channels.gsm.firmware import Fault, Firmware, Line
+from appliance.channels.gsm.plugs import Found
 from appliance.channels.gsm.ports import Port
-from appliance.channels.gsm.profiles import Found
 from appliance.channels.gsm.replies import ACTIVE, INCOMING, OVER, PROMPT, WAITING
 
 RING_EVERY = 1.0
@@ -121,7 +121,8 @@ class Simulator(Firmware):
 
     def hear(self) -> bytes:
         """What the desk said since the last time, s16le at the modem's rate."""
-        heard, self._desk = bytes(self._desk), bytearray()
+        whole = len(self._desk) // 2 * 2
+        heard, self._desk = bytes(self._desk[:whole]), self._desk[whole:]
         return heard
 
     def deliver(self, pdus: list[str]) -> None:

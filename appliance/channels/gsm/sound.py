@@ -1,16 +1,20 @@
-"""The sound of a GSM call, on the modem's serial port: s16le mono at 8 or 16 kHz, both ways."""
+"""The sound of a GSM call, s16le mono at 8 or 16 kHz, both ways: on the modem's serial port, or on the sound
+card that some modems are on USB."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
+import subprocess
 import time
 from collections.abc import Callable
 
 from appliance.channels.gsm.at import open_port
 from appliance.engines.resample import Resampler
+from appliance.errors import DeviceError
 from appliance.messages import RATE
 
 log = logging.getLogger(__name__)
@@ -25,6 +29,10 @@ STALE = 0.06
 
 STALLED = 1.0
 """Seconds of sound that the modem did not take, after which the caller hears nothing of the desk."""
+
+
+CARD = "card:"
+"""In front of a name: it is that of an ALSA sound card, and no port's."""
 
 
 class SoundPort:
@@ -48,7 +56,9 @@ class SoundPort:
         self._heard = heard
         self._stalled = stalled
         self._lost = lost
-        self._file = open_port(path)
+        self._card = _Card(path.removeprefix(CARD), rate) if path.startswith(CARD) else None
+        self._file = self._card.ears if self._card else open_port(path)
+        self._to = self._card.mouth if self._card else self._file
         self._in = Resampler(rate)
         self._out = Resampler(RATE, to=rate)
         self._first: float | None = None
@@ -56,7 +66,8 @@ class SoundPort:
         self._unsent = b""
         self._stuck = False
         self._closed = False
-        os.set_blocking(self._file, False)
+        for file in (self._file, self._to):
+            os.set_blocking(file, False)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._file, self._read)
 
@@ -67,6 +78,8 @@ class SoundPort:
             self._loop.remove_reader(self._file)
             with contextlib.suppress(OSError):
                 os.close(self._file)
+            if self._card:
+                self._card.close()
 
     def send(self, pcm: bytes) -> None:
         """Take 20 ms at 16 kHz for the caller; never waits."""
@@ -75,7 +88,7 @@ class SoundPort:
         self._unsent += self._out.push(pcm)
         try:
             while self._unsent and not self.paused:
-                self._unsent = self._unsent[os.write(self._file, self._unsent) :]
+                self._unsent = self._unsent[os.write(self._to, self._unsent) :]
         except BlockingIOError:
             pass
         except OSError:
@@ -142,3 +155,39 @@ class SoundPort:
         if not self._closed:
             self.close()
             self._lost()
+
+
+class _Card:
+    """An ALSA sound card by its name, as `arecord -l` shows it; "default" is the system's. Processes of
+    alsa-utils play and record: PortAudio's devices are the kiosk's, and it opens one only with the rest."""
+
+    def __init__(self, name: str, rate: int) -> None:
+        device = name if name == "default" else f"plughw:CARD={name}"
+        common = ["-q", "-D", device, "-t", "raw", "-f", "S16_LE", "-c", "1", "-r", str(rate)]
+        common += ["--period-time=20000", "--buffer-time=80000"]
+        ears, ears_in = os.pipe()
+        mouth_out, mouth = os.pipe()
+        # A pipe as it comes holds four seconds.
+        fcntl.fcntl(mouth, fcntl.F_SETPIPE_SZ, 4096)
+        self.ears, self.mouth = ears, mouth
+        try:
+            self._processes = [
+                subprocess.Popen(["arecord", *common], stdin=subprocess.DEVNULL, stdout=ears_in),
+                subprocess.Popen(["aplay", *common], stdin=mouth_out),
+            ]
+        except OSError as error:
+            for file in (ears, mouth):
+                os.close(file)
+            raise DeviceError("the modem's sound card needs alsa-utils", "apt install alsa-utils") from error
+        finally:
+            for file in (ears_in, mouth_out):
+                os.close(file)
+
+    def close(self) -> None:
+        """The ears are closed by whoever reads them."""
+        with contextlib.suppress(OSError):
+            os.close(self.mouth)
+        for process in self._processes:
+            process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.5)

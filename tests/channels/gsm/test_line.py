@@ -12,15 +12,19 @@ import numpy as np
 import pytest
 
 from appliance.channels import AudioChannel, Call
+from appliance.channels.answered import AnswerListener
 from appliance.channels.exchange import CallFailed, Unreached
 from appliance.channels.gsm.firmware import Fault
 from appliance.channels.gsm.line import GsmLine
 from appliance.channels.gsm.pdu import Sms
+from appliance.channels.gsm.replies import ACTIVE
 from appliance.channels.gsm.simulator import Simulator
 from appliance.channels.phone import PhoneCall, loudness
 from appliance.engines.resample import resample
 from appliance.messages import RATE, Audio
+from appliance.outbound import _listen
 from tests.audio_server import until
+from tests.channels.test_answered import speech
 from tests.desk import voice
 
 
@@ -30,6 +34,7 @@ class Echo:
     def __init__(self) -> None:
         self.calls: list[PhoneCall] = []
         self.heard = bytearray()
+        self.keys = ""
         self.ended = 0
 
     async def talk(self, channel: AudioChannel) -> None:
@@ -38,6 +43,7 @@ class Echo:
         try:
             async for frame in channel.microphone():
                 self.heard += frame.pcm
+                self.keys += frame.keys
                 await channel.playout.write(frame.pcm)
         finally:
             self.ended += 1
@@ -277,3 +283,53 @@ async def test_giving_up_while_it_rings_hangs_up() -> None:
         dialling.cancel()
         await asyncio.wait([dialling])
         await until(lambda: simulator.line is None)
+
+
+async def test_who_rings_while_the_last_call_is_ended_is_answered_too() -> None:
+    async with desk() as (simulator, _, echo, _):
+        for number in range(4):
+            simulator.ring(f"+1555010{number}")
+            await until(lambda: len(echo.calls) == number + 1)  # noqa: B023
+            simulator.hang_up()
+        simulator.ring("+15550109")
+        await until(lambda: len(echo.calls) == 5)
+        assert [call.caller for call in echo.calls][-1] == "+15550109"
+        assert echo.ended == 4
+
+
+async def test_a_caller_who_hangs_up_while_the_sound_comes_on_leaves_no_call_behind() -> None:
+    async with desk() as (simulator, line, echo, _):
+        simulator.faults.add("slow answers")
+        simulator.ring()
+        await until(lambda: simulator.line and simulator.line.state == ACTIVE)
+        await asyncio.sleep(0.3)
+        simulator.hang_up()
+        await until(lambda: not line._taken.locked())
+        assert simulator.restarts == 0
+        simulator.faults.clear()
+        simulator.ring("+15550101")
+        await until(lambda: "+15550101" in [call.caller for call in echo.calls])
+
+
+async def test_both_sides_press_keys() -> None:
+    async with desk() as (simulator, _, echo, _):
+        simulator.ring()
+        await until(lambda: echo.calls)
+        simulator.press("7")
+        echo.calls[0].dial_keys("4#")
+        await until(lambda: simulator.pressed == ["4", "#"])
+        await until(lambda: "7" in echo.keys)
+
+
+@pytest.mark.parametrize(("voices", "who"), [(True, "person"), (False, "nobody")])
+async def test_a_modem_that_says_begin_in_ringback_is_believed_once_a_voice_is_heard(
+    voices: bool, who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.channels.answered.NEVER", 1.0)
+    async with desk(faults={"early begin"}) as (simulator, line, _, _):
+        simulator.answers = False
+        call = await line.dial("+15550142", patience=10)
+        if voices:
+            simulator.say(resample(speech(0.5), RATE, to=8000))
+        assert await _listen(call, AnswerListener(proven=False)) == who
+        await call.hang_up()

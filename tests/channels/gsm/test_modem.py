@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.channels.gsm import pdu
 from appliance.channels.gsm.at import AtPort, ModemError
 from appliance.channels.gsm.events import Event, Key, Over, Ringing, Text
 from appliance.channels.gsm.firmware import Fault
+from appliance.channels.gsm.mailbox import deliveries
 from appliance.channels.gsm.modem import Modem
-from appliance.channels.gsm.profiles import families, udev_rules
+from appliance.channels.gsm.profiles import families
 from appliance.channels.gsm.simulator import Simulator
 from tests.audio_server import until
 
-RULES = Path(__file__).parents[3] / "image" / "60-modem.rules"
 KINDS = list(families())
 NOISY: set[Fault] = {"split lines", "doubled lines", "interleaved lines"}
 
@@ -88,6 +87,21 @@ async def test_the_desk_hangs_up_and_the_next_call_comes() -> None:
             await desk.modem.hang_up()
             assert simulator.line is None
             assert not simulator.sound_on
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_sound_is_turned_on_once_the_call_stands_and_off_after_it(kind: str) -> None:
+    async with plugged(kind) as (simulator, desk):
+        simulator.ring()
+        await until(desk.heard(Ringing))
+        await desk.modem.answer()
+        simulator.hang_up()
+        await until(desk.heard(Over))
+        await desk.modem.hang_up()
+        family = families()[kind]
+        sound = [f"AT{told}" for told in simulator.told if f"AT{told}" in ("ATA", *family.begin, *family.end)]
+        assert sound == ["ATA", *family.begin, *family.end]
+        assert "+CHUP" not in simulator.told
 
 
 async def test_the_end_of_a_call_is_found_out_though_nobody_says_so() -> None:
@@ -231,18 +245,7 @@ async def test_a_long_text_goes_out_in_parts_and_is_whole_at_the_other_end() -> 
 
 
 def delivered(text: str, number: str = "+15550177") -> list[str]:
-    """The SMS-DELIVERs that bring a text: made of what would send it."""
-    pdus = []
-    for _, octets in pdu.submit(number, text):
-        data = bytes.fromhex(octets)[1:]
-        header = 0x40 if data[0] & 0x40 else 0
-        length = 4 + (data[2] + 1) // 2
-        stamp = bytes.fromhex("62113231900000")
-        deliver = (
-            bytes([4 | header]) + data[2:length] + data[length : length + 2] + stamp + data[length + 2 :]
-        )
-        pdus.append((b"\0" + deliver).hex().upper())
-    return pdus
+    return deliveries(number, text, datetime(2026, 11, 23, 13, 9, tzinfo=UTC))
 
 
 async def test_a_text_that_comes_in_parts_is_told_once_and_whole() -> None:
@@ -259,6 +262,28 @@ async def test_a_text_that_comes_in_parts_is_told_once_and_whole() -> None:
         await until(lambda: simulator.mailbox.came == {})
         (event,) = [event for event in desk.told if isinstance(event, Text)]
         assert (event.sms.number, event.sms.text) == ("+15550177", text)
+
+
+@pytest.mark.parametrize(("days", "told"), [(0.5, 0), (1.5, 1)])
+async def test_a_part_that_never_comes_is_not_awaited_for_ever(days: float, told: int) -> None:
+    simulator = Simulator()
+    simulator.plug_in()
+    text = "Please call me back about the pipe. " * 9
+    parts = deliveries("+15550177", text, datetime.now(UTC) - timedelta(days=days))
+    simulator.deliver([parts[0], parts[2]])
+    desk = Desk(simulator)
+    running = asyncio.create_task(desk.modem.run())
+    try:
+        await until(lambda: desk.modem.health.on)
+        await asyncio.sleep(0.2)
+        texts = [event.sms.text for event in desk.told if isinstance(event, Text)]
+        assert len(texts) == told
+        assert all(text[:153] in each and " ... " in each for each in texts)
+        assert len(simulator.mailbox.came) == (0 if told else 2)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        simulator.close()
 
 
 async def test_texts_that_came_while_the_desk_was_off_are_read_at_the_start() -> None:
@@ -310,14 +335,22 @@ async def test_errors_name_the_command_and_nothing_that_it_carries() -> None:
         assert "77" not in refused.value.wrong.replace("+CMS ERROR: 321", "")
 
 
-def test_udev_names_modems_by_what_they_are() -> None:
-    rules = udev_rules()
-    for kind in families().values():
-        for usb in kind.usb:
-            vendor, product = usb.split(":")
-            assert f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"' in rules
-    assert "ttyUSB" not in rules
+async def test_a_command_that_was_broken_off_is_not_answered_by_the_next_ones() -> None:
+    async with plugged() as (simulator, desk):
+        simulator.faults.add("slow answers")
+        asking = asyncio.create_task(desk.modem._ask("AT+CGMI"))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        assert await desk.modem._ask("AT+CGSN") == ["490154203237518"]
 
 
-def test_the_rules_that_an_image_installs_are_those_of_the_families() -> None:
-    assert RULES.read_text() == udev_rules()
+async def test_a_text_that_was_broken_off_takes_no_command_for_its_words() -> None:
+    async with plugged() as (simulator, desk):
+        simulator.faults.add("slow answers")
+        sending = asyncio.create_task(desk.modem.text("+15550111", "Hello"))
+        await asyncio.sleep(0.1)
+        sending.cancel()
+        await asyncio.wait([sending])
+        simulator.faults.clear()
+        await desk.modem.text("+15550112", "Good evening")
+        assert simulator.mailbox.sent == [("+15550112", "Good evening")]
