@@ -206,6 +206,10 @@ class App:
                 async for line in self._wording.reword(fact.say):
                     await speech.prepare(line.text)
 
+    async def idle(self) -> None:
+        """Wait until no call is on."""
+        await self._idle.wait()
+
     async def prepared(self) -> None:
         """Wait until the desk is as quick as it will be."""
         await asyncio.wait([self._preparing])
@@ -222,8 +226,10 @@ class App:
 
     @property
     def threads(self) -> dict[str, EngineThread]:
-        """The threads without which a caller is not answered as usual."""
-        return {"memory": self._memory, **{kind: thread for kind, (_, thread) in self._engines.items()}}
+        """The threads without which no caller is answered. The LLM's is none of them: a desk does without it,
+        and it may be at work for long."""
+        needed = {kind: thread for kind, (_, thread) in self._engines.items() if kind != "llm"}
+        return {"memory": self._memory, **needed}
 
     @property
     def hearing(self) -> Hearing | None:

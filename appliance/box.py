@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from appliance.gpio.pins import Gpio
 from appliance.trunks import Gsm, Sip
 
 
@@ -92,3 +93,4 @@ class Box:
     web: Web = field(default_factory=Web)
     gsm: Gsm = field(default_factory=Gsm)
     sip: Sip = field(default_factory=Sip)
+    gpio: Gpio = field(default_factory=Gpio)

@@ -70,13 +70,16 @@ class Machine:
         self.until(lambda: self.run("systemctl", "is-system-running").stdout.strip() in UP)
 
     def halt(self) -> None:
-        if self._nspawn:
-            self._nspawn.terminate()  # systemd takes it for an order to shut down.
-            try:
-                self._nspawn.wait(60)
-            except subprocess.TimeoutExpired:
-                self._nspawn.kill()
-            os.close(self._screen)
+        if not self._nspawn:
+            return
+        self._nspawn.terminate()  # The machine's systemd takes it for an order to shut down.
+        latest = time.monotonic() + 30
+        while self._nspawn.poll() is None and time.monotonic() < latest:
+            self._read()
+            time.sleep(0.1)
+        self._nspawn.kill()
+        self._nspawn.wait()
+        os.close(self._screen)
 
     def run(self, *command: str, within: float = 60.0) -> subprocess.CompletedProcess[str]:
         """A command inside, as root."""
@@ -125,4 +128,5 @@ class Machine:
 
 def folder() -> Path:
     """Where a machine of some gigabytes fits."""
-    return Path(tempfile.mkdtemp(prefix="appliance-machine-", dir="/var/tmp"))
+    place = os.environ.get("TMPDIR", "/var/tmp")
+    return Path(tempfile.mkdtemp(prefix="appliance-machine-", dir=place))

@@ -127,7 +127,8 @@ async def test_thinking_gives_way_to_hearing(tmp_path: Path) -> None:
         def nice() -> int:
             return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
-        levels = {name: await thread.run(nice) for name, thread in app.threads.items()}
+        threads = {kind: app.engine(kind)[1] for kind in ("vad", "asr", "tts", "llm")}
+        levels = {kind: await thread.run(nice) for kind, thread in threads.items() if thread}
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert levels["asr"] == levels["vad"] == levels["tts"] == ours
     assert levels["llm"] > levels["asr"]

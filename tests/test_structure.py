@@ -12,7 +12,7 @@ PACKAGE = ROOT / "appliance"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"messages", "errors", "spoken", "strict", "hours", "notify"},
+    {"messages", "errors", "spoken", "strict", "hours", "notify", "gpio"},
     {
         "config",
         "box",
