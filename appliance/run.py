@@ -36,6 +36,7 @@ from appliance.pulse import Pulse
 from appliance.texting import Texting
 from appliance.trunks import Sip, secret
 from appliance.versions import Versions
+from appliance.wiring import Wiring
 from appliance.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,7 @@ class Running:
         self._terminal = terminal
         self._workshop = workshop
         self._kiosk, self._kiosk_off = self._make_kiosk()
+        self._wiring = Wiring(app.box.gpio, self._kiosk)
         self._console = self._make_console()
         self._gsm, self._gsm_off = self._make_gsm()
         self._sip, self._sip_off = self._make_sip()
@@ -154,7 +156,8 @@ class Running:
         sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
         out = self._outbound.state if self._outbound else (False, "no line that can call")
         papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
-        return [page, kiosk, gsm, sip, sms, Status("outgoing calls", *out), *engines, *papers]
+        pins = self._wiring.status
+        return [page, kiosk, gsm, sip, sms, Status("outgoing calls", *out), *pins, *engines, *papers]
 
     async def serve(self, manager: Manager) -> None:
         """Every line, until cancelled or one fails."""
@@ -172,6 +175,8 @@ class Running:
                 tasks.create_task(Pulse(self._app, manager, self._in_a_line).beat(), name="pulse")
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
+        finally:
+            self._wiring.close()
 
     def _in_a_line(self) -> str:
         off = [status.name for status in self.status() if not status.on]

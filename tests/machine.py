@@ -23,6 +23,9 @@ MIRROR = "http://deb.debian.org/debian"
 LENT = ["/etc/ssl/certs", "/etc/pip.conf", "/opt/wheels", "/opt/pypi"]
 """What of this machine pip may need, where it is there."""
 
+ANEW = 133
+"""How systemd-nspawn ends where the machine wants to be started anew."""
+
 UP = ("running", "degraded")
 
 needs_container = pytest.mark.skipif(
@@ -53,6 +56,12 @@ class Machine:
         state.mkdir(parents=True, exist_ok=True)
         if not state.is_mount():
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(state)], check=True)
+        self._start()
+        self.until(lambda: self.run("systemctl", "is-system-running").stdout.strip() in UP)
+
+    def _start(self) -> None:
+        if self._screen >= 0:
+            os.close(self._screen)
         lent = {str(SOURCE), *(path for path in LENT if Path(path).exists())}
         lent |= {str(path.resolve().parent) for path in (SOURCE / "models").iterdir() if path.is_symlink()}
         ours, theirs = pty.openpty()
@@ -67,7 +76,6 @@ class Machine:
         )  # fmt: skip
         os.close(theirs)
         os.set_blocking(ours, False)
-        self.until(lambda: self.run("systemctl", "is-system-running").stdout.strip() in UP)
 
     def halt(self) -> None:
         if not self._nspawn:
@@ -84,6 +92,8 @@ class Machine:
     def run(self, *command: str, within: float = 60.0) -> subprocess.CompletedProcess[str]:
         """A command inside, as root."""
         self._read()
+        if self._nspawn and self._nspawn.poll() == ANEW:
+            self._start()
         leader = self.leader()
         if not leader:
             return subprocess.CompletedProcess(command, 255, "", "it is down")

@@ -61,6 +61,7 @@ LAYERS = [
     {
         "run",
         "safe",
+        "wiring",
         "talk",
         "simulate",
         "scenario",
