@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,12 +27,13 @@ from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
 from appliance.foresight import Foresight
 from appliance.handoff import HandOff, Means
+from appliance.leave import Leave
 from appliance.memory import ics
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
-from appliance.messages import Closing, Turn
+from appliance.messages import Turn
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
 from appliance.picking import Picker
@@ -43,7 +44,7 @@ from appliance.wording import Wording, sentences
 
 log = logging.getLogger(__name__)
 
-GIVES_WAY = {"llm": 10, "study": 15}
+GIVES_WAY = {"llm": 5, "study": 10}
 """How nice the threads are that think rather than hear or speak."""
 
 OUTSIDE = 4
@@ -66,9 +67,7 @@ class App:
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._talking: dict[Voice, asyncio.Event] = {}
-        """Calls by sound, and what is set when each is over."""
-        self._leaving = False
+        self.leave = Leave()
         self._engines: dict[str, tuple[Any, EngineThread]] = {}
         self._hearing: Hearing | None = None
         self._speech: Speech | None = None
@@ -102,7 +101,9 @@ class App:
         recall = Recall(store, self.box.data / "recall.db", *self._embedding())
         self.place = Place(store, Notebook(store, memory), memory, hands, recall)
         served.tidy(self.box.data, self._desk)
-        self.served = await self.load(self._desk)
+        # In the thread that meanings are asked of: nobody calls yet to whom learning would have to give way.
+        embed, thread = self._embedding()
+        self.served = await served.load(self._desk, embed, thread, thread, self.box.data, self.place)
         await self.served.open()
         for problem in self.served.problems:
             log.warning("papers: %s", problem)
@@ -206,10 +207,6 @@ class App:
                 async for line in self._wording.reword(fact.say):
                     await speech.prepare(line.text)
 
-    async def idle(self) -> None:
-        """Wait until no call is on."""
-        await self._idle.wait()
-
     async def prepared(self) -> None:
         """Wait until the desk is as quick as it will be."""
         await asyncio.wait([self._preparing])
@@ -223,13 +220,6 @@ class App:
     def papers_off(self) -> str:
         """Why nothing is looked up in papers; empty where it is."""
         return self.served.knowledge.papers_off
-
-    @property
-    def threads(self) -> dict[str, EngineThread]:
-        """The threads without which no caller is answered. The LLM's is none of them: a desk does without it,
-        and it may be at work for long."""
-        needed = {kind: thread for kind, (_, thread) in self._engines.items() if kind != "llm"}
-        return {"memory": self._memory, **needed}
 
     @property
     def hearing(self) -> Hearing | None:
@@ -254,17 +244,6 @@ class App:
         missing = [f"{kind}: {self.off[kind]}" for kind in ("vad", "asr", "tts") if kind in self.off]
         return "; ".join(missing)
 
-    async def take_leave(self, patience: float) -> None:
-        """Begin no further call by sound, and end those there are: each is told goodbye once the desk has
-        finished its sentence. Returns when all are over, or after `patience` seconds."""
-        self._leaving = True
-        for voice in self._talking:
-            voice.tell(Closing(voice.now()))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                for over in list(self._talking.values()):
-                    await over.wait()
-
     async def talk(
         self,
         channel: AudioChannel,
@@ -276,7 +255,7 @@ class App:
         what it is held with, unless by what new calls are served by. `opening`: what is told first to who was
         called."""
         served = served or self.served
-        if self._leaving:
+        if self.leave.taken:
             await channel.hang_up()
             return
         if not self._hearing or not self._speech:
@@ -292,19 +271,22 @@ class App:
         whole = {*unbroken(desk), desk.lines.recorded}
         voice = Voice(channel, hearing, speech, recorder, desk.silence, whole, desk.keys)
         handoff = self._handoff(served, voice, channel)
-        over = self._talking[voice] = asyncio.Event()
-        try:
-            await self.chat(
-                voice, served, lambda brain: Foresight(brain, speech, voice.enough), handoff, consent, opening
-            )
-        finally:
-            await channel.hang_up()
-            del self._talking[voice]
-            over.set()
-            if consent:
-                consent.close()
-            if recorder:
-                recorder.close()
+        with nullcontext() if served.place.trial else self.leave.talking(voice):
+            try:
+                await self.chat(
+                    voice,
+                    served,
+                    lambda brain: Foresight(brain, speech, voice.enough),
+                    handoff,
+                    consent,
+                    opening,
+                )
+            finally:
+                await channel.hang_up()
+                if consent:
+                    consent.close()
+                if recorder:
+                    recorder.close()
 
     async def chat(
         self,

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from appliance import lastline
@@ -16,7 +16,8 @@ from appliance.actions import Hands, Runner
 from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.channels.scripted import ScriptedCaller
-from appliance.config import SHIPPED
+from appliance.config import SHIPPED, Engines
+from appliance.engines.thread import EngineThread
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import Heard, Notice, Turn
@@ -95,7 +96,7 @@ class Pulse:
         """Once may be bad luck on a busy box; twice is no luck."""
         failures = 0
         while True:
-            await self._app.idle()
+            await self._app.leave.nobody()
             try:
                 await hears(self._app, SOUND_WITHIN)
                 failures, self._deaf = 0, ""
@@ -122,7 +123,7 @@ async def answers(app: App, within: float) -> None:
     part = "the threads"
     try:
         async with asyncio.timeout(within):
-            for name, thread in app.threads.items():
+            for name, thread in threads(app).items():
                 part = f"the {name} thread"
                 await thread.run(int)
             part = "the file of what is kept"
@@ -140,6 +141,14 @@ async def answers(app: App, within: float) -> None:
 
 IN_MEMORY = shm if (shm := Path("/dev/shm")).is_dir() else None
 """A folder that wears no card."""
+
+
+def threads(app: App) -> dict[str, EngineThread]:
+    """Those without which no caller is answered. The LLM's is none of them: a desk does without it, and it
+    may be at work for long."""
+    kinds = (field.name for field in fields(Engines) if field.name != "llm")
+    engines = {kind: thread for kind in kinds if (thread := app.engine(kind)[1])}
+    return {"memory": app.place.memory, **engines}
 
 
 async def hears(app: App, within: float) -> None:

@@ -76,7 +76,7 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
             await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
             manager.tell(STOPPING=1)
             if not serving.done():
-                await app.take_leave(LEAVE)
+                await app.leave.take(LEAVE)
         finally:
             stop.cancel()
             serving.cancel()

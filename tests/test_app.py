@@ -99,7 +99,7 @@ async def test_a_desk_that_stops_finishes_its_sentence_says_goodbye_and_takes_no
         caller = RecordedCaller([Saying(whole.voice(1.0))])
         talking = asyncio.create_task(app.talk(caller))
         await until(lambda: caller.playout.queued)
-        await app.take_leave(10.0)
+        await app.leave.take(10.0)
         assert [turn.spoken.text for turn in turns] == ["Hello here is the desk", "I must go"]
         assert all(turn.spoken.whole for turn in turns)
         await talking
@@ -115,7 +115,7 @@ async def test_a_desk_that_stops_does_not_wait_for_ever(tmp_path: Path) -> None:
         talking = asyncio.create_task(app.talk(caller))
         await until(lambda: caller.playout.queued)
         began = asyncio.get_running_loop().time()
-        await app.take_leave(0.3)
+        await app.leave.take(0.3)
         assert asyncio.get_running_loop().time() - began < 1.0
         talking.cancel()
 

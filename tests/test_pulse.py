@@ -17,7 +17,7 @@ from appliance.app import App
 from appliance.config import SHIPPED, Box, DeskFile, Engine, Fact, read_box
 from appliance.memory.store import Store
 from appliance.notify import Manager
-from appliance.pulse import Pulse, Unwell, answers, hears
+from appliance.pulse import Pulse, Unwell, answers, hears, threads
 from tests.audio_server import until
 from tests.test_app import ENGINES, VOICE
 
@@ -34,7 +34,7 @@ async def desk(folder: Path) -> AsyncIterator[App]:
 async def stuck(app: App, name: str) -> AsyncIterator[None]:
     """Meanwhile a thread is held up by a piece of work that does not end."""
     free = threading.Event()
-    work = asyncio.create_task(app.threads[name].run(free.wait))
+    work = asyncio.create_task(threads(app)[name].run(free.wait))
     await asyncio.sleep(0)
     try:
         yield

@@ -53,7 +53,7 @@ LAYERS = [
         "outbound",
         "lastline",
     },
-    {"voice", "knowing", "smalltalk", "brain", "served", "handoff"},
+    {"voice", "knowing", "smalltalk", "brain", "served", "handoff", "leave"},
     {"foresight", "conversation"},
     {"app"},
     {"pulse"},
