@@ -25,6 +25,7 @@ lint:
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
 	$(PYTHON) -m mypy tools/setup.py tools/build_llama.py
+	$(PYTHON) -m mypy tools/install
 
 setup-test:
 	@python3 tools/setup.py test

@@ -15,7 +15,7 @@ from typing import Any
 from appliance import __version__
 from appliance.errors import ApplianceError
 
-BENCHES = ["engines", "loop", "phone", "recognition", "turns", "understanding", "wake"]
+BENCHES = ["engines", "loop", "phone", "recognition", "turns", "understanding", "wake", "wear"]
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,13 @@ from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError, StorageError
 from appliance.foresight import Foresight
 from appliance.handoff import HandOff, Means
+from appliance.leave import Leave
 from appliance.memory import ics
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
-from appliance.messages import Closing, Line, Turn
+from appliance.messages import Line, Turn
 from appliance.observe.account import Account
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
@@ -46,7 +47,7 @@ from appliance.wording import Wording
 
 log = logging.getLogger(__name__)
 
-GIVES_WAY = {"llm": 10, "study": 15}
+GIVES_WAY = {"llm": 5, "study": 10}
 """How nice the threads are that think rather than hear or speak."""
 
 OUTSIDE = 4
@@ -69,9 +70,7 @@ class App:
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._talking: dict[Voice, asyncio.Event] = {}
-        """Calls by sound, and what is set when each is over."""
-        self._leaving = False
+        self.leave = Leave()
         self._engines: dict[str, tuple[Any, EngineThread]] = {}
         self._hearing: Hearing | None = None
         self._speech: Speech | None = None
@@ -115,7 +114,9 @@ class App:
         await self.books.settle()
         self.place = Place(store, Notebook(store, memory), memory, hands, recall)
         served.tidy(self.box.data, self._desk)
-        self.served = await self.load(self._desk)
+        # In the thread that meanings are asked of: nobody calls yet to whom learning would have to give way.
+        embed, meanings = self._embedding()
+        self.served = await served.load(self._desk, embed, meanings, meanings, self.box.data, self.place)
         await self.served.open()
         keeping = asyncio.create_task(self.books.serve(lambda: self.desk.retention))
         self._stack.callback(keeping.cancel)
@@ -243,11 +244,6 @@ class App:
         return self.served.knowledge.papers_off
 
     @property
-    def threads(self) -> dict[str, EngineThread]:
-        """The threads without which a caller is not answered as usual."""
-        return {"memory": self._memory, **{kind: thread for kind, (_, thread) in self._engines.items()}}
-
-    @property
     def hearing(self) -> Hearing | None:
         return self._hearing
 
@@ -275,17 +271,6 @@ class App:
         missing = [f"{kind}: {self.off[kind]}" for kind in ("vad", "asr", "tts") if kind in self.off]
         return "; ".join(missing)
 
-    async def take_leave(self, patience: float) -> None:
-        """Begin no further call by sound, and end those there are: each is told goodbye once the desk has
-        finished its sentence. Returns when all are over, or after `patience` seconds."""
-        self._leaving = True
-        for voice in self._talking:
-            voice.tell(Closing(voice.now()))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                for over in list(self._talking.values()):
-                    await over.wait()
-
     async def talk(
         self,
         channel: AudioChannel,
@@ -297,7 +282,7 @@ class App:
         what it is held with, unless by what new calls are served by. `opening`: what is told first to who was
         called."""
         served = served or self.served
-        if self._leaving:
+        if self.leave.taken:
             await channel.hang_up()
             return
         if not self._hearing or not self._speech:
@@ -314,14 +299,12 @@ class App:
         whole = {*unbroken(desk), desk.lines.recorded}
         voice = Voice(channel, hearing, speech, recorder, desk.silence, whole, desk.keys)
         handoff = self._handoff(served, voice, channel)
-        over = self._talking[voice] = asyncio.Event()
+        leaving = nullcontext() if served.place.trial else self.leave.talking(voice)
 
         async def hung_up() -> Recorder | None:
             try:
                 await channel.hang_up()
             finally:
-                del self._talking[voice]
-                over.set()
                 if consent:
                     consent.close()
                 if recorder:
@@ -331,7 +314,8 @@ class App:
         def foresee(brain: Brain) -> Foresight:
             return Foresight(brain, speech, voice.enough)
 
-        await self.chat(voice, served, foresee, handoff, consent, opening, hung_up)
+        with leaving:
+            await self.chat(voice, served, foresee, handoff, consent, opening, hung_up)
 
     async def turn_away(self, channel: AudioChannel) -> None:
         """Tell who called that nobody can talk to them now, and hang up."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from appliance.gpio.pins import Gpio
 from appliance.trunks import Gsm, Sip, named
 
 
@@ -173,6 +174,7 @@ class Box:
     sip: Sip = field(default_factory=Sip)
     traces: Traces = field(default_factory=Traces)
     fleet: Fleet = field(default_factory=Fleet)
+    gpio: Gpio = field(default_factory=Gpio)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gsm", named(self.gsm))

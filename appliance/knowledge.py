@@ -9,6 +9,7 @@ from appliance import standing
 from appliance.config import DeskFile, Fact, Flow, Mode
 from appliance.documents import Documents, Passage
 from appliance.engines import Embed
+from appliance.engines.kept import KeptEmbed
 from appliance.engines.thread import EngineThread
 from appliance.errors import ConfigError, StorageError
 from appliance.memo import Memo
@@ -16,6 +17,9 @@ from appliance.understanding import OUTSIDE, Candidate, Understanding, Understoo
 from appliance.understanding.phrases import Phrases
 
 log = logging.getLogger(__name__)
+
+MEANINGS = "meanings.npz"
+"""A file beside the index of the papers."""
 
 MESSAGE = "leave_a_message"
 """What callers may want of any desk."""
@@ -118,11 +122,14 @@ class Knowledge:
         intents |= {name: flow.phrases for name, flow in own.items() if flow.phrases}
         intents = {**ALWAYS, **intents}
         by_phrase = [intent for intent in intents if self.mode(intent) == "rules"]
+        embed = KeptEmbed(self._embed, self._index.with_name(MEANINGS)) if self._index else self._embed
         try:
-            self._understanding = Understanding(intents, self._embed, OUTSIDE, by_phrase)
+            self._understanding = Understanding(intents, embed, OUTSIDE, by_phrase)
         except ValueError as error:
             wrong, mend = (*map(str, error.args), "")[:2]
             raise ConfigError(f"desk.toml: {wrong}", mend) from error
+        if isinstance(embed, KeptEmbed):
+            embed.learned()
         return self._read_papers()
 
     def _read_papers(self) -> list[str]:

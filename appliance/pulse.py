@@ -6,19 +6,23 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import fields, replace
 from pathlib import Path
 
+from appliance import lastline
 from appliance.actions import Hands, Runner
 from appliance.app import App
+from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.channels.scripted import ScriptedCaller
+from appliance.config import SHIPPED, Engines
+from appliance.engines.thread import EngineThread
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
-from appliance.messages import Notice, Turn
+from appliance.messages import Heard, Notice, Turn
 from appliance.notify import Manager
-from appliance.served import UNSENT, Place
+from appliance.served import UNSENT, Place, Served
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,15 @@ BEATS = 4
 
 USUALLY = 40.0
 """Seconds it is taken to wait where nobody waits."""
+
+BY_SOUND = 900.0
+"""Seconds between two calls by sound, each of which takes a few seconds of a core's time."""
+
+AGAIN = 2.0
+"""Seconds before one that failed is tried again."""
+
+SOUND_WITHIN = 60.0
+"""Seconds that it may take; it takes a quarter of that."""
 
 STEADY = 600.0
 """Seconds without trouble after which the box counts as mended."""
@@ -45,7 +58,8 @@ class Unwell(Exception):
 
 class Pulse:
     """Holds a scripted call every few seconds, through the same loop, knowledge and threads as everybody's,
-    and feeds the watchdog after each that was answered. A loop, a thread or a disk that hangs ends that."""
+    and feeds the watchdog after each that was answered. A loop, a thread or a disk that hangs ends that; so
+    does a desk that is found to be deaf or dumb by a call by sound, which is held now and then."""
 
     def __init__(self, app: App, manager: Manager, status: Callable[[], str] = lambda: "answering") -> None:
         """`status` is what the service manager shows of it, in a line."""
@@ -53,14 +67,23 @@ class Pulse:
         self._manager = manager
         self._status = status
         self._well_since: float | None = None
+        self._deaf = ""
 
     async def beat(self) -> None:
         """Until cancelled. The first call that is answered makes the desk ready."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._by_text())
+            if self._app.hearing and self._app.speech and self._app.box.engines.asr.engine != "fake":
+                group.create_task(self._by_sound())
+
+    async def _by_text(self) -> None:
         every = (self._manager.watchdog or USUALLY) / BEATS
         while True:
             began = time.monotonic()
             try:
                 await answers(self._app, 2 * every)
+                if self._deaf:
+                    raise Unwell(self._deaf)
             except Unwell as trouble:
                 self._well_since = None
                 log.error("the desk does not answer: %s", trouble)
@@ -68,6 +91,20 @@ class Pulse:
             else:
                 self._feed()
             await asyncio.sleep(max(0.0, began + every - time.monotonic()))
+
+    async def _by_sound(self) -> None:
+        """Once may be bad luck on a busy box; twice is no luck."""
+        failures = 0
+        while True:
+            await self._app.leave.nobody()
+            try:
+                await hears(self._app, SOUND_WITHIN)
+                failures, self._deaf = 0, ""
+            except Unwell as trouble:
+                failures += 1
+                log.warning("a call by sound: %s", trouble)
+                self._deaf = str(trouble) if failures > 1 else ""
+            await asyncio.sleep(AGAIN if failures else BY_SOUND)
 
     def _feed(self) -> None:
         now = time.monotonic()
@@ -86,14 +123,14 @@ async def answers(app: App, within: float) -> None:
     part = "the threads"
     try:
         async with asyncio.timeout(within):
-            for name, thread in app.threads.items():
+            for name, thread in threads(app).items():
                 part = f"the {name} thread"
                 await thread.run(int)
             part = "the file of what is kept"
             await app.place.memory.run(app.place.store.read, "select count(*) from sqlite_schema")
             part = "the conversation"
-            with tempfile.TemporaryDirectory(dir=IN_MEMORY, prefix="appliance-") as folder:
-                await _talk(app, caller, Path(folder))
+            async with _nowhere(app) as served:
+                await app.chat(caller, served)
     except TimeoutError:
         raise Unwell(f"{part} hangs") from None
     except Exception as error:
@@ -106,16 +143,49 @@ IN_MEMORY = shm if (shm := Path("/dev/shm")).is_dir() else None
 """A folder that wears no card."""
 
 
-async def _talk(app: App, caller: ScriptedCaller, folder: Path) -> None:
-    """As everybody talks to the desk, but in a place where nothing is kept and nobody reached."""
-    memory = app.place.memory
-    store = await memory.run(Store, folder / "desk.db")
+def threads(app: App) -> dict[str, EngineThread]:
+    """Those without which no caller is answered. The LLM's is none of them: a desk does without it, and it
+    may be at work for long."""
+    kinds = (field.name for field in fields(Engines) if field.name != "llm")
+    engines = {kind: thread for kind in kinds if (thread := app.engine(kind)[1])}
+    return {"memory": app.place.memory, **engines}
+
+
+async def hears(app: App, within: float) -> None:
+    """Hold a call by sound, in real time: somebody says something to the desk, and it hears words and speaks.
+    Raises Unwell where it does not."""
+    turns: list[Turn] = []
+
+    def watch(what: Notice) -> None:
+        if isinstance(what, Turn):
+            turns.append(what)
+
+    caller = RecordedCaller([Saying(lastline.sound(SHIPPED))], "pulse", linger=1.5, watch=watch)
     try:
-        place = Place(store, Notebook(store, memory), memory, Hands(memory), trial=True)
-        runner = Runner(store, app.desk.actions, UNSENT)
-        await app.chat(caller, replace(app.served, place=place, runner=runner))
-    finally:
-        store.close()
+        async with asyncio.timeout(within), _nowhere(app) as served:
+            await app.talk(caller, served=served)
+    except TimeoutError:
+        raise Unwell("a call by sound does not end") from None
+    except Exception as error:
+        raise Unwell(f"a call by sound failed ({error})") from error
+    if not any(turn.spoken.text for turn in turns):
+        raise Unwell("the desk says nothing")
+    if not any(isinstance(turn.cause, Heard) and turn.spoken.text for turn in turns):
+        raise Unwell("the desk does not hear what is said to it")
+
+
+@asynccontextmanager
+async def _nowhere(app: App) -> AsyncIterator[Served]:
+    """What everybody is served by, but in a place where nothing is kept and nobody reached."""
+    memory = app.place.memory
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY, prefix="appliance-") as folder:
+        store = await memory.run(Store, Path(folder) / "desk.db")
+        try:
+            place = Place(store, Notebook(store, memory), memory, Hands(memory), trial=True)
+            runner = Runner(store, app.desk.actions, UNSENT)
+            yield replace(app.served, place=place, runner=runner)
+        finally:
+            store.close()
 
 
 class _Caller(ScriptedCaller):

@@ -39,6 +39,7 @@ from appliance.pulse import Pulse
 from appliance.texting import Texting
 from appliance.trunks import Sip, secret
 from appliance.versions import Versions
+from appliance.wiring import Wiring
 from appliance.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
             await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
             manager.tell(STOPPING=1)
             if not serving.done():
-                await app.take_leave(LEAVE)
+                await app.leave.take(LEAVE)
         finally:
             stop.cancel()
             serving.cancel()
@@ -143,6 +144,7 @@ class Running:
         self._sensor: list[Status] = []
         """Whether somebody's coming is noticed, where it should be."""
         self._kiosk, self._kiosk_off = self._make_kiosk()
+        self._wiring = Wiring(app.box.gpio, self._kiosk)
         self._console = self._make_console()
         self._modems, self._gsm_off = self._make_modems()
         gsm = self._modems.lines if self._modems else []
@@ -175,8 +177,9 @@ class Running:
         out = self._outbound.state if self._outbound else (False, "no line that can call")
         fleet = self._fleet.state if self._fleet else (False, self._fleet_off)
         papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
+        pins = self._wiring.status
         lines = [page, kiosk, *self._sensor, *gsm, sip, sms, Status("outgoing calls", *out)]
-        return [*lines, *talks, *engines, *papers, Status("fleet", *fleet)]
+        return [*lines, *talks, *pins, *engines, *papers, Status("fleet", *fleet)]
 
     async def serve(self, manager: Manager) -> None:
         """Every line, until cancelled or one fails."""
@@ -194,6 +197,8 @@ class Running:
                 tasks.create_task(Pulse(self._app, manager, self._in_a_line).beat(), name="pulse")
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
+        finally:
+            self._wiring.close()
 
     def _in_a_line(self) -> str:
         off = [status.name for status in self.status() if not status.on]

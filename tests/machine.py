@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,9 @@ MIRROR = "http://deb.debian.org/debian"
 LENT = ["/etc/ssl/certs", "/etc/pip.conf", "/opt/wheels", "/opt/pypi"]
 """What of this machine pip may need, where it is there."""
 
+ANEW = 133
+"""How systemd-nspawn ends where the machine wants to be started anew."""
+
 UP = ("running", "degraded")
 
 needs_container = pytest.mark.skipif(
@@ -37,7 +42,6 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.root = folder / "root"
         self._nspawn: subprocess.Popen[bytes] | None = None
-        self._screen = -1
 
     def make(self) -> None:
         """Some 50 s; or a copy of one that was made before, where $APPLIANCE_ROOT says so."""
@@ -53,10 +57,13 @@ class Machine:
         state.mkdir(parents=True, exist_ok=True)
         if not state.is_mount():
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(state)], check=True)
+        self._start()
+        self.until(lambda: self.run("systemctl", "is-system-running").stdout.strip() in UP)
+
+    def _start(self) -> None:
         lent = {str(SOURCE), *(path for path in LENT if Path(path).exists())}
         lent |= {str(path.resolve().parent) for path in (SOURCE / "models").iterdir() if path.is_symlink()}
         ours, theirs = pty.openpty()
-        self._screen = ours
         self._nspawn = subprocess.Popen(
             [
                 *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"),
@@ -66,33 +73,35 @@ class Machine:
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
         )  # fmt: skip
         os.close(theirs)
-        os.set_blocking(ours, False)
-        self.until(lambda: self.run("systemctl", "is-system-running").stdout.strip() in UP)
+        # Whoever reads nothing from a screen stops in the end what writes to it.
+        threading.Thread(target=_watch, args=(ours,), daemon=True).start()
 
     def halt(self) -> None:
         if self._nspawn:
-            self._nspawn.terminate()  # systemd takes it for an order to shut down.
+            self._nspawn.terminate()  # The machine's systemd takes it for an order to shut down.
             try:
-                self._nspawn.wait(60)
+                self._nspawn.wait(30)
             except subprocess.TimeoutExpired:
                 self._nspawn.kill()
-            os.close(self._screen)
 
     def run(self, *command: str, within: float = 60.0) -> subprocess.CompletedProcess[str]:
-        """A command inside, as root."""
-        self._read()
+        """A command inside, as root. A machine that is going down answers none."""
+        if self._nspawn and self._nspawn.poll() == ANEW:
+            self._start()
         leader = self.leader()
         if not leader:
             return subprocess.CompletedProcess(command, 255, "", "it is down")
-        return subprocess.run(
-            [
-                *("nsenter", "-t", leader, "-m", "-u", "-i", "-p", "-C", "-r", "-w"),
-                *("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"),
-                *(f"{name}={value}" for name, value in os.environ.items() if name.startswith("PIP_")),
-                *command,
-            ],
-            capture_output=True, text=True, check=False, timeout=within,
-        )  # fmt: skip
+        inside = [
+            *("nsenter", "-t", leader, "-m", "-u", "-i", "-p", "-C", "-r", "-w"),
+            *("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"),
+            *(f"{name}={value}" for name, value in os.environ.items() if name.startswith("PIP_")),
+        ]
+        try:
+            return subprocess.run(
+                [*inside, *command], capture_output=True, text=True, check=False, timeout=within
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, 255, "", "it does not answer")
 
     def until(self, done: Callable[[], object], within: float = 60.0) -> float:
         """Seconds until something is so."""
@@ -103,7 +112,7 @@ class Machine:
         return time.monotonic() - began
 
     def property(self, unit: str, name: str) -> str:
-        return self.run("systemctl", "show", "--value", "-p", name, unit).stdout.strip()
+        return self.run("systemctl", "show", "--value", "-p", name, unit, within=10).stdout.strip()
 
     def journal(self, unit: str = "appliance.service") -> str:
         return self.run("journalctl", "--no-pager", "-o", "cat", "-u", unit).stdout
@@ -114,15 +123,15 @@ class Machine:
         found = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
         return (found.read_text().split() or [""])[0] if found.exists() else ""
 
-    def _read(self) -> None:
-        """Whoever reads nothing from a screen stops in the end what writes to it."""
-        try:
-            while os.read(self._screen, 65_536):
-                pass
-        except OSError:
+
+def _watch(screen: int) -> None:
+    with contextlib.suppress(OSError):  # It is gone when the machine is.
+        while os.read(screen, 65_536):
             pass
+    os.close(screen)
 
 
 def folder() -> Path:
     """Where a machine of some gigabytes fits."""
-    return Path(tempfile.mkdtemp(prefix="appliance-machine-", dir="/var/tmp"))
+    place = os.environ.get("TMPDIR", "/var/tmp")
+    return Path(tempfile.mkdtemp(prefix="appliance-machine-", dir=place))

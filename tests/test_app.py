@@ -99,7 +99,7 @@ async def test_a_desk_that_stops_finishes_its_sentence_says_goodbye_and_takes_no
         caller = RecordedCaller([Saying(whole.voice(1.0))])
         talking = asyncio.create_task(app.talk(caller))
         await until(lambda: caller.playout.queued)
-        await app.take_leave(10.0)
+        await app.leave.take(10.0)
         assert [turn.spoken.text for turn in turns] == ["Hello here is the desk", "I must go"]
         assert all(turn.spoken.whole for turn in turns)
         await talking
@@ -115,7 +115,7 @@ async def test_a_desk_that_stops_does_not_wait_for_ever(tmp_path: Path) -> None:
         talking = asyncio.create_task(app.talk(caller))
         await until(lambda: caller.playout.queued)
         began = asyncio.get_running_loop().time()
-        await app.take_leave(0.3)
+        await app.leave.take(0.3)
         assert asyncio.get_running_loop().time() - began < 1.0
         talking.cancel()
 
@@ -127,7 +127,8 @@ async def test_thinking_gives_way_to_hearing(tmp_path: Path) -> None:
         def nice() -> int:
             return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
-        levels = {name: await thread.run(nice) for name, thread in app.threads.items()}
+        threads = {kind: app.engine(kind)[1] for kind in ("vad", "asr", "tts", "llm")}
+        levels = {kind: await thread.run(nice) for kind, thread in threads.items() if thread}
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert levels["asr"] == levels["vad"] == levels["tts"] == ours
     assert levels["llm"] > levels["asr"]

@@ -18,6 +18,7 @@ from appliance.actions import REGISTRY
 from appliance.box import Box, Engine, Engines, Kiosk, Web
 from appliance.config import Ask, Closed, DeskFile, Do, Fact, Flow, WordingRules, read_box, read_desk
 from appliance.engines import registry
+from appliance.gpio import Gpio
 from appliance.lines import Lines
 from appliance.lint import lint
 from appliance.manner import VoiceManner
@@ -113,7 +114,7 @@ def test_the_installers_page_shows_the_box_file_as_it_is_by_default(tmp_path: Pa
 
 SETTINGS = (
     DeskFile, Fact, Flow, Ask, Do, Closed, WordingRules, VoiceManner, Lines,
-    Box, Web, Kiosk, Engines, Engine, Script, Scenario,
+    Box, Web, Kiosk, Gpio, Engines, Engine, Script, Scenario,
 )  # fmt: skip
 
 

@@ -7,18 +7,19 @@ import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from appliance import pulse
+from appliance import models, pulse
 from appliance.app import App
-from appliance.config import Box, DeskFile, Fact
+from appliance.config import SHIPPED, Box, DeskFile, Engine, Fact, read_box
 from appliance.memory.store import Store
 from appliance.notify import Manager
-from appliance.pulse import Pulse, Unwell, answers
+from appliance.pulse import Pulse, Unwell, answers, hears, threads
 from tests.audio_server import until
-from tests.test_app import ENGINES
+from tests.test_app import ENGINES, VOICE
 
 DESK = DeskFile("Alder House", fact={"hours": Fact(("when are you open",), "From nine to five.")})
 
@@ -33,7 +34,7 @@ async def desk(folder: Path) -> AsyncIterator[App]:
 async def stuck(app: App, name: str) -> AsyncIterator[None]:
     """Meanwhile a thread is held up by a piece of work that does not end."""
     free = threading.Event()
-    work = asyncio.create_task(app.threads[name].run(free.wait))
+    work = asyncio.create_task(threads(app)[name].run(free.wait))
     await asyncio.sleep(0)
     try:
         yield
@@ -142,5 +143,51 @@ async def test_a_box_that_stays_well_for_long_counts_as_mended(
                 pass
             assert mark.exists()
             await until(lambda: not mark.exists())
+        beating.cancel()
+    listener.close()
+
+
+REAL = ("whisper-tiny.en", "silero-vad", "piper-en_US-joe-medium")
+
+
+@pytest.mark.skipif(not all((models.ROOT / name).is_dir() for name in REAL), reason="the models are not here")
+@pytest.mark.slow
+async def test_a_desk_that_hears_is_told_from_one_that_is_deaf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, _ = read_box(SHIPPED / "box.toml")
+    none = Engine("none")
+    engines = replace(box.engines, llm=none, embed=Engine("words"), wake=none, echo=none, eot=none)
+    async with App(replace(box, data=tmp_path, engines=engines), DESK) as app:
+        await hears(app, 60.0)
+        asr, _ = app.engine("asr")
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("could not create a primitive")
+
+        monkeypatch.setattr(asr, "transcribe", broken)
+        with pytest.raises(Unwell, match="does not hear"):
+            await hears(app, 60.0)
+
+
+async def test_a_desk_that_is_found_deaf_twice_is_not_fed(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    async def deaf(*_: object) -> None:
+        tried.append(True)
+        raise Unwell("the desk does not hear what is said to it")
+
+    monkeypatch.setattr(pulse, "hears", deaf)
+    monkeypatch.setattr(pulse, "AGAIN", 0.05)
+    async with App(Box(tmp_path / "data", engines=VOICE), DESK) as app:
+        real = Engine("whisper", "whisper-tiny.en")
+        app.box = replace(app.box, engines=replace(app.box.engines, asr=real))
+        beating = asyncio.create_task(Pulse(app, listener.manager).beat())
+        async with asyncio.timeout(10):
+            while not (await listener.told()).startswith("STATUS=does not answer: the desk does not hear"):
+                pass
+        assert len(tried) >= 2
         beating.cancel()
     listener.close()

@@ -133,7 +133,7 @@ def test_it_is_nobody_and_can_change_nothing_but_its_own(service: Service) -> No
 def test_a_caller_by_telephone_is_answered(service: Service, tmp_path: Path) -> None:
     says = bytes(32_000 * 8) + read_recording(QUESTION) + bytes(32_000 * 12)
     told = service.telephoned(tmp_path, says, 22)
-    assert "know" in told, told
+    assert "know" in told, f"{told}\n{service.journal()[-2000:]}"
     assert "message" in told, told
 
 

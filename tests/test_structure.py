@@ -12,7 +12,7 @@ PACKAGE = ROOT / "appliance"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"messages", "errors", "spoken", "strict", "hours", "stretch", "notify"},
+    {"messages", "errors", "spoken", "strict", "hours", "stretch", "notify", "gpio"},
     {
         "config",
         "box",
@@ -53,7 +53,7 @@ LAYERS = [
         "outbound",
         "lastline",
     },
-    {"voice", "knowing", "smalltalk", "brain", "served", "handoff", "books"},
+    {"voice", "knowing", "smalltalk", "brain", "served", "handoff", "books", "leave"},
     {"foresight", "conversation"},
     {"capacity", "app"},
     {"pulse"},
@@ -61,6 +61,7 @@ LAYERS = [
     {
         "run",
         "safe",
+        "wiring",
         "talk",
         "simulate",
         "street",

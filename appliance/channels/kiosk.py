@@ -20,7 +20,21 @@ from appliance.channels.presence import Presence
 from appliance.channels.soundcard import SoundCard
 from appliance.engines import Vad, Wake
 from appliance.engines.thread import EngineThread
-from appliance.messages import FRAME, RATE, Audio, Notice, samples, seconds
+from appliance.gpio.light import State
+from appliance.messages import (
+    FRAME,
+    RATE,
+    Audio,
+    Heard,
+    Noise,
+    Notice,
+    Saying,
+    Silence,
+    SpeechStarted,
+    Turn,
+    samples,
+    seconds,
+)
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +97,10 @@ class Kiosk:
         self._pressed = asyncio.Event()
         self.muted = False
         """Whether nobody is listened to before a call, and nothing wakes the desk."""
+        self._call_on: KioskChannel | None = None
+        self._hanging_up: set[asyncio.Task[None]] = set()
+        self.show: Callable[[State], None] = lambda state: None
+        """Told what the desk is doing, for a light."""
         self._on_state = on_state
         self._thread = thread
         self._presence = presence
@@ -111,6 +129,13 @@ class Kiosk:
         """The button: wake as if spoken to. Does nothing during a call."""
         self._pressed.set()
 
+    def end_now(self) -> None:
+        """The handset is put back: end the call. Does nothing without one."""
+        if self._call_on:
+            task = asyncio.create_task(self._call_on.hang_up())
+            self._hanging_up.add(task)
+            task.add_done_callback(self._hanging_up.discard)
+
     async def serve(self, desk: Desk) -> None:
         """Wait for people and hand each to the desk, until cancelled. Where no microphone is there, wait for
         one to be plugged in."""
@@ -133,6 +158,8 @@ class Kiosk:
 
     async def _converse(self, desk: Desk, channel: KioskChannel) -> None:
         lost = self._sound.lost
+        self._call_on = channel
+        self.show("listening")
         try:
             if self._chime and self._mode in ("word", "button"):
                 await channel.chime()
@@ -141,6 +168,8 @@ class Kiosk:
             log.exception("kiosk call %s failed", channel.id)
         finally:
             await channel.hang_up()
+            self._call_on = None
+            self.show("idle")
         log.info(
             "kiosk call %s: %.1f s, %.2f s of sound lost",
             channel.id,
@@ -240,7 +269,14 @@ class KioskChannel:
             yield self._from_zero(following)
 
     def notice(self, what: Notice) -> None:
-        """The kiosk has no screen."""
+        """The kiosk has no screen, but it may have a light."""
+        match what:
+            case Heard():
+                self._kiosk.show("thinking")
+            case Saying():
+                self._kiosk.show("speaking")
+            case Turn() | Noise() | Silence() | SpeechStarted():
+                self._kiosk.show("listening")
 
     def now(self) -> int:
         self._latest = max(self._latest, self._sound.now() - self._zero)

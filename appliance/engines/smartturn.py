@@ -33,4 +33,4 @@ class SmartTurn:
         sound = (sound - sound.mean()) / np.sqrt(sound.var() + np.float32(1e-7))
         (probability,) = self._session.run(None, {"input_features": log_mel(sound)[np.newaxis]})
         kept = min(max(float(probability[0, 0]), 1e-6), 1 - 1e-6)
-        return 1 / (1 + ((1 - kept) / kept) ** MODEST)
+        return float(1 / (1 + ((1 - kept) / kept) ** MODEST))

@@ -22,7 +22,7 @@ from appliance.engines import Wake, Woken
 from appliance.engines.openwakeword import OpenWakeWord
 from appliance.engines.silero import Silero
 from appliance.engines.thread import EngineThread
-from appliance.messages import FRAME, RATE, Audio, samples, seconds
+from appliance.messages import FRAME, RATE, Audio, Heard, samples, seconds
 from tests.audio_server import AudioServer, Sound, person, recorded, until, where
 
 ROOT = Path(__file__).parents[2]
@@ -212,6 +212,24 @@ async def test_the_button_wakes_it_and_it_chimes(audio_server: AudioServer, vad:
     whole(np.frombuffer(CHIME, dtype="<i2"), out)
     whole(said, sound(desk.frames[0]))
     assert desk.calls[0].desk_begins
+
+
+async def test_a_handset_that_is_put_back_ends_the_call_and_the_light_goes_out(
+    audio_server: AudioServer, vad: Silero
+) -> None:
+    audio_server.plug()
+    desk = Desk(listens=60)
+    kiosk = Kiosk(SoundCard(), vad, mode="button", chime=False)
+    shown: list[str] = []
+    kiosk.show = shown.append
+    async with serving(kiosk, desk):
+        kiosk.end_now()  # Nobody has lifted it.
+        kiosk.wake_now()
+        await until(lambda: desk.calls)
+        desk.calls[0].notice(Heard("hello", 0, 1, 1, 1))
+        kiosk.end_now()
+        await until(lambda: desk.ended == 1)
+        await until(lambda: shown == ["listening", "thinking", "idle"])
 
 
 async def test_a_call_outlives_a_short_absence_of_the_microphone(

@@ -19,10 +19,10 @@ from rich.table import Table
 
 from appliance.bench.phone import answers, echoes, network
 from appliance.bench.phone.answers import Callers
-from appliance.bench.sets import DATA, manifest
+from appliance.bench.sets import DATA, Half, manifest
 from appliance.bench.turns.desk import box, is_worded
 from appliance.bench.turns.figures import Figure
-from appliance.bench.turns.recordings import Clip, Half, Library
+from appliance.bench.turns.recordings import Clip, Library
 from appliance.messages import RATE
 
 PARTS = ("delay", "legs", "answers", "together", "network")

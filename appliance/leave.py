@@ -1,0 +1,46 @@
+"""Who talks to the desk by sound, and how they are let go when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from appliance.messages import Closing
+from appliance.voice import Voice
+
+
+class Leave:
+    """`taken` once the desk has begun to stop: no further call begins."""
+
+    def __init__(self) -> None:
+        self.taken = False
+        self._talking: set[Voice] = set()
+        self._nobody = asyncio.Event()
+        self._nobody.set()
+
+    @contextmanager
+    def talking(self, voice: Voice) -> Iterator[None]:
+        """For as long as a call lasts."""
+        self._talking.add(voice)
+        self._nobody.clear()
+        try:
+            yield
+        finally:
+            self._talking.discard(voice)
+            if not self._talking:
+                self._nobody.set()
+
+    async def nobody(self) -> None:
+        """Wait until nobody talks."""
+        await self._nobody.wait()
+
+    async def take(self, patience: float) -> None:
+        """End the calls there are: each is told goodbye once the desk has finished its sentence. Returns when
+        all are over, or after `patience` seconds."""
+        self.taken = True
+        for voice in self._talking:
+            voice.tell(Closing(voice.now()))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._nobody.wait()
