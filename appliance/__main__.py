@@ -14,7 +14,7 @@ from typing import Any
 from appliance import __version__
 from appliance.errors import ApplianceError
 
-BENCHES = ["engines", "loop", "recognition", "turns", "understanding", "wake"]
+BENCHES = ["engines", "loop", "recognition", "redaction", "turns", "understanding", "wake"]
 
 
 def main() -> None:

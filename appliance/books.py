@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
+from appliance import standing
 from appliance.box import Box
 from appliance.channels import Call
 from appliance.config import DeskFile
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 from appliance.keeping import Retention
-from appliance.memory.events import EventLog
+from appliance.memory.events import Event, EventLog
 from appliance.memory.store import Store
 from appliance.observe.account import Account
 from appliance.observe.calls import Calls
@@ -22,6 +25,9 @@ from appliance.observe.otlp import Exporter
 from appliance.observe.recorder import Recorder
 
 log = logging.getLogger(__name__)
+
+PRIVATE = frozenset(("name", "phone", "email", "code", "spelled"))
+"""Kinds of slots whose values are left out of what is kept of a call."""
 
 PURGED = 3600.0
 """Seconds between two looks for what is too old."""
@@ -65,7 +71,8 @@ class Books:
             await asyncio.sleep(PURGED)
 
     async def begin(self, call: Call, desk: DeskFile) -> Account:
-        account = Account(self.calls, self._memory, call.id, call.channel, call.now())
+        public = " ".join(_texts(asdict(desk)))
+        account = Account(self.calls, self._memory, call.id, call.channel, call.now(), public)
         await account.open(desk.name, desk.digest)
         return account
 
@@ -73,7 +80,7 @@ class Books:
         """`clock`: the call's own, as it ended."""
         events = await self._memory.run(self._events.read, account.id)
         recording = recorder.path.name if recorder and not recorder.discarded else ""
-        await account.close(clock, events, desk.checklist, recording)
+        await account.close(clock, events, desk.checklist, recording, private(desk, events))
         if self._exporter:
             self._exporter.call_ended()
 
@@ -90,3 +97,30 @@ class Books:
 
     def close(self) -> None:
         self.calls.close()
+
+
+def private(desk: DeskFile, events: Sequence[Event]) -> list[str]:
+    """What a caller told in a form that is nobody else's: names, numbers, codes."""
+    flows = standing.whole(desk).flow.values()
+    slots = {ask.slot for flow in flows for ask in flow.ask if ask.type in PRIVATE}
+    told = [
+        event.data.get(key, "")
+        for event in events
+        if event.kind == "slot.filled" and event.data["slot"] in slots
+        for key in ("value", "spoken")
+    ]
+    named = [event.data.get("name", "") for event in events if event.kind == "identified"]
+    return sorted({str(each) for each in (*told, *named) if each})
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in plain data."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for each in value.values():
+                yield from _texts(each)
+        case list() | tuple():
+            for each in value:
+                yield from _texts(each)

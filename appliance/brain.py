@@ -19,6 +19,7 @@ from appliance.knowing import Knowing, Meant, Unknown
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
 from appliance.messages import Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
+from appliance.observe.redaction import tells_card
 from appliance.picking import Picker
 from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
 from appliance.slots.acts import Act, act
@@ -182,6 +183,8 @@ class Brain:
         return replace(greeting, lines=chained(lines(before), own))
 
     async def _respond(self, text: str) -> Answer:
+        if tells_card(text):
+            return fixed("card", "it is not to be told", self._lines.card, self.expects, then=self._place)
         said, rest = act(text)
         if self._consent and self._place == "recording":
             # A yes to anything else, as to whether somebody is there, is none to this.

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from appliance.engines.thread import EngineThread
@@ -16,6 +17,7 @@ from appliance.keeping import Checklist
 from appliance.memory.events import Event
 from appliance.messages import RATE, Heard, Noise, Silence, TakenBack, Turn, Word, seconds
 from appliance.observe.calls import Calls
+from appliance.observe.redaction import redact
 from appliance.observe.score import score
 from appliance.stretch import Stretch
 
@@ -27,13 +29,22 @@ CAUSES = {Heard: "heard", Noise: "noise", Silence: "silence", TakenBack: "taken 
 class Account:
     """Of one call. A disk that does not take it keeps nobody from being answered."""
 
-    def __init__(self, calls: Calls, memory: EngineThread, id: str, channel: str, clock: int) -> None:
-        """`clock`: the call's sample clock now."""
+    def __init__(
+        self,
+        calls: Calls,
+        memory: EngineThread,
+        id: str,
+        channel: str,
+        clock: int,
+        public: str = "",
+    ) -> None:
+        """`clock`: the call's sample clock now. `public`: what anybody may know, as the desk's own lines."""
         self.id = id
         self.began = datetime.now(UTC) - timedelta(seconds=seconds(clock))
         self._calls = calls
         self._memory = memory
         self._channel = channel
+        self._public = public
         self._number: int | None = None
         self._turns: list[Turn] = []
         self._writing: set[asyncio.Task[None]] = set()
@@ -52,39 +63,55 @@ class Account:
     def keep(self, turn: Turn) -> None:
         """A turn is over. It is written down meanwhile, in order."""
         self._turns.append(turn)
-        task = asyncio.create_task(self._write(turn))
+        task = asyncio.create_task(self._write(self._kept()[-1], last(turn)))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
     async def close(
-        self, clock: int, events: Sequence[Event], checklist: Checklist, recording: str = ""
+        self,
+        clock: int,
+        events: Sequence[Event],
+        checklist: Checklist,
+        recording: str = "",
+        known: Sequence[str] = (),
     ) -> None:
-        """The call is over; `events` are the conversation's own."""
+        """The call is over; `events` are the conversation's own. `known`: what turned out to be private in
+        it."""
         if self._writing:
             await asyncio.wait(self._writing)
         if self._number is None:
             return
         ended = self.began + timedelta(seconds=seconds(clock))
-        marks = score([kept(turn) for turn in self._turns], events, checklist)
-        end = self._memory.run(
-            self._calls.end, self._number, ended, clock, deeds(events), flows(events), marks, recording
-        )
+        turns = self._kept(known)
+        marks = score(turns, events, checklist)
         try:
-            await end
+            for turn in turns if known else ():
+                await self._memory.run(self._calls.keep, self._number, turn, 0)
+            await self._memory.run(
+                self._calls.end, self._number, ended, clock, deeds(events), flows(events), marks, recording
+            )
         except StorageError as error:
             log.error("the account of call %s has no end: %s", self.id, error)
 
-    async def _write(self, turn: Turn) -> None:
+    def _kept(self, known: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """All turns so far, without what is private."""
+        asked = [False, *("name" in turn.meant.lower() for turn in self._turns)]
+        return [
+            kept(turn, partial(redact, asked_name=name, known=known, public=self._public))
+            for turn, name in zip(self._turns, asked, strict=False)
+        ]
+
+    async def _write(self, turn: dict[str, Any], length: int) -> None:
         if self._number is None:
             return
         try:
-            await self._memory.run(self._calls.keep, self._number, kept(turn), last(turn))
+            await self._memory.run(self._calls.keep, self._number, turn, length)
         except StorageError as error:
-            log.error("turn %d of call %s is not kept: %s", turn.number, self.id, error)
+            log.error("turn %d of call %s is not kept: %s", turn["number"], self.id, error)
 
 
-def kept(turn: Turn) -> dict[str, Any]:
-    """A turn as plain JSON; all times are clocks of the call."""
+def kept(turn: Turn, hide: Callable[[Sequence[Word]], Sequence[Word]] = redact) -> dict[str, Any]:
+    """A turn as plain JSON; all times are clocks of the call. `hide` takes out what is private."""
     heard = turn.cause if isinstance(turn.cause, Heard) else None
     spoken, decision = turn.spoken, turn.decision
     said = spoken.words or placed(spoken.text, spoken.start or 0, spoken.end or 0)
@@ -99,7 +126,7 @@ def kept(turn: Turn) -> dict[str, Any]:
             "transcribed": heard.transcribed,
             "confidence": round(heard.confidence, 3),
             "false_ends": heard.false_ends,
-            "words": _plain(placed(heard.text, heard.start, heard.end)),
+            "words": _plain(hide(placed(heard.text, heard.start, heard.end))),
         },
         "began": turn.began,
         "answered": turn.answered,
@@ -116,7 +143,7 @@ def kept(turn: Turn) -> dict[str, Any]:
             "first_text": spoken.first_text,
             "start": spoken.start,
             "end": spoken.end,
-            "words": _plain(said),
+            "words": _plain(hide(said)),
             "unsaid": max(0, len(turn.meant.split()) - len(said)),
         },
     }  # fmt: skip
