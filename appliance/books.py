@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from appliance import standing
@@ -23,6 +24,7 @@ from appliance.observe.calls import Calls
 from appliance.observe.erasing import Eraser
 from appliance.observe.otlp import Exporter
 from appliance.observe.recorder import Recorder
+from appliance.observe.sealing import ASKED, PART, beeps, has_room, seal, unfinished
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class Books:
     async def settle(self) -> None:
         """At the start: close what a crash left open, and erase what was to be erased."""
         await self._memory.run(self.calls.settle)
+        await self._recover()
         await self._memory.run(self.eraser.finish)
 
     async def serve(self, retention: Callable[[], Retention]) -> None:
@@ -79,18 +82,45 @@ class Books:
     async def end(self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None) -> None:
         """`clock`: the call's own, as it ended."""
         events = await self._memory.run(self._events.read, account.id)
-        recording = recorder.path.name if recorder and not recorder.discarded else ""
-        await account.close(clock, events, desk.checklist, recording, private(desk, events))
+        known = private(desk, events)
+        kept = recorder if recorder and not (recorder.discarded or recorder.failed) else None
+        turns = account.turns(known, kept.path if kept else None)
+        recording = await self._seal(kept.path, turns) if kept else ""
+        if recorder and not recording:
+            recorder.discard()
+        await account.close(clock, turns, events, desk.checklist, recording)
         if self._exporter:
             self._exporter.call_ended()
 
+    async def _seal(self, part: Path, turns: Sequence[Mapping[str, Any]], until: int | None = None) -> str:
+        """The name of the recording that is kept; empty where it cannot be."""
+        try:
+            return (await asyncio.to_thread(seal, part, list(beeps(turns)), until)).name
+        except StorageError as error:
+            log.error("a call is not kept as a recording: %s", error)
+            return ""
+
+    async def _recover(self) -> None:
+        """Make recordings of what a crash left; after the last turn that is kept, all of it is silence."""
+        for part, id in unfinished(self.recordings):
+            call = await self._memory.run(self.calls.call, id)
+            turns = await self._memory.run(self.calls.turns, call.number) if call else []
+            name = await self._seal(part, turns, call.length) if call else ""
+            if call and name:
+                await self._memory.run(self.calls.record, call.number, name)
+            part.unlink(missing_ok=True)
+
     def recorder(self, call: str, desk: DeskFile) -> Recorder | None:
-        """Of a call; None where box.toml or the desk file wants none, or the disk does not take it."""
+        """Of a call; None where box.toml or the desk file wants none, or the disk may not take it."""
         if not self._box.recordings or desk.recording == "never":
             return None
+        if not has_room(self.recordings):
+            log.error("call %s is not recorded: there is too little room on the disk", call)
+            return None
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        end = ASKED if desk.recording == "ask" else PART
         try:
-            return Recorder(self.recordings / f"{stamp}-{call}.wav")
+            return Recorder(self.recordings / f"{stamp}-{call}{end}", origin=0)
         except StorageError as error:
             log.error("call %s is not recorded: %s", call, error)
             return None

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from appliance.answers import Answer, Place, chained, fixed, lines
+from appliance.calling import FlowRecording
 from appliance.clerk import Clerk
 from appliance.consent import Consent
 from appliance.flows.steps import Step
@@ -95,7 +96,15 @@ class Brain:
         if answer and (took := self._knowing.took - before):
             answer = replace(answer, decision=replace(answer.decision, understanding=took))
         self._answer = answer or self._answer
+        if self._consent:
+            self._consent.follow(self._recording())
         return answer
+
+    def _recording(self) -> FlowRecording:
+        """What the flow that is under way wants of the recording."""
+        form = self._clerk.state.form if self._clerk else None
+        flow = self._desk.flow.get(form.flow) if form else None
+        return flow.record if flow else ""
 
     async def enough(self, text: str) -> bool:
         """Whether these words are all of an answer: of what was asked for, or of a phrase of the desk's."""

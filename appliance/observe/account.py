@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from appliance.engines.thread import EngineThread
@@ -19,6 +20,7 @@ from appliance.messages import RATE, Heard, Noise, Silence, TakenBack, Turn, Wor
 from appliance.observe.calls import Calls
 from appliance.observe.redaction import redact
 from appliance.observe.score import score
+from appliance.observe.sealing import side
 from appliance.stretch import Stretch
 
 log = logging.getLogger(__name__)
@@ -63,29 +65,27 @@ class Account:
     def keep(self, turn: Turn) -> None:
         """A turn is over. It is written down meanwhile, in order."""
         self._turns.append(turn)
-        task = asyncio.create_task(self._write(self._kept()[-1], last(turn)))
+        task = asyncio.create_task(self._write(self.turns()[-1], last(turn)))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
     async def close(
         self,
         clock: int,
+        turns: Sequence[dict[str, Any]],
         events: Sequence[Event],
         checklist: Checklist,
         recording: str = "",
-        known: Sequence[str] = (),
     ) -> None:
-        """The call is over; `events` are the conversation's own. `known`: what turned out to be private in
-        it."""
+        """The call is over; `turns` is what it comes to, `events` are the conversation's own."""
         if self._writing:
             await asyncio.wait(self._writing)
         if self._number is None:
             return
         ended = self.began + timedelta(seconds=seconds(clock))
-        turns = self._kept(known)
         marks = score(turns, events, checklist)
         try:
-            for turn in turns if known else ():
+            for turn in turns:
                 await self._memory.run(self._calls.keep, self._number, turn, 0)
             await self._memory.run(
                 self._calls.end, self._number, ended, clock, deeds(events), flows(events), marks, recording
@@ -93,11 +93,12 @@ class Account:
         except StorageError as error:
             log.error("the account of call %s has no end: %s", self.id, error)
 
-    def _kept(self, known: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """All turns so far, without what is private."""
+    def turns(self, known: Sequence[str] = (), recorded: Path | None = None) -> list[dict[str, Any]]:
+        """All turns so far, without what is private. `known`: what turned out to be so. Where there is a
+        recording, the caller's words are placed by its pauses."""
         asked = [False, *("name" in turn.meant.lower() for turn in self._turns)]
         return [
-            kept(turn, partial(redact, asked_name=name, known=known, public=self._public))
+            kept(turn, partial(redact, asked_name=name, known=known, public=self._public), recorded)
             for turn, name in zip(self._turns, asked, strict=False)
         ]
 
@@ -110,9 +111,13 @@ class Account:
             log.error("turn %d of call %s is not kept: %s", turn["number"], self.id, error)
 
 
-def kept(turn: Turn, hide: Callable[[Sequence[Word]], Sequence[Word]] = redact) -> dict[str, Any]:
-    """A turn as plain JSON; all times are clocks of the call. `hide` takes out what is private."""
+def kept(
+    turn: Turn, hide: Callable[[Sequence[Word]], Sequence[Word]] = redact, recorded: Path | None = None
+) -> dict[str, Any]:
+    """A turn as plain JSON; all times are clocks of the call. `hide` takes out what is private; `recorded` is
+    the recording that is not sealed yet."""
     heard = turn.cause if isinstance(turn.cause, Heard) else None
+    sound = side(recorded, 0, heard.start, heard.end) if recorded and heard else b""
     spoken, decision = turn.spoken, turn.decision
     said = spoken.words or placed(spoken.text, spoken.start or 0, spoken.end or 0)
     return {
@@ -126,7 +131,7 @@ def kept(turn: Turn, hide: Callable[[Sequence[Word]], Sequence[Word]] = redact) 
             "transcribed": heard.transcribed,
             "confidence": round(heard.confidence, 3),
             "false_ends": heard.false_ends,
-            "words": _plain(hide(placed(heard.text, heard.start, heard.end))),
+            "words": _plain(hide(placed(heard.text, heard.start, heard.end, sound))),
         },
         "began": turn.began,
         "answered": turn.answered,
