@@ -19,9 +19,10 @@ from appliance.errors import StorageError
 from appliance.keeping import Retention
 from appliance.memory.events import Event, EventLog
 from appliance.memory.store import Store
-from appliance.observe.account import Account
+from appliance.observe.account import Account, deeds
 from appliance.observe.calls import Calls
 from appliance.observe.erasing import Eraser
+from appliance.observe.metrics import Metrics
 from appliance.observe.otlp import Exporter
 from appliance.observe.recorder import Recorder
 from appliance.observe.sealing import ASKED, PART, beeps, has_room, seal, unfinished
@@ -44,6 +45,7 @@ class Books:
         self.scenarios = box.data / "scenarios.toml"
         """What people corrected, to be replayed."""
         self.eraser = Eraser(box.data, store, self.calls)
+        self.metrics = Metrics()
         self._box = box
         self._events = EventLog(store)
         self._memory = memory
@@ -88,7 +90,8 @@ class Books:
         recording = await self._seal(kept.path, turns) if kept else ""
         if recorder and not recording:
             recorder.discard()
-        await account.close(clock, turns, events, desk.checklist, recording)
+        marks = await account.close(clock, turns, events, desk.checklist, recording)
+        self.metrics.ended(account.channel, turns, deeds(events), marks)
         if self._exporter:
             self._exporter.call_ended()
 

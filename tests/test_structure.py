@@ -63,6 +63,7 @@ LAYERS = [
         "scenario",
         "replay",
         "doctor",
+        "bundle",
         "models_command",
         "messages_command",
         "outbox_command",

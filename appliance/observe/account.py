@@ -19,7 +19,7 @@ from appliance.memory.events import Event
 from appliance.messages import RATE, Heard, Noise, Silence, TakenBack, Turn, Word, seconds
 from appliance.observe.calls import Calls
 from appliance.observe.redaction import redact
-from appliance.observe.score import score
+from appliance.observe.score import Mark, score
 from appliance.observe.sealing import side
 from appliance.stretch import Stretch
 
@@ -45,7 +45,7 @@ class Account:
         self.began = datetime.now(UTC) - timedelta(seconds=seconds(clock))
         self._calls = calls
         self._memory = memory
-        self._channel = channel
+        self.channel = channel
         self._public = public
         self._number: int | None = None
         self._turns: list[Turn] = []
@@ -55,7 +55,7 @@ class Account:
         """`agent`: what the desk is called, `desk`: the version of its file."""
         trace = secrets.token_hex(16)
         begin = self._memory.run(
-            self._calls.begin, self.id, trace, self._channel, agent, desk, self.began
+            self._calls.begin, self.id, trace, self.channel, agent, desk, self.began
         )  # fmt: skip
         try:
             self._number = await begin
@@ -76,14 +76,14 @@ class Account:
         events: Sequence[Event],
         checklist: Checklist,
         recording: str = "",
-    ) -> None:
-        """The call is over; `turns` is what it comes to, `events` are the conversation's own."""
+    ) -> list[Mark]:
+        """The call is over, and is judged; `turns` is what it comes to, `events` are the conversation's own."""
         if self._writing:
             await asyncio.wait(self._writing)
-        if self._number is None:
-            return
-        ended = self.began + timedelta(seconds=seconds(clock))
         marks = score(turns, events, checklist)
+        if self._number is None:
+            return marks
+        ended = self.began + timedelta(seconds=seconds(clock))
         try:
             for turn in turns:
                 await self._memory.run(self._calls.keep, self._number, turn, 0)
@@ -92,6 +92,7 @@ class Account:
             )
         except StorageError as error:
             log.error("the account of call %s has no end: %s", self.id, error)
+        return marks
 
     def turns(self, known: Sequence[str] = (), recorded: Path | None = None) -> list[dict[str, Any]]:
         """All turns so far, without what is private. `known`: what turned out to be so. Where there is a
