@@ -55,7 +55,7 @@ LAYERS = [
     {"voice", "knowing", "smalltalk", "brain", "served", "handoff", "books"},
     {"foresight", "conversation"},
     {"app"},
-    {"lint", "tomledit", "workshop", "console"},
+    {"lint", "tomledit", "proposals", "workshop", "console"},
     {
         "run",
         "talk",

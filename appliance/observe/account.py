@@ -77,7 +77,7 @@ class Account:
         checklist: Checklist,
         recording: str = "",
     ) -> list[Mark]:
-        """The call is over, and is judged; `turns` is what it comes to, `events` are the conversation's own."""
+        """The call is over, and is judged; `turns` is what it comes to, `events` are its own."""
         if self._writing:
             await asyncio.wait(self._writing)
         marks = score(turns, events, checklist)

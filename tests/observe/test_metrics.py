@@ -1,4 +1,4 @@
-"""Counts as Prometheus reads them, and what support gets to see: neither says who called, or what was said."""
+"""Counts as Prometheus reads them, and what support gets to see: neither says who called or what was said."""
 
 from __future__ import annotations
 
