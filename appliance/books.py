@@ -46,6 +46,8 @@ class Books:
         """What people corrected, to be replayed."""
         self.eraser = Eraser(box.data, store, self.calls)
         self.metrics = Metrics()
+        self._public: tuple[DeskFile | None, str] = None, ""
+        """A desk file, and all that stands in it."""
         self._box = box
         self._events = EventLog(store)
         self._memory = memory
@@ -53,10 +55,14 @@ class Books:
         self._exporter = Exporter(endpoint, self.calls, memory) if endpoint else None
 
     async def settle(self) -> None:
-        """At the start: close what a crash left open, and erase what was to be erased."""
-        await self._memory.run(self.calls.settle)
-        await self._recover()
-        await self._memory.run(self.eraser.finish)
+        """At the start: close what a crash left open, and erase what was to be erased. What cannot be done
+        keeps nobody from being answered."""
+        try:
+            await self._memory.run(self.calls.settle)
+            await self._recover()
+            await self._memory.run(self.eraser.finish)
+        except StorageError as error:
+            log.error("the books could not be put in order: %s", error)
 
     async def serve(self, retention: Callable[[], Retention]) -> None:
         """What goes on beside the calls, until cancelled: traces are sent on, and what is too old is
@@ -76,17 +82,20 @@ class Books:
             await asyncio.sleep(PURGED)
 
     async def begin(self, call: Call, desk: DeskFile) -> Account:
-        public = " ".join(_texts(asdict(desk)))
-        account = Account(self.calls, self._memory, call.id, call.channel, call.now(), public)
+        if self._public[0] is not desk:
+            self._public = desk, " ".join(_texts(asdict(desk)))
+        account = Account(self.calls, self._memory, call.id, call.channel, call.now(), self._public[1])
         await account.open(desk.name, desk.digest)
+        self.metrics.under_way += 1
         return account
 
     async def end(self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None) -> None:
         """`clock`: the call's own, as it ended."""
+        self.metrics.under_way -= 1
         events = await self._memory.run(self._events.read, account.id)
         known = private(desk, events)
         kept = recorder if recorder and not (recorder.discarded or recorder.failed) else None
-        turns = account.turns(known, kept.path if kept else None)
+        turns = await self._memory.run(account.turns, known, kept.path if kept else None)
         recording = await self._seal(kept.path, turns) if kept else ""
         if recorder and not recording:
             recorder.discard()
@@ -135,15 +144,15 @@ class Books:
 def private(desk: DeskFile, events: Sequence[Event]) -> list[str]:
     """What a caller told in a form that is nobody else's: names, numbers, codes."""
     flows = standing.whole(desk).flow.values()
-    slots = {ask.slot for flow in flows for ask in flow.ask if ask.type in PRIVATE}
-    told = [
-        event.data.get(key, "")
-        for event in events
-        if event.kind == "slot.filled" and event.data["slot"] in slots
-        for key in ("value", "spoken")
-    ]
-    named = [event.data.get("name", "") for event in events if event.kind == "identified"]
-    return sorted({str(each) for each in (*told, *named) if each})
+    kinds = {ask.slot: ask.type for flow in flows for ask in flow.ask if ask.type in PRIVATE}
+    told = [event.data.get("name", "") for event in events if event.kind == "identified"]
+    for event in events:
+        if event.kind == "slot.filled" and (kind := kinds.get(event.data["slot"])):
+            value = str(event.data["value"])
+            told.append(value.partition("@")[0] if kind == "email" else value)
+            # How a number is read out is of words that stand elsewhere, too.
+            told += [event.data["spoken"]] if kind in ("name", "spelled") else []
+    return sorted({each for each in told if each})
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -177,7 +177,7 @@ class Console:
     async def _tell_metrics(self, request: Request) -> Response:
         assert self._metrics
         on = {status.name: status.on for status in self._status()}
-        return Response(self._metrics.text(on, len(self._wires)), media_type=TYPE)
+        return Response(self._metrics.text(on), media_type=TYPE)
 
     async def _wake_kiosk(self, request: Request) -> PlainTextResponse:
         if not self._wake:

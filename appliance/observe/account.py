@@ -64,8 +64,9 @@ class Account:
 
     def keep(self, turn: Turn) -> None:
         """A turn is over. It is written down meanwhile, in order."""
+        asked = bool(self._turns) and _asks_name(self._turns[-1])
         self._turns.append(turn)
-        task = asyncio.create_task(self._write(self.turns()[-1], last(turn)))
+        task = asyncio.create_task(self._write(turn, asked))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
@@ -97,19 +98,25 @@ class Account:
     def turns(self, known: Sequence[str] = (), recorded: Path | None = None) -> list[dict[str, Any]]:
         """All turns so far, without what is private. `known`: what turned out to be so. Where there is a
         recording, the caller's words are placed by its pauses."""
-        asked = [False, *("name" in turn.meant.lower() for turn in self._turns)]
+        asked = [False, *map(_asks_name, self._turns)]
         return [
-            kept(turn, partial(redact, asked_name=name, known=known, public=self._public), recorded)
+            kept(turn, self._hiding(name, known), recorded)
             for turn, name in zip(self._turns, asked, strict=False)
         ]
 
-    async def _write(self, turn: dict[str, Any], length: int) -> None:
+    def _hiding(self, asked_name: bool, known: Sequence[str] = ()) -> Callable[[Sequence[Word]], list[Word]]:
+        return partial(redact, asked_name=asked_name, known=known, public=self._public)
+
+    async def _write(self, turn: Turn, asked_name: bool) -> None:
         if self._number is None:
             return
         try:
-            await self._memory.run(self._calls.keep, self._number, turn, length)
+            await self._memory.run(self._keep, self._number, turn, asked_name)
         except StorageError as error:
-            log.error("turn %d of call %s is not kept: %s", turn["number"], self.id, error)
+            log.error("turn %d of call %s is not kept: %s", turn.number, self.id, error)
+
+    def _keep(self, number: int, turn: Turn, asked_name: bool) -> None:
+        self._calls.keep(number, kept(turn, self._hiding(asked_name)), last(turn))
 
 
 def kept(
@@ -153,6 +160,11 @@ def kept(
             "unsaid": max(0, len(turn.meant.split()) - len(said)),
         },
     }  # fmt: skip
+
+
+def _asks_name(turn: Turn) -> bool:
+    """Whether the desk asked for a name in it."""
+    return "name" in turn.meant.lower()
 
 
 def placed(text: str, start: int, end: int, sound: bytes = b"") -> tuple[Word, ...]:

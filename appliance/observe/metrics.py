@@ -21,6 +21,8 @@ Labels = tuple[tuple[str, str], ...]
 
 class Metrics:
     def __init__(self) -> None:
+        self.under_way = 0
+        """Calls at this moment."""
         self._calls: Counter[str] = Counter()
         self._turns: Counter[str] = Counter()
         self._deeds: Counter[tuple[str, str]] = Counter()
@@ -48,13 +50,13 @@ class Metrics:
             self._waits[bisect_left(BUCKETS, wait)] += 1
             self._waited += wait
 
-    def text(self, on: Mapping[str, bool], under_way: int) -> str:
-        """All of it. `on`: what of the box is on and off; `under_way`: calls at this moment."""
+    def text(self, on: Mapping[str, bool]) -> str:
+        """All of it. `on`: what of the box is on and off."""
         lines = [
             *_family("appliance_on", "gauge", "Whether a part of the box works.", {
                 (("part", part),): int(works) for part, works in on.items()
             }),
-            *_family("appliance_calls_under_way", "gauge", "Calls at this moment.", {(): under_way}),
+            *_family("appliance_calls_under_way", "gauge", "Calls at this moment.", {(): self.under_way}),
             *_family("appliance_calls_total", "counter", "Calls that are over.", {
                 (("channel", channel),): count for channel, count in self._calls.items()
             }),

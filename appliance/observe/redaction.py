@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 from appliance.messages import Word
@@ -295,7 +295,7 @@ def _stands_in(text: str, public: str) -> bool:
     return bool(public) and _plain(text) in _spread(public)
 
 
-@cache
+@lru_cache(maxsize=4)
 def _spread(public: str) -> str:
     return _plain(public)
 

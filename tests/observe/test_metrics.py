@@ -28,7 +28,8 @@ def test_every_line_is_one_that_prometheus_reads() -> None:
     turns = [kept(each) for each in every]
     deeds = [{"action": "calendar.book", "why": ""}, {"action": "calendar.book", "why": "full"}]
     metrics.ended("sip", turns, deeds, [Mark("understood", False, 3), Mark("greeted", True)])
-    text = metrics.text({'a "part"': True, "asr": False}, 2)
+    metrics.under_way = 2
+    text = metrics.text({'a "part"': True, "asr": False})
     assert text.endswith("\n")
     assert [line for line in text.splitlines() if not LINE.fullmatch(line)] == []
     for line in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from appliance.app import App
 from appliance.bench import redaction as bench
 from appliance.bench.sentences import PLAIN, sentences
+from appliance.books import private
 from appliance.channels.scripted import ScriptedCaller
-from appliance.config import Box, read_desk
+from appliance.config import Ask, Box, DeskFile, Flow, read_desk
+from appliance.memory.events import Event
 from appliance.messages import Word
 from appliance.observe.calls import Calls
 from appliance.observe.redaction import find, luhn, redact, tells_card, without
@@ -127,6 +130,18 @@ def test_made_up_sentences_are_the_same_each_time_and_all_marks_are_met() -> Non
     tallies, _, _ = bench.generated(600, 1)
     for kind, tally in tallies.items():
         assert tally.recall >= bench.MARKS[kind], tally.missed
+
+
+def test_what_a_number_is_read_out_with_is_not_private_everywhere() -> None:
+    desk = DeskFile("A", flow={"x": Flow(ask=(Ask("phone", "phone", "Number?"), Ask("who", "name", "Who?")))})
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    told = [
+        {"slot": "phone", "value": "+12125550142", "spoken": "two one two, five five five ..."},
+        {"slot": "who", "value": "Udyati Rao", "spoken": "Udyati Rao"},
+    ]
+    known = private(desk, [Event(1, "one", at, "slot.filled", data) for data in told])
+    left = redact(words("for two nights Udyati and five guests"), known=known)
+    assert " ".join(word.text for word in left) == "for two nights [name] and five guests"
 
 
 async def test_a_call_is_kept_without_what_is_private_and_a_card_is_refused(tmp_path: Path) -> None:
