@@ -15,7 +15,7 @@ from typing import Any
 from appliance import __version__
 from appliance.errors import ApplianceError
 
-BENCHES = ["engines", "loop", "phone", "recognition", "turns", "understanding", "wake", "wear"]
+BENCHES = ["engines", "loop", "phone", "recognition", "redaction", "turns", "understanding", "wake", "wear"]
 
 
 def main() -> None:
@@ -102,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     calendar.set_defaults(do=_calendar)
 
     doctor = commands.add_parser("doctor", parents=[files], help="try every device, engine and model")
+    doctor.add_argument(
+        "--bundle", type=Path, metavar="FILE.zip", help="pack what support needs, without what was said"
+    )
     doctor.set_defaults(do=_doctor)
 
     check = commands.add_parser("check", parents=[files], help="validate box.toml and desk.toml")
@@ -248,6 +251,10 @@ def _calendar(arguments: argparse.Namespace) -> int:
 def _doctor(arguments: argparse.Namespace) -> int:
     from appliance.doctor import doctor
 
+    if arguments.bundle:
+        from appliance.bundle import bundle
+
+        return bundle(arguments.bundle, arguments.box, arguments.desk)
     return _to_the_end(doctor(arguments.box, arguments.desk))
 
 

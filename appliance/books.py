@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+from appliance import standing
 from appliance.box import Box
 from appliance.channels import Call
 from appliance.config import DeskFile
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 from appliance.keeping import Retention
-from appliance.memory.events import EventLog
+from appliance.memory.events import Event, EventLog
 from appliance.memory.store import Store
-from appliance.observe.account import Account
+from appliance.observe.account import Account, deeds
 from appliance.observe.calls import Calls
 from appliance.observe.erasing import Eraser
+from appliance.observe.metrics import Metrics
 from appliance.observe.otlp import Exporter
 from appliance.observe.recorder import Recorder
+from appliance.observe.sealing import ASKED, PART, beeps, has_room, seal, unfinished
 
 log = logging.getLogger(__name__)
+
+PRIVATE = frozenset(("name", "phone", "email", "code", "spelled"))
+"""Kinds of slots whose values are left out of what is kept of a call."""
 
 PURGED = 3600.0
 """Seconds between two looks for what is too old."""
@@ -36,6 +45,9 @@ class Books:
         self.scenarios = box.data / "scenarios.toml"
         """What people corrected, to be replayed."""
         self.eraser = Eraser(box.data, store, self.calls)
+        self.metrics = Metrics()
+        self._public: tuple[DeskFile | None, str] = None, ""
+        """A desk file, and all that stands in it."""
         self._box = box
         self._events = EventLog(store)
         self._memory = memory
@@ -43,9 +55,14 @@ class Books:
         self._exporter = Exporter(endpoint, self.calls, memory) if endpoint else None
 
     async def settle(self) -> None:
-        """At the start: close what a crash left open, and erase what was to be erased."""
-        await self._memory.run(self.calls.settle)
-        await self._memory.run(self.eraser.finish)
+        """At the start: close what a crash left open, and erase what was to be erased. What cannot be done
+        keeps nobody from being answered."""
+        try:
+            await self._memory.run(self.calls.settle)
+            await self._recover()
+            await self._memory.run(self.eraser.finish)
+        except StorageError as error:
+            log.error("the books could not be put in order: %s", error)
 
     async def serve(self, retention: Callable[[], Retention]) -> None:
         """What goes on beside the calls, until cancelled: traces are sent on, and what is too old is
@@ -65,28 +82,87 @@ class Books:
             await asyncio.sleep(PURGED)
 
     async def begin(self, call: Call, desk: DeskFile) -> Account:
-        account = Account(self.calls, self._memory, call.id, call.channel, call.now())
+        if self._public[0] is not desk:
+            self._public = desk, " ".join(_texts(asdict(desk)))
+        account = Account(self.calls, self._memory, call.id, call.channel, call.now(), self._public[1])
         await account.open(desk.name, desk.digest)
+        self.metrics.under_way += 1
         return account
 
     async def end(self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None) -> None:
         """`clock`: the call's own, as it ended."""
+        self.metrics.under_way -= 1
         events = await self._memory.run(self._events.read, account.id)
-        recording = recorder.path.name if recorder and not recorder.discarded else ""
-        await account.close(clock, events, desk.checklist, recording)
+        known = private(desk, events)
+        kept = recorder if recorder and not (recorder.discarded or recorder.failed) else None
+        turns = await self._memory.run(account.turns, known, kept.path if kept else None)
+        recording = await self._seal(kept.path, turns) if kept else ""
+        if recorder and not recording:
+            recorder.discard()
+        marks = await account.close(clock, turns, events, desk.checklist, recording)
+        self.metrics.ended(account.channel, turns, deeds(events), marks)
         if self._exporter:
             self._exporter.call_ended()
 
+    async def _seal(self, part: Path, turns: Sequence[Mapping[str, Any]], until: int | None = None) -> str:
+        """The name of the recording that is kept; empty where it cannot be."""
+        try:
+            return (await asyncio.to_thread(seal, part, list(beeps(turns)), until)).name
+        except StorageError as error:
+            log.error("a call is not kept as a recording: %s", error)
+            return ""
+
+    async def _recover(self) -> None:
+        """Make recordings of what a crash left; after the last turn that is kept, all of it is silence."""
+        for part, id in unfinished(self.recordings):
+            call = await self._memory.run(self.calls.call, id)
+            turns = await self._memory.run(self.calls.turns, call.number) if call else []
+            name = await self._seal(part, turns, call.length) if call else ""
+            if call and name:
+                await self._memory.run(self.calls.record, call.number, name)
+            part.unlink(missing_ok=True)
+
     def recorder(self, call: str, desk: DeskFile) -> Recorder | None:
-        """Of a call; None where box.toml or the desk file wants none, or the disk does not take it."""
+        """Of a call; None where box.toml or the desk file wants none, or the disk may not take it."""
         if not self._box.recordings or desk.recording == "never":
             return None
+        if not has_room(self.recordings):
+            log.error("call %s is not recorded: there is too little room on the disk", call)
+            return None
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        end = ASKED if desk.recording == "ask" else PART
         try:
-            return Recorder(self.recordings / f"{stamp}-{call}.wav")
+            return Recorder(self.recordings / f"{stamp}-{call}{end}", origin=0)
         except StorageError as error:
             log.error("call %s is not recorded: %s", call, error)
             return None
 
     def close(self) -> None:
         self.calls.close()
+
+
+def private(desk: DeskFile, events: Sequence[Event]) -> list[str]:
+    """What a caller told in a form that is nobody else's: names, numbers, codes."""
+    flows = standing.whole(desk).flow.values()
+    kinds = {ask.slot: ask.type for flow in flows for ask in flow.ask if ask.type in PRIVATE}
+    told = [event.data.get("name", "") for event in events if event.kind == "identified"]
+    for event in events:
+        if event.kind == "slot.filled" and (kind := kinds.get(event.data["slot"])):
+            value = str(event.data["value"])
+            told.append(value.partition("@")[0] if kind == "email" else value)
+            # How a number is read out is of words that stand elsewhere, too.
+            told += [event.data["spoken"]] if kind in ("name", "spelled") else []
+    return sorted({each for each in told if each})
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in plain data."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for each in value.values():
+                yield from _texts(each)
+        case list() | tuple():
+            for each in value:
+                yield from _texts(each)

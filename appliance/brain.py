@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from appliance.answers import Answer, Place, chained, fixed, lines
+from appliance.calling import FlowRecording
 from appliance.clerk import Clerk
 from appliance.consent import Consent
 from appliance.flows.steps import Step
@@ -19,6 +20,7 @@ from appliance.knowing import Knowing, Meant, Unknown
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
 from appliance.messages import Cause, Closing, Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
+from appliance.observe.redaction import tells_card
 from appliance.picking import Picker
 from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
 from appliance.slots.acts import Act, act
@@ -94,7 +96,15 @@ class Brain:
         if answer and (took := self._knowing.took - before):
             answer = replace(answer, decision=replace(answer.decision, understanding=took))
         self._answer = answer or self._answer
+        if self._consent:
+            self._consent.follow(self._recording())
         return answer
+
+    def _recording(self) -> FlowRecording:
+        """What the flow that is under way wants of the recording."""
+        form = self._clerk.state.form if self._clerk else None
+        flow = self._desk.flow.get(form.flow) if form else None
+        return flow.record if flow else ""
 
     async def enough(self, text: str) -> bool:
         """Whether these words are all of an answer: of what was asked for, or of a phrase of the desk's."""
@@ -185,6 +195,8 @@ class Brain:
         return replace(greeting, lines=chained(lines(before), own))
 
     async def _respond(self, text: str) -> Answer:
+        if tells_card(text):
+            return fixed("card", "it is not to be told", self._lines.card, self.expects, then=self._place)
         said, rest = act(text)
         if self._consent and self._place == "recording":
             # A yes to anything else, as to whether somebody is there, is none to this.

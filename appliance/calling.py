@@ -15,6 +15,11 @@ Recording = Literal["never", "announce", "ask"]
 """Of calls, where box.toml has recordings switched on."""
 
 
+FlowRecording = Literal["", "never", "paused"]
+"""What becomes of the recording of a call in which a flow is under way: it goes on, it is deleted and nothing
+more is recorded, or silence is recorded meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextRules:
     """SMS by the modem."""

@@ -16,7 +16,7 @@ from appliance.box import Engine as Engine
 from appliance.box import Engines as Engines
 from appliance.box import Kiosk as Kiosk
 from appliance.box import Web as Web
-from appliance.calling import HandOffRules, OutboundRules, Recording, TextRules
+from appliance.calling import FlowRecording, HandOffRules, OutboundRules, Recording, TextRules
 from appliance.hours import WEEKDAYS, Hours, stretch
 from appliance.keeping import Checklist, Retention
 from appliance.lines import Lines as Lines
@@ -229,6 +229,9 @@ class Flow:
     closed: Closed | None = None
     remember: tuple[str, ...] = ()
     """Slots that the desk offers to remember for next time, once it is done."""
+    record: FlowRecording = ""
+    """`paused`: while it is under way nothing of the call is recorded, of neither side. `never`: the
+    recording is deleted once it begins, and nothing more is recorded."""
     wording: Wording | None = None
     """`fixed`: the LLM has no part in it, it does not pick it either. `rephrase`: it may put the questions
     differently, but none that asks for a yes."""

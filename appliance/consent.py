@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from appliance.calling import Recording
+from appliance.calling import FlowRecording, Recording
 from appliance.observe.recorder import Recorder
+from appliance.observe.sealing import ASKED, PART
 
 REFUSES = re.compile(
     r"\b(?:do not|don.?t|never|stop|without|not be(?:ing)?|no)(?: want)?(?: you)?(?: to)?(?: be)?(?: this)?"
@@ -30,6 +31,14 @@ class Consent:
         self._agreed = yes
         if not yes:
             self.refuse()
+        elif self._recorder.path.suffix == ASKED:
+            self._recorder.rename(self._recorder.path.with_suffix(PART))
+
+    def follow(self, rule: FlowRecording) -> None:
+        """What a flow that is under way wants; `` where none is."""
+        if rule == "never" and self.recorded:
+            self.refuse()
+        self._recorder.paused = rule == "paused"
 
     def refuse(self) -> None:
         """What was recorded is deleted, and nothing more is."""

@@ -40,6 +40,8 @@ class Lines:
     """At the end of a flow that does nothing and says nothing else."""
     refused: str = "I am sorry, {value} is not possible."
     cancelled: str = "All right, I have left that. Is there anything else?"
+    card: str = "Please don't tell me any card number. I did not write it down. What else can I do for you?"
+    """To who says one."""
     language: str = "I am sorry, I only speak English."
     person: str = "I cannot put you through from here. Shall I take a message?"
     press: str = "Press {keys}."

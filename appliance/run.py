@@ -235,7 +235,8 @@ class Running:
         workshop, books = self._workshop, self._app.books
         editor = Editor(workshop, keeper) if workshop else None
         calls = CallsPage(books, keeper, workshop) if workshop else None
-        return Console(web.listen, lambda: self._app.desk.name, self.status, wake, editor, calls)
+        title = lambda: self._app.desk.name  # noqa: E731
+        return Console(web.listen, title, self.status, wake, editor, calls, books.metrics)
 
     def _make_modems(self) -> tuple[Modems | None, str]:
         box = self._app.box

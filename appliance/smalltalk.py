@@ -11,6 +11,7 @@ from appliance.config import Lines
 from appliance.errors import StorageError
 from appliance.memory.notebook import Notebook
 from appliance.messages import Decision, Expect
+from appliance.observe.redaction import without
 from appliance.slots.acts import Act
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class SmallTalk:
         """Nothing answers it: that is noted, and a message is offered; who speaks another language is told
         which one the desk speaks."""
         try:
-            await self._notebook.unanswered(self._call, text)
+            await self._notebook.unanswered(self._call, without(text))
         except StorageError:
             log.exception("an unanswered question could not be kept")
         if foreign:
@@ -96,6 +97,7 @@ class SmallTalk:
             return await self._write_down(text)
 
     async def _write_down(self, text: str) -> Answer:
+        text = without(text, "card")
         try:
             if self._message is None:
                 self._message = await self._notebook.message(self._call, text)

@@ -77,6 +77,21 @@ def drop(text: str, name: str) -> str:
     return _surely("".join([*lines[:start], *lines[end:]]), wanted, name)
 
 
+def add_phrases(text: str, flow: str, phrases: Sequence[str]) -> str:
+    """The desk file with more phrases that start a flow, as people say them. ConfigError where there is no
+    such flow, or it is written in a way that only people can change."""
+    wanted = _parsed(text)
+    table = wanted.get("flow", {}).get(flow)
+    if not isinstance(table, dict):
+        raise ConfigError(f"there is no flow.{flow}", "it may have another name by now")
+    plain = [" ".join(re.findall(r"[\w']+", phrase)) for phrase in phrases]
+    every = list(dict.fromkeys([*map(str, _listed(table.get("phrases"))), *filter(None, plain)]))
+    table["phrases"] = every
+    document: Any = tomlkit.parse(text)
+    document["flow"][flow]["phrases"] = _array(every, tall=False)
+    return _surely(tomlkit.dumps(document), wanted, flow, "flow")
+
+
 def _blocks(lines: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Where each [fact.NAME] begins and ends, without what stands after its last line."""
     tables = {number: table for number, line in enumerate(lines) if (table := _header(line))}
@@ -127,14 +142,16 @@ def _array(items: Sequence[str], tall: bool) -> Any:
     return tomlkit.parse(f"ask = {flat}\n")["ask"]
 
 
-def _surely(text: str, wanted: dict[str, Any], name: str) -> str:
+def _surely(text: str, wanted: dict[str, Any], name: str, table: str = "fact") -> str:
     """The text, if it says just what is wanted."""
     try:
         fine = tomllib.loads(text) == wanted
     except tomllib.TOMLDecodeError:
         fine = False
     if not fine:
-        raise ConfigError(f"fact.{name} is not written as a table of its own", "change it in the whole file")
+        raise ConfigError(
+            f"{table}.{name} is not written as a table of its own", "change it in the whole file"
+        )
     return text
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ from appliance.errors import ApplianceError, ConfigError, StorageError
 from appliance.knowledge import MESSAGE
 from appliance.lint import broken_phrases, lint
 from appliance.merging import merge
+from appliance.proposals import Proposal, propose
 from appliance.served import Served
 from appliance.versions import Version, Versions, plain_errors, write
 
@@ -223,6 +224,19 @@ class Workshop:
             for asked in by_number[: 2 * QUESTIONS]
             if not await self.answer(self._app.served, asked.text)
         ][:QUESTIONS]
+
+    async def proposals(self) -> list[Proposal]:
+        """What of that means the same, and what the desk file may need for it."""
+        asked = Counter({question.text: question.times for question in await self.questions()})
+        embed, thread = self._app.engine("embed")
+        if not asked or not thread:
+            return []
+        meanings = await thread.run(embed.embed, list(asked))
+        knowledge = self._app.served.knowledge
+        understood = [await knowledge.understand(text) for text in asked]
+        known = {*self.desk.fact, *self.desk.flow}
+        found = await asyncio.to_thread(propose, asked, meanings, understood)
+        return [each if each.intent in known else replace(each, intent="") for each in found]
 
     async def answer(self, served: Served, question: str) -> str:
         """What a desk would take a question for; empty where it would not know."""

@@ -57,7 +57,7 @@ LAYERS = [
     {"foresight", "conversation"},
     {"capacity", "app"},
     {"pulse"},
-    {"lint", "tomledit", "workshop", "console"},
+    {"lint", "tomledit", "proposals", "workshop", "console"},
     {
         "run",
         "safe",
@@ -68,6 +68,7 @@ LAYERS = [
         "scenario",
         "replay",
         "doctor",
+        "bundle",
         "models_command",
         "messages_command",
         "outbox_command",

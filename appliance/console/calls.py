@@ -112,7 +112,7 @@ class CallsPage:
 
     def _recording(self, call: Kept) -> Path | None:
         """The file, where it is there and one of the box's own."""
-        if not re.fullmatch(r"[\w-]+\.(?:ogg|wav)", call.recording):
+        if not re.fullmatch(r"[\w-]+\.ogg", call.recording):
             return None
         path = self._books.recordings / call.recording
         return path if path.is_file() else None

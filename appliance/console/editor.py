@@ -47,6 +47,8 @@ class Editor:
             self._route("drop", self._drop),
             self._route("try", self._try),
             self._route("questions", self._questions),
+            self._route("proposals", self._proposals),
+            self._route("phrases", self._phrases),
             self._route("publish", self._publish),
         ]
 
@@ -128,6 +130,15 @@ class Editor:
 
     async def _questions(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {"questions": [asdict(question) for question in await self._workshop.questions()]}
+
+    async def _proposals(self, asked: dict[str, Any]) -> dict[str, Any]:
+        found = await self._workshop.proposals()
+        flows = self._workshop.desk.flow
+        return {"proposals": [{**asdict(each), "flow": each.intent in flows} for each in found]}
+
+    async def _phrases(self, asked: dict[str, Any]) -> dict[str, Any]:
+        phrases = [str(phrase)[:LETTERS] for phrase in asked["phrases"][:QUESTIONS]]
+        return {"text": tomledit.add_phrases(text(asked), text(asked, "name"), phrases)}
 
     async def _versions(self, asked: dict[str, Any]) -> dict[str, Any]:
         kept = await asyncio.to_thread(self._workshop.versions)

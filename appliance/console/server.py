@@ -17,7 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +28,7 @@ from appliance.channels.web import BadCaller, WebChat, WebVoice, Wire
 from appliance.console.calls import CallsPage
 from appliance.console.editor import Editor
 from appliance.errors import ConfigError, DeviceError
+from appliance.observe.metrics import TYPE, Metrics
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class Console:
         wake: Callable[[], None] | None = None,
         editor: Editor | None = None,
         calls: CallsPage | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         """`listen` is host:port; port 0 takes any that is free. `wake` wakes the kiosk, if there is one."""
         self._host, self._port = address(listen)
@@ -83,6 +85,7 @@ class Console:
         self._wake = wake
         self._editor = editor
         self._calls = calls
+        self._metrics = metrics
         self._desk: Desk | None = None
         self._server: uvicorn.Server | None = None
         self._wires: dict[Wire, str] = {}
@@ -147,6 +150,7 @@ class Console:
         return Starlette(
             routes=[
                 Route("/health", self._health),
+                *([Route("/metrics", self._tell_metrics)] if self._metrics else ()),
                 Route("/wake", self._wake_kiosk, methods=["POST"]),
                 WebSocketRoute("/talk", self._talk),
                 WebSocketRoute("/chat", self._chat),
@@ -169,6 +173,11 @@ class Console:
                 "status": [asdict(status) for status in self._status()],
             }
         )
+
+    async def _tell_metrics(self, request: Request) -> Response:
+        assert self._metrics
+        on = {status.name: status.on for status in self._status()}
+        return Response(self._metrics.text(on), media_type=TYPE)
 
     async def _wake_kiosk(self, request: Request) -> PlainTextResponse:
         if not self._wake:

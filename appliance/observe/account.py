@@ -6,8 +6,10 @@ import asyncio
 import logging
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from appliance.engines.thread import EngineThread
@@ -16,7 +18,9 @@ from appliance.keeping import Checklist
 from appliance.memory.events import Event
 from appliance.messages import RATE, Heard, Noise, Silence, TakenBack, Turn, Word, seconds
 from appliance.observe.calls import Calls
-from appliance.observe.score import score
+from appliance.observe.redaction import redact
+from appliance.observe.score import Mark, score
+from appliance.observe.sealing import side
 from appliance.stretch import Stretch
 
 log = logging.getLogger(__name__)
@@ -27,13 +31,22 @@ CAUSES = {Heard: "heard", Noise: "noise", Silence: "silence", TakenBack: "taken 
 class Account:
     """Of one call. A disk that does not take it keeps nobody from being answered."""
 
-    def __init__(self, calls: Calls, memory: EngineThread, id: str, channel: str, clock: int) -> None:
-        """`clock`: the call's sample clock now."""
+    def __init__(
+        self,
+        calls: Calls,
+        memory: EngineThread,
+        id: str,
+        channel: str,
+        clock: int,
+        public: str = "",
+    ) -> None:
+        """`clock`: the call's sample clock now. `public`: what anybody may know, as the desk's own lines."""
         self.id = id
         self.began = datetime.now(UTC) - timedelta(seconds=seconds(clock))
         self._calls = calls
         self._memory = memory
-        self._channel = channel
+        self.channel = channel
+        self._public = public
         self._number: int | None = None
         self._turns: list[Turn] = []
         self._writing: set[asyncio.Task[None]] = set()
@@ -42,7 +55,7 @@ class Account:
         """`agent`: what the desk is called, `desk`: the version of its file."""
         trace = secrets.token_hex(16)
         begin = self._memory.run(
-            self._calls.begin, self.id, trace, self._channel, agent, desk, self.began
+            self._calls.begin, self.id, trace, self.channel, agent, desk, self.began
         )  # fmt: skip
         try:
             self._number = await begin
@@ -51,41 +64,68 @@ class Account:
 
     def keep(self, turn: Turn) -> None:
         """A turn is over. It is written down meanwhile, in order."""
+        asked = bool(self._turns) and _asks_name(self._turns[-1])
         self._turns.append(turn)
-        task = asyncio.create_task(self._write(turn))
+        task = asyncio.create_task(self._write(turn, asked))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
     async def close(
-        self, clock: int, events: Sequence[Event], checklist: Checklist, recording: str = ""
-    ) -> None:
-        """The call is over; `events` are the conversation's own."""
+        self,
+        clock: int,
+        turns: Sequence[dict[str, Any]],
+        events: Sequence[Event],
+        checklist: Checklist,
+        recording: str = "",
+    ) -> list[Mark]:
+        """The call is over, and is judged; `turns` is what it comes to, `events` are its own."""
         if self._writing:
             await asyncio.wait(self._writing)
+        marks = score(turns, events, checklist)
         if self._number is None:
-            return
+            return marks
         ended = self.began + timedelta(seconds=seconds(clock))
-        marks = score([kept(turn) for turn in self._turns], events, checklist)
-        end = self._memory.run(
-            self._calls.end, self._number, ended, clock, deeds(events), flows(events), marks, recording
-        )
         try:
-            await end
+            for turn in turns:
+                await self._memory.run(self._calls.keep, self._number, turn, 0)
+            await self._memory.run(
+                self._calls.end, self._number, ended, clock, deeds(events), flows(events), marks, recording
+            )
         except StorageError as error:
             log.error("the account of call %s has no end: %s", self.id, error)
+        return marks
 
-    async def _write(self, turn: Turn) -> None:
+    def turns(self, known: Sequence[str] = (), recorded: Path | None = None) -> list[dict[str, Any]]:
+        """All turns so far, without what is private. `known`: what turned out to be so. Where there is a
+        recording, the caller's words are placed by its pauses."""
+        asked = [False, *map(_asks_name, self._turns)]
+        return [
+            kept(turn, self._hiding(name, known), recorded)
+            for turn, name in zip(self._turns, asked, strict=False)
+        ]
+
+    def _hiding(self, asked_name: bool, known: Sequence[str] = ()) -> Callable[[Sequence[Word]], list[Word]]:
+        return partial(redact, asked_name=asked_name, known=known, public=self._public)
+
+    async def _write(self, turn: Turn, asked_name: bool) -> None:
         if self._number is None:
             return
         try:
-            await self._memory.run(self._calls.keep, self._number, kept(turn), last(turn))
+            await self._memory.run(self._keep, self._number, turn, asked_name)
         except StorageError as error:
             log.error("turn %d of call %s is not kept: %s", turn.number, self.id, error)
 
+    def _keep(self, number: int, turn: Turn, asked_name: bool) -> None:
+        self._calls.keep(number, kept(turn, self._hiding(asked_name)), last(turn))
 
-def kept(turn: Turn) -> dict[str, Any]:
-    """A turn as plain JSON; all times are clocks of the call."""
+
+def kept(
+    turn: Turn, hide: Callable[[Sequence[Word]], Sequence[Word]] = redact, recorded: Path | None = None
+) -> dict[str, Any]:
+    """A turn as plain JSON; all times are clocks of the call. `hide` takes out what is private; `recorded` is
+    the recording that is not sealed yet."""
     heard = turn.cause if isinstance(turn.cause, Heard) else None
+    sound = side(recorded, 0, heard.start, heard.end) if recorded and heard else b""
     spoken, decision = turn.spoken, turn.decision
     said = spoken.words or placed(spoken.text, spoken.start or 0, spoken.end or 0)
     return {
@@ -99,7 +139,7 @@ def kept(turn: Turn) -> dict[str, Any]:
             "transcribed": heard.transcribed,
             "confidence": round(heard.confidence, 3),
             "false_ends": heard.false_ends,
-            "words": _plain(placed(heard.text, heard.start, heard.end)),
+            "words": _plain(hide(placed(heard.text, heard.start, heard.end, sound))),
         },
         "began": turn.began,
         "answered": turn.answered,
@@ -116,10 +156,15 @@ def kept(turn: Turn) -> dict[str, Any]:
             "first_text": spoken.first_text,
             "start": spoken.start,
             "end": spoken.end,
-            "words": _plain(said),
+            "words": _plain(hide(said)),
             "unsaid": max(0, len(turn.meant.split()) - len(said)),
         },
     }  # fmt: skip
+
+
+def _asks_name(turn: Turn) -> bool:
+    """Whether the desk asked for a name in it."""
+    return "name" in turn.meant.lower()
 
 
 def placed(text: str, start: int, end: int, sound: bytes = b"") -> tuple[Word, ...]:

@@ -159,6 +159,10 @@ class Calls:
                     db.execute("update turn set data = ? where call = ? and number = ?", silent, call, number)
                 db.execute("update call set said = 0 where number = ?", call)
 
+    def record(self, call: int, recording: str) -> None:
+        with self.store.write() as db:
+            db.execute("update call set recording = ? where number = ?", recording, call)
+
     def unrecord(self, calls: Sequence[int]) -> None:
         """The recordings of these calls are gone."""
         with self.store.write() as db:

@@ -4,9 +4,9 @@ and hold nothing that anybody said."""
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import logging
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -140,7 +140,7 @@ def _post(url: str, body: bytes) -> None:
     try:
         with urllib.request.urlopen(asked, timeout=WITHIN) as answer:
             answer.read()
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise ApplianceError(
             f"the collector at {url} does not take traces ({error})",
             "see that it runs and takes OTLP over HTTP in JSON, or leave [traces] out of box.toml",

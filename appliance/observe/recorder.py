@@ -26,7 +26,8 @@ class Recorder:
     """Writes s16le stereo at 16 kHz. Sound that never came is silence, so that the recording is exactly as
     long as the call. When the disk fails the call goes on without: `failed` says why."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, origin: int | None = None) -> None:
+        """`origin`: the clock with which it begins; else that of the caller's first frame."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by close()
@@ -41,12 +42,14 @@ class Recorder:
         self.failed = ""
         self.path = path
         self.discarded = False
-        self._origin: int | None = None
+        self.paused = False
+        """Meanwhile silence is recorded, of both sides."""
+        self._origin = origin
         self._written = 0
         self._held: NDArray[np.int16] = np.zeros((0, 2), dtype="<i2")
 
     def caller(self, audio: Audio) -> None:
-        """A frame from the microphone. The first one sets the recording's start."""
+        """A frame from the microphone. The first one sets the recording's start, where nothing else does."""
         if self.discarded:
             return
         if self._origin is None:
@@ -59,6 +62,14 @@ class Recorder:
         """A stretch that was played."""
         if self._origin is not None and not self.discarded:
             self._place(audio, side=1)
+
+    def rename(self, path: Path) -> None:
+        """Go on under another name."""
+        try:
+            self.path = self.path.rename(path)
+        except OSError as error:
+            self.failed = error.strerror or str(error)
+            log.error("the recording is not kept, for it cannot be renamed: %s", self.failed)
 
     def discard(self) -> None:
         """Delete what was recorded, and record no more. Safe to repeat."""
@@ -86,7 +97,8 @@ class Recorder:
         missing = start + len(pcm) - len(self._held)
         if missing > 0:
             self._held = np.vstack([self._held, np.zeros((missing, 2), dtype="<i2")])
-        self._held[start : start + len(pcm), side] = pcm
+        if not self.paused:
+            self._held[start : start + len(pcm), side] = pcm
 
     def _write(self, count: int) -> None:
         if not count:

@@ -154,15 +154,15 @@ def _closed(turns: Turns) -> Answer:
 
 
 def _in_time(turns: Turns, within: float) -> Answer:
-    waits = list(_waits(turns))
-    if not waits:
+    every = list(waits(turns))
+    if not every:
         return NOT_ASKED
-    longest, turn = max(waits)
+    longest, turn = max(every)
     fine = longest <= within
     return fine, turn, "" if fine else f"an answer took {longest:.1f} s"
 
 
-def _waits(turns: Turns) -> Iterator[tuple[float, int]]:
+def waits(turns: Turns) -> Iterator[tuple[float, int]]:
     """Seconds to the desk's first word, and the turn, of each turn by sound."""
     for turn in turns:
         heard, start = turn["heard"], turn["spoken"]["start"]

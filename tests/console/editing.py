@@ -64,5 +64,7 @@ async def editing(
         keeper = Keeper(only_here, passphrase)
         editor, calls = Editor(workshop, keeper), CallsPage(app.books, keeper, workshop)
         served: Any = app
-        async with browser.opened(served, title=lambda: app.desk.name, editor=editor, calls=calls) as console:
+        async with browser.opened(
+            served, title=lambda: app.desk.name, editor=editor, calls=calls, metrics=app.books.metrics
+        ) as console:
             yield Page(app, workshop, console)

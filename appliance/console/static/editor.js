@@ -17,7 +17,7 @@ const tabs = [...document.querySelectorAll("[role=tab]")];
 const draft = new Draft();
 const sheet = new Sheet(at("source"), at("lines"), () => draft.set(sheet.text, "sheet"), showFinding);
 const facts = new Facts(at("fact-list"), draft, keepFact, (problem) => tell(problem.message));
-const trying = new Trying(draft, goTo, () => facts.facts, addQuestion);
+const trying = new Trying(draft, goTo, () => facts.facts, addQuestions);
 const history = new History(goBack, (problem) => tell(problem.message));
 const publishing = new Publishing(draft, isLive);
 let may = null; // whether the draft may be put live; null until that is known
@@ -138,13 +138,15 @@ function keepFact(text, told) {
   tell(told, "Undo", () => draft.set(before, "undo"));
 }
 
-function addQuestion(question, name) {
+function addQuestions(questions, name, flow) {
+  if (flow) return facts.do("phrases", { name, phrases: questions }, `“${name.replaceAll("_", " ")}” has more phrases.`);
   const fact = facts.facts?.find((each) => each.name === name);
   if (!fact) {
     view("facts");
-    return facts.edit(null, question);
+    return facts.edit(null, questions.join("\n"));
   }
-  facts.do("put", { ...fact, ask: [...fact.ask, question] }, `“${question}” is now a way to ask for “${called(fact)}”.`);
+  const told = questions.length > 1 ? "Those are" : `“${questions[0]}” is`;
+  facts.do("put", { ...fact, ask: [...fact.ask, ...questions] }, `${told} now a way to ask for “${called(fact)}”.`);
 }
 
 // Live

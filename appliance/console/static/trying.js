@@ -9,7 +9,7 @@ import { VoiceCall } from "./voice.js";
 const at = (id) => document.getElementById(id);
 
 export class Trying {
-  // `go` leads to a place in the file: ["fact", "hours"]; `add` takes a question and the fact it is for.
+  // `go` leads to a place in the file: ["fact", "hours"]; `add` takes questions and what they are for.
   constructor(draft, go, facts, add) {
     Object.assign(this, { draft, go, facts, add });
     this.transcript = new Transcript(at("transcript"), at("announcer"), (decision) => this.why(decision));
@@ -124,6 +124,8 @@ export class Trying {
       this.questions = (await ask("questions")).questions;
       this.answers = [];
       this.drawQuestions();
+      const { proposals } = await ask("proposals");
+      at("proposals").replaceChildren(...proposals.map((proposal) => this.proposal(proposal)));
     } catch {
       // They can wait.
     }
@@ -133,6 +135,22 @@ export class Trying {
     at("asked").hidden = !this.questions.length;
     at("asked-count").textContent = this.questions.length;
     at("questions").replaceChildren(...this.questions.map((question, number) => this.question(question, this.answers[number])));
+  }
+
+  // Questions that mean the same, and what one click makes of them.
+  proposal({ questions, times, intent, flow }) {
+    const item = element("li", "proposal");
+    const told = { fact: (this.facts() ?? []).find(({ name }) => name === intent) };
+    const name = told.fact ? called(told.fact) : intent.replaceAll("_", " ");
+    const what = intent ? `${times} callers may mean “${name}”:` : `${times} callers asked alike:`;
+    item.append(element("p", "", what), element("p", "small", questions.map((text) => `“${text}”`).join(", ")));
+    const button = element("button", "plain", intent ? `Add ${flow ? "these phrases" : "these words"} to “${name}”` : "Add a fact for it");
+    button.type = "button";
+    button.addEventListener("click", () => this.add(questions, intent, flow));
+    const row = element("p", "actions");
+    row.append(button);
+    item.append(row);
+    return item;
   }
 
   question({ text, times }, answer) {
@@ -165,7 +183,7 @@ export class Trying {
   }
 
   added() {
-    if (at("adding").returnValue === "add") this.add(this.adding, at("adding-fact").value);
+    if (at("adding").returnValue === "add") this.add([this.adding], at("adding-fact").value);
   }
 }
 

@@ -1,0 +1,70 @@
+"""Ten thousand calls, one after another: each has its trace and its score, and by sound a recording."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from appliance.app import App
+from appliance.channels.recorded import RecordedCaller, Saying
+from appliance.channels.scripted import ScriptedCaller
+from appliance.config import Box, read_desk
+from appliance.engines.fake import FakeAsr
+from appliance.observe.trace import spans
+from tests.desk import voice
+from tests.observe.test_sealing import FAKES
+from tests.test_acquaintance import DESK
+
+SAYS = (
+    ("when are you open", "thank you", "goodbye"),
+    (
+        "book an appointment",
+        "next Thursday",
+        "half past ten",
+        "Ann Smith",
+        "212 555 0142",
+        "no",
+        "never mind",
+    ),
+    ("do you sell stamps", "no", "goodbye"),
+    ("can I speak to somebody", "yes", "please call me back on 212 555 0142", "goodbye"),
+)
+"""What callers say, in turn."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("by", "count"), [("text", 10_000), ("sound", 300)])
+async def test_each_of_many_calls_can_be_explained(tmp_path: Path, by: str, count: int) -> None:
+    (tmp_path / "desk.toml").write_text(DESK)
+    desk, _ = read_desk(tmp_path / "desk.toml")
+    began = time.monotonic()
+    async with App(Box(tmp_path, recordings=True, engines=FAKES), desk) as app:
+        for number in range(count):
+            says = SAYS[number % len(SAYS)]
+            if by == "text":
+                await app.chat(ScriptedCaller(says, f"call-{number}"))
+            else:
+                assert app.hearing
+                app._hearing = replace(app.hearing, asr=FakeAsr(says))
+                sayings = [Saying(voice(1.0)) for _ in says]
+                await app.talk(RecordedCaller(sayings, f"call-{number}", pace=False))
+        calls = app.books.calls
+        page = calls.page(count=count)
+        assert len(page) == count
+        for call in page:
+            trace = spans(call, calls.turns(call.number))
+            assert len(trace) > call.turns >= 1
+            assert len(call.marks) == 9
+            if by == "sound":
+                length = soundfile.info(app.books.recordings / call.recording).frames
+                assert abs(length - call.length) < 16_000
+        calls.store.empty_log()
+        app.place.store.empty_log()
+    took = (time.monotonic() - began) / count
+    size = {name: (tmp_path / name).stat().st_size / count for name in ("calls.db", "desk.db")}
+    print(f"{by}: {took:.3f} s and {size} bytes a call")

@@ -1,0 +1,219 @@
+"""The recording that is kept: as long as the call, with a tone for what is private, whole after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from appliance.app import App
+from appliance.channels.recorded import RecordedCaller, Saying
+from appliance.config import Box, DeskFile, Engine, read_desk
+from appliance.engines.fake import FakeAsr
+from appliance.messages import FRAME, RATE, Audio, Decision, Heard, Spoken, Turn, samples
+from appliance.observe import sealing
+from appliance.observe.account import kept, last
+from appliance.observe.calls import Calls
+from appliance.observe.recorder import Recorder
+from appliance.observe.sealing import TONE, Beep, beeps, seal
+from tests.desk import voice
+from tests.test_app import ENGINES
+
+FAKES = replace(ENGINES, vad=Engine("fake"), asr=Engine("fake"), tts=Engine("fake"))
+DESK = """name = "Alder House"
+
+[fact.hours]
+ask = ["when are you open", "what are your hours", "are you open today"]
+say = "We are open from nine."
+
+[flow.pay]
+phrases = ["I want to pay"]
+record = "paused"
+done = "Thank you."
+
+[[flow.pay.ask]]
+slot = "sum"
+type = "number"
+prompt = "How much?"
+"""
+
+Sound = NDArray[np.float64]
+
+
+def part(folder: Path, seconds: float, hertz: float = 300) -> Path:
+    """The caller hums all the time, the desk a third lower."""
+    recorder = Recorder(folder / "20261123T090000Z-one.part", origin=0)
+    moments = np.arange(samples(seconds)) / RATE
+    for at in range(0, len(moments), FRAME):
+        for put, tone in ((recorder.desk, 0.7 * hertz), (recorder.caller, hertz)):
+            hum = 8000 * np.sin(2 * np.pi * tone * moments[at : at + FRAME])
+            put(Audio(hum.astype("<i2").tobytes(), at))
+    recorder.close()
+    return recorder.path
+
+
+def sound(path: Path) -> Sound:
+    read, rate = soundfile.read(path)
+    assert rate == RATE
+    return read
+
+
+def loud(side: Sound, start: float, end: float, hertz: float) -> float:
+    """How much of a stretch, in seconds, is a tone of that height; 0 to 1."""
+    stretch = side[samples(start) : samples(end)]
+    power = np.abs(np.fft.rfft(stretch * np.hanning(len(stretch)))) ** 2
+    at = np.fft.rfftfreq(len(stretch), 1 / RATE)
+    return float(power[np.abs(at - hertz) < 30].sum() / max(power.sum(), 1e-9))
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.5, 1.0, 7.34, 30.02])
+def test_it_is_exactly_as_long_as_the_call_caller_left_desk_right(tmp_path: Path, seconds: float) -> None:
+    path = seal(part(tmp_path, seconds), [])
+    left = sound(path)
+    assert soundfile.info(path).subtype == "OPUS"
+    assert left.shape == (samples(seconds), 2)
+    assert list(tmp_path.iterdir()) == [path]
+    if seconds >= 0.5:
+        assert loud(left[:, 0], 0.1, 0.4, 300) > 0.95
+        assert loud(left[:, 1], 0.1, 0.4, 210) > 0.95
+
+
+def test_where_something_private_was_said_there_is_a_tone_and_nothing_else_changes(tmp_path: Path) -> None:
+    left = sound(seal(part(tmp_path, 6), [Beep(0, samples(2), samples(3))]))
+    assert loud(left[:, 0], 1.75, 3.25, TONE) > 0.95
+    assert loud(left[:, 0], 1.75, 3.25, 300) < 0.001
+    assert loud(left[:, 0], 0.2, 1.6, 300) > 0.95
+    assert loud(left[:, 0], 3.4, 5.8, 300) > 0.95
+    assert loud(left[:, 1], 1.75, 3.25, 210) > 0.95
+
+
+def test_of_a_card_all_of_the_breath_is_a_tone_and_of_a_name_the_name() -> None:
+    card = Heard("my card is 4111 1111 1111 1111", samples(1), samples(5), samples(5), samples(5))
+    name = Heard("my name is Annika Lindqvist", samples(11), samples(15), samples(15), samples(15))
+    said = Spoken("Thank you, Annika Lindqvist.", samples(16), samples(18), samples(16), True)
+    turns = [kept(Turn("one", 2, card)), kept(Turn("one", 3, name, Decision("x", "y"), spoken=said))]
+    first, second, third = beeps(turns)
+    assert first == Beep(0, samples(1), samples(5))
+    assert (second.side, second.end) == (0, samples(15))
+    assert samples(12) < second.start < samples(13)
+    assert (third.side, third.end) == (1, samples(18))
+
+
+def record_and_die(path: Path) -> None:
+    """Eight seconds of a call, in a process that is killed then."""
+    if os.fork() == 0:
+        recorder = Recorder(path, origin=0)
+        for at in range(0, samples(8), FRAME):
+            recorder.caller(Audio(voice(0.02), at))
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.wait()
+
+
+async def test_what_a_kill_left_can_be_played_and_what_nobody_understood_is_silent(tmp_path: Path) -> None:
+    calls = Calls(tmp_path / "var")
+    number = calls.begin("one", "ab" * 16, "sip", "Alder House", "0123456789ab", datetime.now(UTC))
+    heard = Heard("my number is 212 555 0142", samples(1), samples(3), samples(3), samples(3))
+    said = Spoken("Yes.", samples(3), samples(4), 0, True)
+    turn = Turn("one", 2, heard, Decision("hours", "near"), spoken=said)
+    calls.keep(number, kept(turn), last(turn))
+    calls.close()
+    record_and_die(tmp_path / "var" / "recordings" / "20261123T090000Z-one.part")
+    async with App(Box(tmp_path / "var", engines=ENGINES), desk(tmp_path)) as app:
+        call = app.books.calls.call("one")
+        assert call
+        left = sound(app.books.recordings / call.recording)
+        names = [path.name for path in app.books.recordings.iterdir()]
+    assert names == ["20261123T090000Z-one.ogg"]
+    assert len(left) >= samples(6)
+    assert loud(left[:, 0], 2.5, 3.0, TONE) > 0.9
+    assert np.abs(left[samples(4.5) :]).max() < 0.001
+
+
+async def test_what_was_not_agreed_to_when_the_power_went_is_deleted(tmp_path: Path) -> None:
+    folder = tmp_path / "var" / "recordings"
+    for name in ("20261123T090000Z-one.asked", "20261123T090000Z-two.part", "20261123T090000Z-three.new"):
+        Recorder(folder / name, origin=0).close()
+    async with App(Box(tmp_path / "var", engines=ENGINES), desk(tmp_path)):
+        pass
+    assert list(folder.iterdir()) == []
+
+
+# The desk as it is composed.
+
+
+def desk(folder: Path, **changed: Any) -> DeskFile:
+    path = folder / "desk.toml"
+    path.write_text(DESK)
+    return replace(read_desk(path)[0], **changed)
+
+
+Talked = tuple[list[dict[str, Any]], int, Path | None]
+
+
+async def talked(folder: Path, says: Sequence[str], **changed: Any) -> Talked:
+    """A call by sound that is recorded, in scripted time: its turns, its length, and its recording."""
+    async with App(Box(folder / "var", recordings=True, engines=FAKES), desk(folder, **changed)) as app:
+        assert app.hearing
+        app._hearing = replace(app.hearing, asr=FakeAsr(says))
+        caller = RecordedCaller([Saying(voice(2.0)) for _ in says], "0123456789ab", pace=False)
+        await app.talk(caller)
+        call = app.books.calls.call("0123456789ab")
+        assert call
+        turns = app.books.calls.turns(call.number)
+        return turns, call.length, app.books.recordings / call.recording if call.recording else None
+
+
+async def test_a_call_is_kept_with_a_tone_in_the_place_of_its_private_words(tmp_path: Path) -> None:
+    turns, length, path = await talked(tmp_path, ["when are you open", "my card is 4111 1111 1111 1111"])
+    assert path
+    left = sound(path)
+    assert abs(len(left) - length) <= samples(0.1)
+    heard = [turn["heard"] for turn in turns if turn["heard"]]
+    plain, card = ([each["start"] / RATE, each["end"] / RATE] for each in heard[:2])
+    assert loud(left[:, 0], *plain, 220) > 0.9
+    assert loud(left[:, 0], *card, TONE) > 0.9
+
+
+async def test_while_a_flow_wants_it_neither_side_is_recorded(tmp_path: Path) -> None:
+    turns, _, path = await talked(tmp_path, ["I want to pay", "fifty", "when are you open"])
+    assert path
+    left = sound(path)
+    asked = next(turn["spoken"] for turn in turns if turn["decision"]["intent"] == "pay")
+    told = next(turn["heard"] for turn in turns if turn["heard"] and turn["number"] == 3)
+    assert np.abs(left[asked["start"] : told["end"]]).max() < 0.001
+    before = next(turn["heard"] for turn in turns if turn["number"] == 2)
+    assert loud(left[:, 0], before["start"] / RATE, before["end"] / RATE, 220) > 0.9
+
+
+async def test_where_a_flow_wants_none_all_of_it_is_deleted(tmp_path: Path) -> None:
+    flows = desk(tmp_path).flow
+    never = {"pay": replace(flows["pay"], record="never")}
+    _, _, path = await talked(tmp_path, ["when are you open", "I want to pay", "fifty"], flow=never)
+    assert path is None
+    assert list((tmp_path / "var" / "recordings").iterdir()) == []
+
+
+async def test_who_was_asked_and_agreed_is_kept_who_did_not_is_not(tmp_path: Path) -> None:
+    for answer, kept_it in (("yes", True), ("no", False)):
+        folder = tmp_path / answer
+        folder.mkdir()
+        _, _, path = await talked(folder, [answer, "when are you open"], recording="ask")
+        assert bool(path) is kept_it
+
+
+async def test_without_room_on_the_disk_nothing_is_recorded_and_nobody_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "ROOM", 1 << 60)
+    turns, _, path = await talked(tmp_path, ["when are you open"])
+    assert path is None
+    assert "recorded" not in str(turns[0]["spoken"]["words"])
