@@ -16,7 +16,7 @@ from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 from appliance.keeping import Checklist
 from appliance.memory.events import Event
-from appliance.messages import RATE, Heard, Noise, Silence, TakenBack, Turn, Word, seconds
+from appliance.messages import RATE, Closing, Heard, Noise, Silence, TakenBack, Turn, Word, seconds
 from appliance.observe.calls import Calls
 from appliance.observe.redaction import redact
 from appliance.observe.score import Mark, score
@@ -25,7 +25,7 @@ from appliance.stretch import Stretch
 
 log = logging.getLogger(__name__)
 
-CAUSES = {Heard: "heard", Noise: "noise", Silence: "silence", TakenBack: "taken back"}
+CAUSES = {Heard: "heard", Noise: "noise", Silence: "silence", TakenBack: "taken back", Closing: "closing"}
 
 
 class Account:

@@ -16,7 +16,7 @@ from appliance.telemetry.told import Tally, redacted, turn_told
 def turn(intent: str = "hours", why: str = "meant", source: str = "", heard: bool = True) -> Turn:
     cause = Heard("a secret", samples(1), samples(2), samples(2.2), samples(2.1)) if heard else None
     spoken = Spoken("another", samples(2.5), samples(4), whole=True)
-    return Turn("c1", 2, cause, Decision(intent, why, source), "another", spoken)
+    return Turn("c1", 2, cause, Decision(intent, why, source), meant="another", spoken=spoken)
 
 
 def outcome(*turns: Turn, done: int = 0, busy: bool = False) -> str:
