@@ -13,7 +13,6 @@ from appliance.messages import RATE
 SEEN = 8 * RATE
 """Samples that the model sees. What is shorter has silence before it: the end is always at the end."""
 
-
 MODEST = 0.5
 """What its log-odds are multiplied by: of callers who pause it is too sure by so much."""
 
@@ -33,4 +32,4 @@ class SmartTurn:
         sound = (sound - sound.mean()) / np.sqrt(sound.var() + np.float32(1e-7))
         (probability,) = self._session.run(None, {"input_features": log_mel(sound)[np.newaxis]})
         kept = min(max(float(probability[0, 0]), 1e-6), 1 - 1e-6)
-        return 1 / (1 + ((1 - kept) / kept) ** MODEST)
+        return 1 / (1 + float(((1 - kept) / kept) ** MODEST))

@@ -142,7 +142,7 @@ class Whisper:
         length = len(sound) / RATE
         window = self._fitting(length)
         encoded = self._encode(sound, window)
-        finished = self._ending and self._ending.finished(np.array(encoded)[0], len(sound))
+        finished = self._ending.finished(np.array(encoded)[0], len(sound)) if self._ending else None
         guess = self._decode(encoded, length, expect)[0]
         if guess.lost and window < WHOLE:
             encoded = self._encode(sound, WHOLE)
