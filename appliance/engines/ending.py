@@ -22,6 +22,9 @@ LOOKED_AT = ((-20, -14), (-10, -6), (-3, 0), (3, 6))
 """Stretches of the encoder's frames, counted from the end of the sound, which lies 120 ms or so into the
 pause: the mean of each is looked at."""
 
+SURE = 20.0
+"""Log-odds beyond which nobody asks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -44,7 +47,8 @@ class Ending:
         seen = looked_at(encoded, length)
         if seen is None or len(seen) != len(self.weights):
             return None
-        return 1 / (1 + math.exp(-float(seen @ self.weights) - self.bias))
+        odds = min(max(float(seen @ self.weights) + self.bias, -SURE), SURE)
+        return 1 / (1 + math.exp(-odds))
 
 
 def looked_at(encoded: NDArray[np.float32], length: int) -> NDArray[np.float32] | None:

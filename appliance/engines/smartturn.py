@@ -13,7 +13,6 @@ from appliance.messages import RATE
 SEEN = 8 * RATE
 """Samples that the model sees. What is shorter has silence before it: the end is always at the end."""
 
-
 MODEST = 0.5
 """What its log-odds are multiplied by: of callers who pause it is too sure by so much."""
 

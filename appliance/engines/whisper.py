@@ -140,7 +140,7 @@ class Whisper:
             return Transcript("", 0.0)
         sound = sound * min(10.0, LOUDNESS / loudness)
         length = len(sound) / RATE
-        window = self._window if length + ROOM <= self._window else WHOLE
+        window = self._fitting(length)
         encoded = self._encode(sound, window)
         finished = self._ending.finished(np.array(encoded)[0], len(sound)) if self._ending else None
         guess = self._decode(encoded, length, expect)[0]
@@ -157,9 +157,8 @@ class Whisper:
 
     def end_of(self, sound: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """What `Ending` looks at in sound from -1 to 1 at 16 kHz."""
-        loudness = float(np.sqrt(np.mean(sound**2)))
-        window = self._window if len(sound) / RATE + ROOM <= self._window else WHOLE
-        encoded = self._encode(sound * min(10.0, LOUDNESS / max(loudness, QUIET)), window)
+        loudness = max(QUIET, float(np.sqrt(np.mean(sound**2))))
+        encoded = self._encode(sound * min(10.0, LOUDNESS / loudness), self._fitting(len(sound) / RATE))
         return looked_at(np.array(encoded)[0], len(sound))
 
     def begins(self, sound: NDArray[np.float32], phrase: str) -> tuple[float, float]:
@@ -181,6 +180,10 @@ class Whisper:
             if score < FAR_OFF:
                 break
         return best
+
+    def _fitting(self, length: float) -> float:
+        """The window for so many seconds of sound."""
+        return self._window if length + ROOM <= self._window else WHOLE
 
     def _encode(self, sound: NDArray[np.float32], window: float) -> Any:
         picture = log_mel(np.pad(sound, (0, AFTER)))
