@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import time
@@ -9,7 +10,14 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from gpiozero import Device
+from gpiozero.pins.mock import MockFactory
+from rich.console import Console
 
+from appliance.app import App
+from appliance.box import Box, Engine, Engines, Kiosk, Web
+from appliance.run import Running
+from tests import desk as whole
 from tests import test_command
 from tests.test_command import DESK, start
 
@@ -59,3 +67,22 @@ def test_a_box_whose_versions_cannot_be_kept_answers_all_the_same(folder: Path, 
     process.terminate()
     output, _ = process.communicate(timeout=10)
     assert ("cannot be changed by the page" in output) is not readable
+
+
+@pytest.mark.parametrize("pins", [True, False])
+async def test_whether_somebodys_coming_is_noticed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pins: bool
+) -> None:
+    monkeypatch.setattr(Device, "pin_factory", MockFactory() if pins else None)
+    monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
+    fake = Engine("fake")
+    engines = Engines(fake, fake, fake, fake, fake, fake, Engine("none"), fake)
+    box = Box(tmp_path, engines=engines, kiosk=Kiosk(wake="presence"), web=Web(enabled=False))
+    async with App(box, whole.DESK) as app:
+        running = Running(app, Console(file=io.StringIO()))
+        told = {status.name: status for status in running.status()}
+        if running._kiosk and running._kiosk._presence:
+            running._kiosk._presence.close()
+    assert told["presence"].on is pins
+    assert ("no pins on this machine" in told["presence"].why) is not pins
+    assert told["kiosk"].why == "not started"

@@ -130,10 +130,9 @@ class Canceller:
         self._word = WORD if near >= SURELY else max(0, self._word - 1)
         if self._word:
             both = np.frombuffer(heard, dtype="<i2").astype(np.int32) + np.frombuffer(cleaned, dtype="<i2")
-            half: bytes = (both // 2).astype("<i2").tobytes()
-            return half
+            return bytes((both // 2).astype("<i2").tobytes())
         if near < STANDS_OUT:
-            return (np.frombuffer(cleaned, dtype="<i2") * HUSH).astype("<i2").tobytes()
+            return bytes((np.frombuffer(cleaned, dtype="<i2") * HUSH).astype("<i2").tobytes())
         return cleaned
 
     def _judge(self, played: float, heard: float, left: float) -> None:

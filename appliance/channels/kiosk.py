@@ -141,7 +141,7 @@ class Kiosk:
         one to be plugged in."""
         engine = self._thread or EngineThread("kiosk engine")
         if self._presence:
-            self._presence.on_come = partial(asyncio.get_running_loop().call_soon_threadsafe, self.wake_now)
+            self._presence.on_come = partial(self._from_its_thread, asyncio.get_running_loop())
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sound.keep())
@@ -212,6 +212,10 @@ class Kiosk:
                     spoken = spoken + self._vad.window if counts else 0
                 if spoken >= SPOKEN_TO:
                     return self._call(recent[0].at, list(recent), desk_begins=False)
+
+    def _from_its_thread(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Somebody has come."""
+        loop.call_soon_threadsafe(self.wake_now)
 
     def _somebody_is_there(self) -> bool:
         return self._presence.there if self._presence else self._mode == "speech"

@@ -16,7 +16,7 @@ from appliance.bench.turns.scenes import Echo, Scene, bystanders, calls, echoes,
 
 def stops(bench: Bench) -> Part:
     """Interruptions, in real time."""
-    said = interruptions(bench.library, bench.count(30, 5))
+    said = interruptions(bench.library, bench.count(60 if bench.scripted else 30, 5))
     part = Part("interruptions")
 
     async def with_desk(app: Desk) -> None:
