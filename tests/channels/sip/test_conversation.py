@@ -52,9 +52,6 @@ async def test_two_callers_at_once_ask_and_each_hears_the_answer(tmp_path: Path)
         finally:
             serving.cancel()
             await asyncio.wait([serving])
-    if __import__("os").environ.get("DBG"):
-        print([(t.call[:4], type(t.cause).__name__, getattr(t.cause, "text", ""), t.meant[:40], t.spoken.start) for t in turns])
-        for t in telephones: print(type(t), len(t.heard())/32000)
     heard = [turn.cause.text.lower() for turn in turns if isinstance(turn.cause, Heard)]
     assert sum("weather" in text for text in heard) == 2, heard
     asr = registry.make("asr", box.engines.asr, box)
