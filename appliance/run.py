@@ -62,6 +62,8 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
     async with App(box, desk) as app, _opened(app, desk_file, box_file) as workshop:
+        if box.sip.enabled:
+            await app.measure()
         running = Running(app, terminal, workshop)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -123,8 +125,8 @@ class Running:
             page = Status("page", False, "switched off in box.toml")
         gsm = Status("gsm", *self._gsm.state) if self._gsm else Status("gsm", False, self._gsm_off)
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
-        most = app.capacity.conversations
-        talks = [Status("conversations", True, f"up to {most} at once")] if most else []
+        most = app.capacity
+        talks = [Status("conversations", True, f"up to {most.conversations} at once")] if most else []
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
         texting = self._texting
         sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
