@@ -76,8 +76,8 @@ class App:
         self._speech: Speech | None = None
         self.exchange: Exchange | None = None
         """By which the desk calls people; none where no line can."""
-        self.capacity = capacity.Capacity(0)
-        """Of conversations by sound."""
+        self.capacity: capacity.Capacity | None = None
+        """Of conversations by sound, once it was measured."""
         self._wording: Wording | None = None
         self._picker: Picker | None = None
         self.outbox: Outbox | None = None
@@ -125,8 +125,6 @@ class App:
         if "vad" in self._engines and "asr" in self._engines:
             vad, asr, (eot, thread) = self._engines["vad"], self._engines["asr"], self.engine("eot")
             self._hearing = Hearing(*vad, *asr, eot, thread)
-            if "tts" in self._engines:
-                self.capacity = await capacity.measure(vad, asr, self._engines["tts"])
         if "tts" in self._engines:
             sounds = SoundStore(self.box.data / "speech")
             self._speech = Speech(*self._engines["tts"], Delivery(self.desk), sounds)
@@ -261,10 +259,18 @@ class App:
         """The engine of a kind and its thread; None where it is off."""
         return self._engines.get(kind, (None, None))
 
+    async def measure(self) -> None:
+        """See how many conversations can be held at once: for lines by which several come."""
+        if not self.voice_off():
+            engines = (self._engines[kind] for kind in ("vad", "asr", "tts"))
+            self.capacity = await capacity.measure(*engines)
+            log.info("%s", self.capacity)
+
     @property
     def room(self) -> int:
         """How many more conversations can be held now."""
-        return max(0, self.capacity.conversations - self._calls)
+        most = self.capacity.conversations if self.capacity else capacity.MOST
+        return max(0, most - self._calls)
 
     def voice_off(self) -> str:
         """Why nobody can talk to the desk by sound; empty when they can."""

@@ -75,6 +75,8 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
     async with App(box, desk) as app, _opened(app, desk_file, box_file) as workshop:
+        if box.sip.enabled:
+            await app.measure()
         running, manager = Running(app, terminal, (box_file, desk_file), workshop), Manager()
         serving = asyncio.create_task(running.serve(manager))
         stop = told_to_stop()
@@ -169,8 +171,8 @@ class Running:
         modems = self._modems.lines if self._modems else []
         gsm = [Status(line.name, *line.state) for line in modems] or [Status("gsm", False, self._gsm_off)]
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
-        most = app.capacity.conversations
-        talks = [Status("conversations", True, f"up to {most} at once")] if most else []
+        most = app.capacity
+        talks = [Status("conversations", True, f"up to {most.conversations} at once")] if most else []
         engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
         texting = self._texting
         sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")

@@ -78,8 +78,8 @@ def _filter(factor: int) -> Sound:
     """Low-pass at half the slower of two rates, for the faster; symmetric, of unit gain."""
     at = np.arange(1 - WIDE * factor, WIDE * factor)
     taps = np.sinc(at / factor) * np.kaiser(len(at), STEEP)
-    unit: Sound = (taps / taps.sum()).astype(np.float32)
-    return unit
+    made: Sound = (taps / taps.sum()).astype(np.float32)
+    return made
 
 
 class _Faster:

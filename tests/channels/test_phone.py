@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from appliance.bench.turns.clock import run_scripted
 from appliance.channels.phone import FULL, PhoneCall, loudness
 from appliance.errors import DeviceError
-from appliance.messages import FRAME, FRAME_BYTES, Audio
+from appliance.messages import FRAME, FRAME_BYTES, RATE, Audio
+from appliance.observe.recorder import Recorder
 from tests.desk import voice
 
 
@@ -135,3 +140,38 @@ async def test_a_desk_that_does_not_listen_loses_the_oldest() -> None:
         assert call.dropped >= 50
     finally:
         await call.hang_up()
+
+
+@pytest.mark.parametrize("lasting", [120.0, pytest.param(3600.0, marks=pytest.mark.slow)])
+def test_a_recording_is_as_long_as_its_call_through_loss_and_jitter_and_a_clock_that_is_off(
+    tmp_path: Path, lasting: float
+) -> None:
+    """Scripted time; the other side's clock is 200 millionths fast, a tenth of its sound never comes."""
+    path, chance = tmp_path / "call.wav", random.Random(1)
+
+    async def hour() -> float:
+        call, recorder = PhoneCall(Wire(), "sip"), Recorder(path)
+        loop = asyncio.get_running_loop()
+        sound = voice(0.02)
+
+        async def other_side() -> None:
+            while True:
+                if chance.random() > 0.1:
+                    loop.call_later(chance.random() * 0.06, call.push, sound)
+                await asyncio.sleep(0.02 * (1 - 200e-6))
+
+        talking = asyncio.create_task(other_side())
+        began: float | None = None
+        async for frame in call.microphone():
+            began = loop.time() if began is None else began
+            recorder.caller(frame)
+            if loop.time() - began >= lasting:
+                break
+        talking.cancel()
+        recorder.close()
+        await call.hang_up()
+        return loop.time() - began if began is not None else 0.0
+
+    lasted = run_scripted(hour())
+    with wave.open(str(path)) as file:
+        assert file.getnframes() / RATE == pytest.approx(lasted, abs=0.0201)

@@ -67,6 +67,7 @@ async def together(callers: Callers, box_file: Path | None, folder: Path) -> lis
     figures: list[Figure] = []
     alone: float | None = None
     async with _open(callers, box_file, folder) as desk, sip(desk, desk.line) as (_, port):
+        assert desk.capacity
         most = desk.capacity.conversations
         load = f"a conversation takes {100 * desk.capacity.load:.0f} % of a core"
         figures.append(Figure("together", "the box holds at once", most, "", None, 1, load))
@@ -119,6 +120,7 @@ class _Prepared(PhoneDesk):
     async def __aenter__(self) -> _Prepared:
         await super().__aenter__()
         await self.prepared()
+        await self.measure()
         return self
 
 

@@ -38,6 +38,9 @@ NETWORKS = (
 PAUSE = 0.6
 """Seconds before and after each sentence."""
 
+LEAD = 1.0
+"""Seconds of quiet before the first: the desk's clock begins when its stack lets sound through."""
+
 LENGTH = 20
 """Milliseconds by which a recording may be longer or shorter than its call."""
 
@@ -79,19 +82,21 @@ async def network(clips: Sequence[Clip], box: Box, folder: Path) -> list[Figure]
     said, places = _script(clips)
     async with sip(desk) as (_, port):
         ways = {f"way-{number}": way for number, way in enumerate(NETWORKS)}
-        await asyncio.gather(*(_say(name, port, way, said) for name, way in ways.items()))
+        begun = await asyncio.gather(*(_say(name, port, way, said) for name, way in ways.items()))
         await asyncio.sleep(0.5)
     asr: Asr = registry.make("asr", box.engines.asr, box)
     figures: list[Figure] = []
-    for name, way in ways.items():
-        figures += await asyncio.to_thread(partial(_judge, asr, desk.kept[name], way, clips, places))
+    for (name, way), began in zip(ways.items(), begun, strict=True):
+        kept = desk.kept[name]
+        shifted = [(start + began - kept.began, end + began - kept.began) for start, end in places]
+        figures += await asyncio.to_thread(partial(_judge, asr, kept, way, clips, shifted))
     return figures
 
 
 def _script(clips: Sequence[Clip]) -> tuple[bytes, list[tuple[float, float]]]:
     """All sentences, s16le 8 kHz, and from when to when each is heard, pauses and all, in seconds."""
     quiet = bytes(2 * round(PAUSE * LINE_RATE))
-    said, places = b"", []
+    said, places = bytes(2 * round(LEAD * LINE_RATE)), []
     for clip in clips:
         start = len(said) / 2 / LINE_RATE
         pcm = (np.clip(clip.sound, -1, 32767 / 32768) * 32768).astype("<i2").tobytes()
@@ -100,12 +105,14 @@ def _script(clips: Sequence[Clip]) -> tuple[bytes, list[tuple[float, float]]]:
     return said, places
 
 
-async def _say(name: str, port: int, way: Network, pcm: bytes) -> None:
+async def _say(name: str, port: int, way: Network, pcm: bytes) -> float:
+    """When it began, on this computer's clock."""
     async with call(name, port, way) as caller:
         began = time.monotonic()
         for number in range(len(pcm) // (2 * PACKET)):
             await asyncio.sleep(max(0.0, began + number * 0.02 - time.monotonic()))
             caller.send(pcm[2 * PACKET * number :][: 2 * PACKET])
+    return began
 
 
 def _judge(
@@ -116,8 +123,9 @@ def _judge(
     total = Score()
     for clip, (start, end) in zip(clips, places, strict=True):
         stream = asr.stream(Expect())
-        stream.push(heard[round(start * RATE) : round(end * RATE)].tobytes())
-        total += score("words", clip.text, stream.finish().text)
+        stream.push(heard[max(0, round(start * RATE)) : round(end * RATE)].tobytes())
+        # Some sets are written in capitals, which elsewhere are letters that are spelled.
+        total += score("words", clip.text.lower(), stream.finish().text)
     name = f"{100 * way.loss:.0f} % lost, {1000 * way.jitter:.0f} ms jitter"
     off = 1000 * abs(len(heard) / RATE - (kept.ended - kept.began))
     concealed = f"{kept.concealed} frames concealed of {len(heard) // (RATE // 50)}"

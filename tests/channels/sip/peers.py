@@ -186,14 +186,9 @@ class Linphone:
         with wave.open(str(folder / "says.wav"), "wb") as file:
             file.setparams((1, 2, 8000, 0, "NONE", ""))
             file.writeframes(resample(says, RATE, to=8000))
-        lines = [
-            "[sip]",
-            f"sip_port={free_port()}",
-            "sip_tcp_port=0",
-            "sip_tls_port=0",
-            f"bind_address={HOST}",
-        ]
-        lines += ["[rtp]", f"audio_rtp_port={free_port() // 2 * 2}", "[sound]", "echocancellation=0"]
+        sip = ["sip_tcp_port=0", "sip_tls_port=0", "guess_hostname=0", f"bind_address={HOST}"]
+        rtp = [f"audio_rtp_port={free_port() // 2 * 2}", f"bind_address={HOST}"]
+        lines = ["[sip]", f"sip_port={free_port()}", *sip, "[rtp]", *rtp, "[sound]", "echocancellation=0"]
         (folder / "settings").write_text("\n".join(lines) + "\n")
 
     async def call(self, uri: str, lasting: float) -> None:

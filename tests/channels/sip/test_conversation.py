@@ -53,7 +53,7 @@ async def test_two_callers_at_once_ask_and_each_hears_the_answer(tmp_path: Path)
             serving.cancel()
             await asyncio.wait([serving])
     heard = [turn.cause.text.lower() for turn in turns if isinstance(turn.cause, Heard)]
-    assert sum("weather" in text for text in heard) == 2
+    assert sum("weather" in text for text in heard) == 2, heard
     asr = registry.make("asr", box.engines.asr, box)
     for telephone in telephones:
         stream = asr.stream(Expect())
