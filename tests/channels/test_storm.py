@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storm import Footprint, office
+from tests.channels.storm import Footprint, office
 
 SEED = int(os.environ.get("STORM_SEED", "1"))
 CALLS = int(os.environ.get("STORM_CALLS", "1000"))
