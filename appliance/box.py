@@ -95,4 +95,4 @@ class Box:
     sip: Sip = field(default_factory=Sip)
 
     def __post_init__(self) -> None:
-        named(self.gsm)
+        object.__setattr__(self, "gsm", named(self.gsm))

@@ -26,7 +26,7 @@ from appliance.engines.fake import FakeEmbed
 from appliance.errors import ApplianceError, StorageError
 from appliance.memory.store import Store
 from appliance.messages import RATE, Expect
-from appliance.trunks import Gsm, named, secret
+from appliance.trunks import Gsm, secret
 
 SPACE = 500
 """MB that should be free on the disk."""
@@ -70,7 +70,7 @@ def examine(box_path: Path | None, desk_path: Path | None) -> Iterator[Finding]:
     yield _tried("microphone", lambda: soundcard.attempt("input", box.kiosk.microphone), needed=False)
     yield _tried("speaker", lambda: soundcard.attempt("output", box.kiosk.speaker), needed=False)
     plugs = Plugs(box.gsm, box.data / "simulator")
-    for number, gsm in enumerate(named(box.gsm)):
+    for number, gsm in enumerate(box.gsm):
         yield _tried(gsm.name, lambda n=number, gsm=gsm: _modem(plugs, n, gsm), needed=False)  # type: ignore[misc]
     for found in plugged_in() if not box.gsm else ():
         yield Finding("gsm", False, f"a {found.family} modem in USB socket {found.usb}: add [[gsm]]", False)

@@ -32,7 +32,7 @@ from appliance.errors import StorageError
 from appliance.lint import lint
 from appliance.outbound import Outbound
 from appliance.texting import Texting
-from appliance.trunks import Sip, named, secret
+from appliance.trunks import Sip, secret
 from appliance.versions import Versions
 from appliance.workshop import Workshop
 
@@ -169,8 +169,8 @@ class Running:
             return None, "no [[gsm]] in box.toml"
         if why := self._app.voice_off():
             return None, why
-        wanted = [(gsm.name, secret(gsm.pin_file)) for gsm in named(box.gsm)]
-        return Modems(wanted, Plugs(box.gsm, box.data / "simulator").find, self._texted), ""
+        plugs = Plugs(box.gsm, box.data / "simulator")
+        return Modems([(gsm.name, secret(gsm.pin_file)) for gsm in box.gsm], plugs.find, self._texted), ""
 
     def _texted(self, sms: Sms) -> None:
         if self._texting:
