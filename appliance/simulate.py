@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import logging
 import os
 import re
 from contextlib import suppress
@@ -21,8 +20,6 @@ from appliance.channels.gsm.simulator import Simulator
 from appliance.channels.terminal import typed
 from appliance.errors import ApplianceError
 from appliance.street import CALLER, Street
-
-log = logging.getLogger(__name__)
 
 HELP = """\
   ring [NUMBER]        call the desk; ring hidden: without a number

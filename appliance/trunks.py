@@ -63,11 +63,11 @@ def named(modems: Sequence[Gsm]) -> tuple[Gsm, ...]:
         for number, each in enumerate(modems, 1)
     )
     if len({each.name for each in named}) < len(named):
-        raise ValueError("has two modems of the same name", "give each [[gsm]] a name of its own")
+        raise ValueError("has two modems of the same name", "give each a name of its own", ("gsm",))
     anywhere = [each for each in named if not each.usb and not each.at]
     if len(anywhere) > 1 and any(each.pin_file for each in anywhere):
         wrong = "has several modems, and a PIN that might be said to the wrong one"
-        raise ValueError(wrong, "tell each by its socket: usb = ..., as `appliance doctor` shows it")
+        raise ValueError(wrong, "tell each by its socket: usb, as `appliance doctor` shows it", ("gsm",))
     return named
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -112,8 +113,8 @@ class Firmware:
         """Keys that the desk pressed."""
         self.answers = True
         """Whether somebody takes the calls that the desk makes."""
-        self.told: list[str] = []
-        """The commands so far, without their AT."""
+        self.told: deque[str] = deque(maxlen=500)
+        """The latest commands, without their AT."""
         self.wrong: list[str] = []
         """What no modem would have understood."""
         self.echo = True

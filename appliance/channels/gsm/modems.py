@@ -58,7 +58,10 @@ class Modems:
         raise wrong
 
     def _line(self, number: int, name: str, pin: str, find: Callable[[int], Found | None]) -> GsmLine:
-        line: GsmLine = GsmLine(lambda: find(number), pin, lambda sms: self._came(line, sms), name)
+        def came(sms: Sms) -> None:
+            self._came(line, sms)
+
+        line = GsmLine(lambda: find(number), pin, came, name)
         return line
 
     def _came(self, line: GsmLine, sms: Sms) -> None:

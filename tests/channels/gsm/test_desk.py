@@ -12,7 +12,7 @@ from appliance.channels.gsm.simulator import Simulator
 from appliance.messages import Turn
 from tests.audio_server import until
 from tests.channels.gsm.test_line import loud
-from tests.storm import SPOKEN, Office, office
+from tests.channels.storm import SPOKEN, Office, office
 
 DESK = """
 name = "Linden Surgery"

@@ -16,8 +16,9 @@ from appliance.channels.gsm.modems import Modems
 from appliance.channels.gsm.pdu import Sms
 from appliance.channels.gsm.plugs import Plugs, socket_for
 from appliance.channels.gsm.simulator import Simulator
+from appliance.config import read_box
 from appliance.engines.resample import resample
-from appliance.errors import DeviceError
+from appliance.errors import ConfigError, DeviceError
 from appliance.messages import RATE
 from appliance.trunks import Gsm, named
 from tests.audio_server import until
@@ -155,6 +156,18 @@ async def test_a_caller_by_one_modem_is_put_through_by_the_other(tmp_path: Path)
     assert desk.done == ["joined"]
     assert seconds_of(CALLER, person) == pytest.approx(1.0, abs=0.3)
     assert seconds_of(PERSON, caller) == pytest.approx(1.0, abs=0.3)
+
+
+def test_what_is_wrong_with_the_modems_of_a_box_is_told_with_its_line(tmp_path: Path) -> None:
+    box = tmp_path / "box.toml"
+    for text, told in (
+        ('data = "var"\n[gsm]\nmodem = "auto"', r"line 2: gsm must be a list; write it as \[\[gsm\]\]"),
+        ('data = "var"\n[[gsm]]\nmodem = "huawei"', "line 2: .*without its ports"),
+        ('data = "var"\n[[gsm]]\nname = "a"\n[[gsm]]\nname = "a"', "line 2: gsm has two modems of the same"),
+    ):
+        box.write_text(text)
+        with pytest.raises(ConfigError, match=told):
+            read_box(box)
 
 
 def test_each_has_a_name_and_a_pin_is_said_to_no_other_sim(tmp_path: Path) -> None:

@@ -181,6 +181,12 @@ class Office(logging.Handler):
         elif record.name == "appliance.handoff" and "handed over" in record.getMessage():
             self.count("taken back")
 
+    @property
+    def spoken(self) -> float:
+        """MB of lines once spoken, which are kept up to a bound of their own."""
+        assert self.app.speech
+        return self.app.speech._kept_bytes / 1e6
+
     def count(self, *kinds: str) -> None:
         for kind in kinds:
             self.kinds[kind] = self.kinds.get(kind, 0) + 1
