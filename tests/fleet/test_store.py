@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 from appliance.errors import StorageError
 from appliance.fleet import histogram, store, views
 from appliance.fleet.source import Received
-from appliance.fleet.store import Store, merge
+from appliance.fleet.store import Store, Told, merge
 from appliance.fleet.worker import Worker
 from appliance.telemetry import wire
 from appliance.telemetry.wire import Message
