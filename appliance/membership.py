@@ -27,7 +27,7 @@ from appliance.telemetry import bundle
 from appliance.telemetry.client import Address, Line
 from appliance.telemetry.health import Sampler
 from appliance.telemetry.orders import Command, Commands, Desired
-from appliance.telemetry.outbox import Outbox
+from appliance.telemetry.outbox import Outbox, Waiting
 from appliance.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -37,11 +37,17 @@ LOOK = 1.0
 TRIM = 3600.0
 """Seconds between two samples of the machine's health, looks at what is off, and looks at what is too old."""
 
+SOON = 5.0
+"""Seconds between two samples at the least."""
+
 CALM = 60.0
 """Seconds between two tellings about the same thing: one that comes and goes must not fill the outbox."""
 
 BEHIND = 60.0
 """Seconds that a message may wait while the broker is there, before the page says so."""
+
+PATIENCE = 300.0
+"""Seconds that a restart waits for the end of the calls."""
 
 KEPT_LINES = 1_000
 PART = 100
@@ -104,12 +110,13 @@ class Membership:
         self._line = Line(address(settings), outbox, self._command_came, self._desired_came)
         self._log = LogTail()
         self._sampler = Sampler(app.box.data)
+        self._waiting = Waiting(0, 0.0)
 
     @property
     def state(self) -> tuple[bool, str]:
         """Whether what is told arrives, and why not."""
         connected, why = self._line.state
-        waiting = self._outbox.waiting()
+        waiting = self._waiting
         behind = f"{waiting.count} messages wait, the oldest for {spoken_time(waiting.oldest)}"
         if not connected:
             return False, f"{why}; {behind}" if waiting.count else why
@@ -124,7 +131,7 @@ class Membership:
             await self._settle()
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    for work in (self._health, self._faults, self._trim, self._obey):
+                    for work in (self._watch, self._health, self._faults, self._trim, self._obey):
                         tasks.create_task(_for_ever(work))
             except ExceptionGroup as group:
                 raise group.exceptions[0] from None
@@ -163,9 +170,15 @@ class Membership:
         }
         return told | ({"before": self._outbox.before} if self._outbox.before else {})
 
+    async def _watch(self) -> None:
+        """The disk is looked at beside the loop, which must never wait for it."""
+        self._waiting = await self._run(self._outbox.waiting)
+        await asyncio.sleep(LOOK)
+
     async def _health(self) -> None:
+        """Each minute, and when calls come and go."""
         sample = await asyncio.to_thread(self._sampler.sample)
-        waiting = self._outbox.waiting()
+        waiting, calls = self._waiting, self._app.calls
         off = {status.name: status.why[:128] for status in self._statuses() if status.name == "kiosk"}
         told = {
             **sample,
@@ -173,10 +186,14 @@ class Membership:
             "audio": off,
             "waiting": waiting.count,
             "oldest": round(waiting.oldest),
-            "calls": self._app.calls,
+            "calls": calls,
         }
         await self._run(self._outbox.tell, "health", told)
-        await asyncio.sleep(SAMPLE)
+        await asyncio.sleep(SOON)
+        for _ in range(round((SAMPLE - SOON) / LOOK)):
+            if calls != self._app.calls:
+                break
+            await asyncio.sleep(LOOK)
 
     async def _faults(self) -> None:
         """What goes off, and what is on again; of what comes and goes, how it is each minute."""
@@ -254,7 +271,7 @@ class Membership:
             return
         log.info("the fleet asks for %s", command.do)
         await self._run(self._commands.now, command.id, "running")
-        if command.do == "restart":
+        if command.do == "restart" and await self._quiet():
             raise Restart
         try:
             result = await self._deeds()[command.do](command)
@@ -268,6 +285,17 @@ class Membership:
         else:
             await self._run(self._commands.now, command.id, "done", result)
 
+    async def _quiet(self) -> bool:
+        """Whether no call is under way, now or soon."""
+        try:
+            await asyncio.wait_for(self._app.quiet(), PATIENCE)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _busy(self, command: Command) -> str:
+        raise ApplianceError("calls were under way all the time; ask again")
+
     def _deeds(self) -> dict[str, Callable[[Command], Coroutine[Any, Any, str]]]:
         return {
             "doctor": self._doctor,
@@ -275,6 +303,7 @@ class Membership:
             "greet": self._greet,
             "mute": self._mute,
             "unmute": self._unmute,
+            "restart": self._busy,
         }
 
     async def _doctor(self, command: Command) -> str:

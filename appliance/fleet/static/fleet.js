@@ -1,6 +1,7 @@
 import { ago, ask, at, drawn, make, milliseconds, put } from "./parts.js";
 
 let page = 0;
+let listed = "";
 let pages = 1;
 
 const events = new EventSource("/events");
@@ -18,7 +19,7 @@ function show(fleet) {
   put(at("of-calls"), `failed today, of ${calls.toLocaleString("en")} calls`);
   put(at("median"), milliseconds(fleet.latency.p50));
   put(at("slow"), milliseconds(fleet.latency.p95));
-  put(at("target"), `answer, 95 of 100; target ${fleet.target} ms`);
+  put(at("target"), `95 of 100, last hour; target ${fleet.target} ms`);
   put(at("online"), fleet.online);
   put(at("of-boxes"), `of ${fleet.boxes.toLocaleString("en")} boxes here`);
   at("failed-figure").classList.toggle("bad", fleet.failed > 0);
@@ -86,6 +87,9 @@ async function list() {
   put(at("page"), `page ${page + 1} of ${pages}, ${count(found.total, "box", "boxes")}`);
   at("before").disabled = page === 0;
   at("after").disabled = page + 1 >= pages;
+  const told = JSON.stringify(found.boxes.map((box) => ({ ...box, seen: !box.online && ago(box.seen, found.now) })));
+  if (told === listed) return;
+  listed = told;
   const focused = document.activeElement?.closest?.("#boxes")?.contains(document.activeElement)
     ? document.activeElement.getAttribute("href")
     : null;
