@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from pathlib import Path
 
 from appliance import config, lastline
@@ -149,8 +148,10 @@ def _lines(box: config.Box) -> list[WaitingLine]:
         made.append(Kiosk(card, FakeVad(LOUD), mode=mode, chime=False))  # type: ignore[arg-type]
     for name, make in (("gsm", _gsm), ("sip", _sip)):
         if getattr(box, name).enabled:
-            with suppress(ApplianceError):
+            try:
                 made.append(make(box))
+            except ApplianceError as error:
+                log.error("%s is off: %s", name, error)
     return made
 
 

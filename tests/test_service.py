@@ -121,6 +121,13 @@ def test_a_second_time_there_is_nothing_to_do(service: Service) -> None:
     assert service.main() == before
 
 
+@pytest.mark.parametrize("rules", ["60-modem.rules", "61-sound.rules"])
+def test_udev_has_nothing_to_say_against_its_rules(service: Service, rules: str) -> None:
+    done = service.run("udevadm", "test", "/sys/class/mem/null")
+    said = [line for line in (done.stdout + done.stderr).splitlines() if rules in line]
+    assert said == [f"Reading rules file: /etc/udev/rules.d/{rules}"]
+
+
 def test_it_is_nobody_and_can_change_nothing_but_its_own(service: Service) -> None:
     status = service.run("cat", f"/proc/{service.main()}/status").stdout
     assert "CapEff:\t0000000000000000" in status
