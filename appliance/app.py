@@ -102,8 +102,8 @@ class App:
         self.place = Place(store, Notebook(store, memory), memory, hands, recall)
         served.tidy(self.box.data, self._desk)
         # In the thread that meanings are asked of: nobody calls yet to whom learning would have to give way.
-        embed, thread = self._embedding()
-        self.served = await served.load(self._desk, embed, thread, thread, self.box.data, self.place)
+        embed, asked = self._embedding()
+        self.served = await served.load(self._desk, embed, asked, asked, self.box.data, self.place)
         await self.served.open()
         for problem in self.served.problems:
             log.warning("papers: %s", problem)
