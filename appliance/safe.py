@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from pathlib import Path
 
 from appliance import config, lastline
@@ -148,12 +147,16 @@ def _lines(box: config.Box) -> list[WaitingLine]:
         card = SoundCard(box.kiosk.microphone, box.kiosk.speaker)
         mode = "button" if box.kiosk.wake == "button" else "speech"
         made.append(Kiosk(card, FakeVad(LOUD), mode=mode, chime=False))  # type: ignore[arg-type]
-    with suppress(ApplianceError):
+    try:
         modems = [(gsm.name, secret(gsm.pin_file)) for gsm in box.gsm]
         made += Modems(modems, Plugs(box.gsm, box.data / "simulator").find, _left_on_the_sim).lines
-    if box.sip.enabled:
-        with suppress(ApplianceError):
+    except ApplianceError as error:
+        log.error("gsm is off: %s", error)
+    try:
+        if box.sip.enabled:
             made.append(SipLine(sip_settings(box.sip), box.sip.a_minute))
+    except ApplianceError as error:
+        log.error("sip is off: %s", error)
     return made
 
 

@@ -22,7 +22,7 @@ from tests.test_acquaintance import DESK
 NONE = Engine("none")
 ENGINES = Engines(NONE, NONE, NONE, NONE, NONE, NONE)
 FAKE = Engine("fake")
-VOICE = replace(ENGINES, vad=FAKE, asr=FAKE, tts=FAKE)
+VOICE = replace(ENGINES, vad=FAKE, asr=FAKE, tts=FAKE, llm=NONE)
 LEAVING = replace(
     whole.DESK, lines=replace(whole.LINES, greeting="Hello here is the desk", leaving="I must go")
 )

@@ -26,7 +26,7 @@ DESK = DeskFile("Alder House", fact={"hours": Fact(("when are you open",), "From
 
 @asynccontextmanager
 async def desk(folder: Path) -> AsyncIterator[App]:
-    async with App(Box(folder / "data", engines=ENGINES), DESK) as app:
+    async with App(Box(folder / "data", engines=replace(ENGINES, llm=Engine("none"))), DESK) as app:
         yield app
 
 

@@ -121,6 +121,13 @@ def test_a_second_time_there_is_nothing_to_do(service: Service) -> None:
     assert service.main() == before
 
 
+@pytest.mark.parametrize("rules", ["60-modem.rules", "61-sound.rules"])
+def test_udev_has_nothing_to_say_against_its_rules(service: Service, rules: str) -> None:
+    done = service.run("udevadm", "test", "/sys/class/mem/null")
+    said = [line for line in (done.stdout + done.stderr).splitlines() if rules in line]
+    assert said == [f"Reading rules file: /etc/udev/rules.d/{rules}"]
+
+
 def test_it_is_nobody_and_can_change_nothing_but_its_own(service: Service) -> None:
     status = service.run("cat", f"/proc/{service.main()}/status").stdout
     assert "CapEff:\t0000000000000000" in status
@@ -203,7 +210,7 @@ def test_a_desk_that_will_not_start_ends_in_safe_mode_after_one_new_start_of_the
     whole = broken.read_text()
     broken.write_text("[broken")
     first = service.leader()
-    service.run("systemctl", "start", "--no-block", "appliance.service")
+    service.run("systemctl", "restart", "--no-block", "appliance.service")
     began = time.monotonic()
     service.until(lambda: service.property("appliance-safe.service", "ActiveState") == "active", within=120)
     print(f"a desk that will not start: in safe mode after {time.monotonic() - began:.1f} s")
@@ -212,6 +219,7 @@ def test_a_desk_that_will_not_start_ends_in_safe_mode_after_one_new_start_of_the
     told = service.telephoned(tmp_path, bytes(32_000 * 8), 8)
     assert "mended" in told or "desk" in told, told
     broken.write_text(whole)
+    service.run("systemctl", "reset-failed", "appliance.service")
     service.run("systemctl", "start", "appliance.service", within=150)
     assert service.property("appliance.service", "ActiveState") == "active"
     assert service.property("appliance-safe.service", "ActiveState") == "inactive"
