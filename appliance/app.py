@@ -95,7 +95,7 @@ class App:
         await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
         recall = Recall(store, self.box.data / "recall.db", *self._embedding())
         self.books = Books(self.box, store, memory)
-        self._stack.callback(self.books.close)
+        self._stack.push_async_callback(self.books.close)
         await self.books.settle()
         self.place = Place(store, Notebook(store, memory), memory, hands, recall)
         served.tidy(self.box.data, self._desk)
@@ -278,7 +278,10 @@ class App:
         def foresee(brain: Brain) -> Foresight:
             return Foresight(brain, speech, voice.enough)
 
-        await self.chat(voice, served, foresee, handoff, consent, opening, hung_up)
+        try:
+            await self.chat(voice, served, foresee, handoff, consent, opening, hung_up)
+        finally:
+            await hung_up()
 
     async def chat(
         self,
@@ -292,7 +295,7 @@ class App:
     ) -> None:
         """A whole conversation, by whatever a Call is made of; with `served` and `opening` as in `talk`.
         `handoff` puts who calls through to a person, and `consent` is of a call that is recorded. `hung_up`
-        ends a call by sound, and gives its recording."""
+        ends a call by sound, and gives its recording; it may be called again."""
         served = served or self.served
         place = served.place
         log.info("call %s by %s began", call.id, call.channel)
@@ -326,7 +329,6 @@ class App:
         try:
             await converse(call, brain, keep, foresee(brain))
         finally:
-            recorder = await hung_up() if hung_up else None
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
@@ -334,8 +336,9 @@ class App:
             if clerk.did_something and not place.trial:
                 publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")
                 await self._note(publishing)
+            clock, recorder = call.now(), await hung_up() if hung_up else None
             if account:
-                await self._note(self.books.end(account, call.now(), served.desk, recorder))
+                await self.books.end(account, clock, served.desk, recorder)
             log.info("call %s ended", call.id)
 
     def _handoff(self, served: Served, voice: Voice, channel: AudioChannel) -> HandOff | None:
