@@ -109,7 +109,7 @@ class App:
         await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
         recall = Recall(store, self.box.data / "recall.db", *self._embedding())
         self.books = Books(self.box, store, memory)
-        self._stack.callback(self.books.close)
+        self._stack.push_async_callback(self.books.close)
         await self.books.settle()
         self.place = Place(store, Notebook(store, memory), memory, hands, recall)
         served.tidy(self.box.data, self._desk)
@@ -332,7 +332,10 @@ class App:
             return Foresight(brain, speech, voice.enough)
 
         with leaving:
-            await self.chat(voice, served, foresee, handoff, consent, opening, hung_up)
+            try:
+                await self.chat(voice, served, foresee, handoff, consent, opening, hung_up)
+            finally:
+                await hung_up()
 
     async def turn_away(self, channel: AudioChannel) -> None:
         """Tell who called that nobody can talk to them now, and hang up."""
@@ -356,7 +359,7 @@ class App:
     ) -> None:
         """A whole conversation, by whatever a Call is made of; with `served` and `opening` as in `talk`.
         `handoff` puts who calls through to a person, and `consent` is of a call that is recorded. `hung_up`
-        ends a call by sound, and gives its recording."""
+        ends a call by sound, and gives its recording; it may be called again."""
         served = served or self.served
         place = served.place
         if not place.trial:
@@ -395,7 +398,6 @@ class App:
             await self._note(clerk.began())
             await converse(call, brain, keep, foresee(brain))
         finally:
-            recorder = await hung_up() if hung_up else None
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
@@ -403,8 +405,9 @@ class App:
             if clerk.did_something and not place.trial:
                 publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")
                 await self._note(publishing)
+            clock, recorder = call.now(), await hung_up() if hung_up else None
             if account:
-                await self._note(self.books.end(account, call.now(), served.desk, recorder))
+                await self.books.end(account, clock, served.desk, recorder)
             if not place.trial:
                 log.info("call %s ended", call.id)
 

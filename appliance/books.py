@@ -46,6 +46,7 @@ class Books:
         """What people corrected, to be replayed."""
         self.eraser = Eraser(box.data, store, self.calls)
         self.metrics = Metrics()
+        self._ending: set[asyncio.Task[None]] = set()
         self._public: tuple[DeskFile | None, str] = None, ""
         """A desk file, and all that stands in it."""
         self._box = box
@@ -90,8 +91,23 @@ class Books:
         return account
 
     async def end(self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None) -> None:
-        """`clock`: the call's own, as it ended."""
+        """`clock`: the call's own, as it ended. Who has no time to wait for it need not: it is done all the
+        same."""
         self.metrics.under_way -= 1
+        ending = asyncio.create_task(self._end(account, clock, desk, recorder))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        await asyncio.shield(ending)
+
+    async def _end(self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None) -> None:
+        try:
+            await self._close_account(account, clock, desk, recorder)
+        except StorageError as error:
+            log.error("call %s is not kept as it should be: %s", account.id, error)
+
+    async def _close_account(
+        self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None
+    ) -> None:
         events = await self._memory.run(self._events.read, account.id)
         known = private(desk, events)
         kept = recorder if recorder and not (recorder.discarded or recorder.failed) else None
@@ -137,7 +153,10 @@ class Books:
             log.error("call %s is not recorded: %s", call, error)
             return None
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Once the calls that are over are all kept."""
+        if self._ending:
+            await asyncio.wait(self._ending)
         self.calls.close()
 
 

@@ -35,7 +35,7 @@ class Consent:
             self._recorder.rename(self._recorder.path.with_suffix(PART))
 
     def follow(self, rule: FlowRecording) -> None:
-        """What a flow that is under way wants; `` where none is."""
+        """Do as the flow that is under way wants; empty where none is."""
         if rule == "never" and self.recorded:
             self.refuse()
         self._recorder.paused = rule == "paused"

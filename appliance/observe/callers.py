@@ -20,30 +20,34 @@ SPELLED = 3
 """Letters said one by one that are taken for a name."""
 
 WORDS = frozenset(
-    "a aide alpha also amber an and angel are art as at august aura autumn barb be bee bell berry best"
-    " bill birdie black blossom book booking brandy brook brown buck bud buddy bunny buster but by call"
-    " can candy car caramel card carol carry chance change charity chase cherish cherry chin china church"
-    " city clerk cliff close code come cook coral coy crystal cut daisy dale dawn day dean desire destiny"
-    " diamond dimple dirk dot drew dusty early earnest east ebony echo emerald end era eve fairy faith"
-    " fanny fast father fawn field fine first flowers foot for forest foster four free french friday from"
-    " full gala gale garland garnet gay genesis genie ginger give glory go golden good grace grant gray"
-    " green guest guy hall hand hang hank harmony have hazel he heath help her here hi high hill him his"
-    " holly home honey hope hotel hour house how hue hung hunter i if in is it ivory ivy jade jewel joy"
-    " june just karma key kind king kit know lacy lady lane last late laurel lea lean leave lee left let"
-    " liberty light like lily line little live long look lord lore love low magnolia main major make man"
-    " manual many maple mark market marquis marvel mason may me mean melody mercy merry message mi mid min"
-    " mine miss misty monday money month moon more morning my name new next nice night noble north not"
-    " note nova now number numbers of off office old olive on one opal open or order our out over page"
-    " pansy park parking part past pasty patience pay pearl penny people phone piper place please point"
-    " pool poor porter post power precious price prince princess promise prudence queen question rain"
-    " rainey raven ray real reed rest rich right ring road rocky roman room rose royal ruby rusty sage"
-    " same sandy saturday say scarlet season seat see send set shad she sherry shin short show sign silver"
-    " single small so sol some son song soon sound south sparkle spring stand star start stay sterling"
-    " stop storm stormy story street strong summer sun sunday sung sunny sunshine sure table take tam tan"
-    " tanner tawny taxi tea tell temple ten tequila thank that the them then there they this thursday time"
-    " tiny to today tomorrow trinity true try tuesday two van velvet very viola violet visit viva wait"
-    " walk wall wan want ward was water way we wednesday week well west what when where which white who"
-    " why will willow wind windy winter wise with wood word work would yen yes yon you young your".split()
+    "a aide alpha also amber an and angel angelic angle anything appointment are art as at august aura"
+    " autumn barb basil be bee bell belle berry best bill birdie black blossom bong book booking brain"
+    " brandy breakfast brook brooks brown buck bud buddy bunny buster but by call can candy car caramel"
+    " card carol carry chance change charity chase cherish cherry chi chin china church city clerk cliff"
+    " close code come conception cook coral coy crystal cut daisy dale dawn day dean delta dentist desire"
+    " destiny diamond dimple dinner dirk doctor dot drew dung dusty early earnest east ebony echo else"
+    " emerald end era eve everything fairy faith fanny fast father fawn field fine first flowers foot for"
+    " forest foster four frank free french friday from full gala gale garland garnet gay gene genesis"
+    " genie ginger give glory go golden good grace grant gray green guest guy ha hall hand hang hank"
+    " harmony have hazel he heath help her herb here hi high hill him his holly home honey hope hotel hour"
+    " house how hue hung hunter i if in is it ivory ivy jade jewel joy june junior just karma key kind"
+    " king kit know lacy lady lance lane last late laurel lea lean leave lee left let liberty lien light"
+    " like lily line little live loan long look lord lore love low lunch ma magnolia main major make man"
+    " manual many maple margarita marina marine mark market marquis marry marvel mason massage may me mean"
+    " melody mercy merry message meta mi mid miles min mine miss misty monday money month moon more"
+    " morning my name new next nice night noble north not note nothing nova now nu number numbers nurse of"
+    " off office old olive omega on one opal open or order our out over pa page pansy park parking part"
+    " past pasty patience pay pearl penny people phone ping piper place please point pool poor porter post"
+    " power precious price prince princess promise prudence queen question rain rainey raven ray real reed"
+    " rest rich right ring road rocky roman room rose royal ruby rusty sage same sandy sang saturday say"
+    " scarlet season seat see send set shad she sherry shin short show sierra sign silver single small so"
+    " sol some something son song soon sound south sparkle spring stand star start stay sterling stop"
+    " storm stormy story street strong summer sun sunday sung sunny sunshine sure table take tam tan"
+    " tanner tawny taxi tea tell temple ten tequila thank that the them then there they this thursday"
+    " tiara time tiny to today tomorrow trinity true try tuesday two van velvet very vi viola violet visit"
+    " viva wait walk wall wan want ward was water way we wednesday week well wen west what when where"
+    " which white who why will willow wind windy winter wise with wood word work would yen yes yon you"
+    " young your yuk".split()
 )
 """Words that are names too: they are one only after a first name, or after what leads to a name."""
 
@@ -114,9 +118,9 @@ def _listed(heard: Sequence[Token]) -> Iterator[tuple[int, int]]:
 def _alone(heard: Sequence[Token], i: int) -> bool:
     """Whether a word has its capital for no other reason than that it is a name."""
     token, after = heard[i], heard[i + 1] if i + 1 < len(heard) and not heard[i + 1].paused else None
-    if token.word in CALENDAR or len(token.word) == 1:
+    if _dated(token) or len(token.word) == 1:
         return False
-    surname = after is not None and _capital(after) and _last(after) and after.word not in CALENDAR
+    surname = after is not None and _capital(after) and _last(after) and not _dated(after)
     if token.word in WORDS:
         return surname and _plain(token.word) in first_names()
     if i and not token.paused:
@@ -139,7 +143,7 @@ def _rest(heard: Sequence[Token], i: int, first: bool) -> int:
         token = heard[i]
         joined = token.word in PARTICLES and i + 1 < len(heard) and _capital(heard[i + 1])
         after = _capital(token) or _last(token) or (first and i == begun)
-        surname = first and _capital(token) and _last(token) and token.word not in CALENDAR
+        surname = first and _capital(token) and _last(token) and not _dated(token)
         if not (token.word == "-" or joined or surname or (after and _open(token))):
             break
         i += 1
@@ -148,7 +152,7 @@ def _rest(heard: Sequence[Token], i: int, first: bool) -> int:
 
 def _open(token: Token) -> bool:
     """Whether this may be a name for all that is known."""
-    plain = token.word in WORDS or token.word in CALENDAR or token.word in STOPS or token.word in SAYING
+    plain = token.word in WORDS or _dated(token) or token.word in STOPS or token.word in SAYING
     return token.word.replace("'", "").isalpha() and len(token.word) > 1 and not plain
 
 
@@ -158,6 +162,11 @@ def _spelled(heard: Sequence[Token]) -> Iterator[tuple[int, int]]:
         strong = any(sign.strong for sign in run)
         if len(run) >= SPELLED and (strong or len(run) > SPELLED):
             yield run[0].start, run[-1].end
+
+
+def _dated(token: Token) -> bool:
+    """Whether it has its capital as days and months have."""
+    return token.word in CALENDAR or token.word.removesuffix("s") in CALENDAR
 
 
 def _capital(token: Token) -> bool:

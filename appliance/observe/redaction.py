@@ -46,6 +46,7 @@ STREETS = frozenset(
 COUNTED = frozenset(
     "and or till until at nights people adults children o'clock percent dollars euros".split()
 )
+CLOCK = frozenset("past to before after of quarter half on in the".split())
 MOST_WORDS = 6
 """Of a street's name, as it may be misheard."""
 
@@ -267,7 +268,8 @@ def _nothing_else(heard: Sequence[Token]) -> bool:
     few = first > 0 and 1 <= len(between) <= MOST_WORDS
     spelled = len(between) > MOST_WORDS and all(len(each) == 1 for each in between)
     figures = len(_digits(heard, 0, first)) + len(_digits(heard, last, len(heard))) if last else 0
-    return (few or spelled) and figures >= 4 and not set(between) & COUNTED
+    time = set(between) <= CLOCK
+    return (few or spelled) and figures >= 4 and not time and not set(between) & COUNTED
 
 
 def _apart(found: Iterable[Private]) -> list[Private]:

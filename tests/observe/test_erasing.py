@@ -19,6 +19,8 @@ import soundfile
 from appliance import erasing_command
 from appliance.app import App
 from appliance.config import Box, DeskFile, read_desk
+from appliance.engines.fake import FakeEmbed
+from appliance.engines.inline import InlineThread
 from appliance.errors import StorageError
 from appliance.keeping import Keep, Retention
 from appliance.memory.recall import Recall
@@ -275,9 +277,6 @@ def test_a_recording_of_no_call_that_is_known_goes_too(tmp_path: Path) -> None:
 
 
 def test_recall_is_there_again_after_an_erasure(tmp_path: Path) -> None:
-    from appliance.engines.fake import FakeEmbed
-    from appliance.engines.inline import InlineThread
-
     store, calls, eraser = opened(tmp_path)
     recall = Recall(store, tmp_path / "recall.db", FakeEmbed(), InlineThread())
     with store.write() as db:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.config import Box, DeskFile, Engine, read_desk
 from appliance.engines.fake import FakeAsr
-from appliance.messages import FRAME, RATE, Audio, Decision, Heard, Spoken, Turn, samples
+from appliance.messages import FRAME, RATE, Audio, Decision, Heard, Notice, Spoken, Turn, samples
 from appliance.observe import sealing
 from appliance.observe.account import kept, last
 from appliance.observe.calls import Calls
@@ -217,3 +218,30 @@ async def test_without_room_on_the_disk_nothing_is_recorded_and_nobody_is_told_s
     turns, _, path = await talked(tmp_path, ["when are you open"])
     assert path is None
     assert "recorded" not in str(turns[0]["spoken"]["words"])
+
+
+async def test_who_cannot_wait_for_it_has_the_call_kept_all_the_same(tmp_path: Path) -> None:
+    """As where the page is closed: the conversation is cancelled, and soon once more."""
+    async with App(Box(tmp_path / "var", recordings=True, engines=FAKES), desk(tmp_path)) as app:
+        assert app.hearing
+        app._hearing = replace(app.hearing, asr=FakeAsr(["when are you open"]))
+        answered = asyncio.Event()
+
+        def watch(notice: Notice) -> None:
+            if isinstance(notice, Turn) and notice.number == 2:
+                answered.set()
+
+        sayings = [Saying(voice(2.0))]
+        caller = RecordedCaller(sayings, "0123456789ab", pace=False, linger=600, watch=watch)
+        talking = asyncio.create_task(app.talk(caller))
+        await answered.wait()
+        for _ in range(2):
+            talking.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([talking])
+    calls = Calls(tmp_path / "var")
+    call = calls.call("0123456789ab")
+    calls.close()
+    assert call
+    assert call.ended
+    assert soundfile.info(tmp_path / "var" / "recordings" / call.recording).frames > samples(3)
