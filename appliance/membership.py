@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 SAMPLE = 60.0
 LOOK = 1.0
 TRIM = 3600.0
-"""Seconds between two samples of the machine's health, two looks at what is off, and two at what is too old."""
+"""Seconds between two samples of the machine's health, looks at what is off, and looks at what is too old."""
 
 CALM = 60.0
 """Seconds between two tellings about the same thing: one that comes and goes must not fill the outbox."""

@@ -67,7 +67,7 @@ class Sent:
     tries: int = 1
 
     def due(self) -> float:
-        return self.at + min(AGAIN * 2 ** (self.tries - 1), SELDOM)
+        return float(self.at + min(AGAIN * 2 ** (self.tries - 1), SELDOM))
 
 
 class Line:
@@ -83,7 +83,8 @@ class Line:
     ) -> None:
         self._address = address
         self._outbox = outbox
-        self._on = {"cmd": on_command, "desired": on_desired}
+        self._on_command = on_command
+        self._on_desired = on_desired
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self._sent: dict[tuple[str, int], Sent] = {}
@@ -180,15 +181,16 @@ class Line:
         client.publish(wire.up(self._address.device, message.kind), message.pack(), 1)
 
     def _heard(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        payload = bytes(message.payload)
         try:
             _, rest = wire.device_of(message.topic)
             match rest:
                 case "dn/ack":
-                    self._acknowledged(wire.unpack(message.payload, "ack", wire.LARGEST_DOWN))
+                    self._acknowledged(wire.unpack(payload, "ack", wire.LARGEST_DOWN))
                 case "dn/cmd":
-                    self._on["cmd"](wire.unpack(message.payload, "cmd", wire.LARGEST_DOWN))
-                case "dn/desired" if message.payload:
-                    self._on["desired"](message.payload)
+                    self._on_command(wire.unpack(payload, "cmd", wire.LARGEST_DOWN))
+                case "dn/desired" if payload:
+                    self._on_desired(payload)
         except BadMessage as error:
             log.warning("what the fleet sent on %s is not taken: %s", message.topic, error)
 

@@ -28,7 +28,6 @@ class Command:
     expires: int
     """Milliseconds since 1970, UTC."""
     arguments: Mapping[str, Any]
-    state: str
 
 
 class Commands:
@@ -72,10 +71,10 @@ class Commands:
 
     def _first(self, state: str) -> Command | None:
         rows = self._store.read(
-            "select id, do, expires, arguments, state from command where state = ? order by rowid limit 1",
+            "select id, do, expires, arguments from command where state = ? order by rowid limit 1",
             state,
         )
-        return Command(*rows[0][:3], json.loads(rows[0][3]), rows[0][4]) if rows else None
+        return Command(*rows[0][:3], json.loads(rows[0][3])) if rows else None
 
 
 class Desired:

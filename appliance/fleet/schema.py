@@ -1,0 +1,87 @@
+"""What the fleet's file looks like, as ordered steps. A step that was released is never changed: the next one
+mends it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from appliance.errors import StorageError
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring a file up to date; each step is done whole or not at all."""
+    [(version,)] = db.execute("pragma user_version")
+    if version > len(STEPS):
+        raise StorageError(
+            f"the fleet's memory is of version {version}, and this program knows {len(STEPS)}",
+            "install the newer program again",
+        )
+    for number, step in enumerate(STEPS, 1):
+        db.execute("begin immediate")
+        try:
+            if number > db.execute("pragma user_version").fetchone()[0]:
+                step(db)
+                db.execute(f"pragma user_version = {number}")
+            db.execute("commit")
+        except BaseException:
+            db.execute("rollback")
+            raise
+
+
+def beginning(db: sqlite3.Connection) -> None:
+    for statement in (
+        """create table box (
+            id integer primary key, name text not null unique, site text not null default '',
+            state text not null default 'member' check (state in ('member', 'revoked')),
+            kicked integer not null default 0, since integer not null, online integer not null default 0,
+            seen integer not null default 0, version text not null default '', desk text not null default '',
+            began text not null default '{}', health text not null default '{}',
+            calls integer not null default 0, outbox integer not null default 0,
+            reported text not null default '{}', serial integer not null default 0,
+            wanted text not null default '', wanted_serial integer not null default 0)""",
+        "create index box_site on box (site, name)",
+        "create index box_seen on box (seen)",
+        """create table certificate (
+            serial text primary key, box integer not null references box, at integer not null,
+            revoked integer)""",
+        """create table claim (
+            code text primary key, name text not null, site text not null, at integer not null,
+            until integer not null, used integer)""",
+        """create table boot (
+            number integer primary key, box integer not null references box, id text not null,
+            at integer not null, unique (box, id))""",
+        """create table seen (
+            boot integer not null references boot, first integer not null, last integer not null,
+            primary key (boot, first)) without rowid""",
+        """create table message (
+            id integer primary key, boot integer not null references boot, seq integer not null,
+            at integer not null, received integer not null, kind text not null, data text not null,
+            unique (boot, seq))""",
+        "create index message_received on message (received)",
+        """create table latency (
+            box integer not null, span integer not null, at integer not null, bucket integer not null,
+            n integer not null, unique (box, span, at, bucket))""",
+        "create index latency_at on latency (span, at)",
+        """create table outcome (
+            day integer not null, box integer not null references box, outcome text not null,
+            n integer not null, primary key (day, box, outcome)) without rowid""",
+        """create table fault (
+            box integer not null references box, what text not null, since integer not null,
+            why text not null, primary key (box, what)) without rowid""",
+        """create table command (
+            id text primary key, box integer not null references box, do text not null, at integer not null,
+            expires integer not null, arguments text not null default '{}',
+            state text not null default 'queued', result text not null default '', answered integer,
+            sent integer not null default 0)""",
+        "create index command_box on command (box, at)",
+        "create index command_state on command (state)",
+        """create table desired (
+            serial integer primary key autoincrement, at integer not null, device text not null,
+            digest text not null, payload blob not null)""",
+        "create table counter (name text primary key, n integer not null)",
+    ):
+        db.execute(statement)
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning,)

@@ -1,0 +1,143 @@
+"""`appliance fleet serve`: the broker, the worker, the door and the page, in order, and back in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.errors import ApplianceError
+from appliance.fleet import members
+from appliance.fleet.authority import Authority
+from appliance.fleet.broker import Broker
+from appliance.fleet.dashboard import Dashboard, Door, Server
+from appliance.fleet.dispatch import Dispatch
+from appliance.fleet.source import Mosquitto
+from appliance.fleet.store import Store
+from appliance.fleet.worker import Worker
+
+log = logging.getLogger(__name__)
+
+LOOK = 0.5
+"""Seconds between two looks at what boxes are to be told."""
+
+PRUNE = 60.0
+
+OPEN = 10.0
+"""Seconds in which a port is open, or is not to be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    broker: int = 8883
+    door: int = 8884
+    page: int = 8090
+
+
+class Fleet:
+    """A server that is up, from `async with` to its end."""
+
+    def __init__(
+        self, folder: Path, host: str = "0.0.0.0", ports: Ports = Ports(), names: Sequence[str] = ()
+    ) -> None:
+        """`host`: where boxes are listened to; the page is for this machine only. `names`: by which boxes
+        reach it."""
+        self.folder = folder
+        self.ports = ports
+        self.authority = Authority(folder / "keys", names)
+        self.store = Store(folder / "fleet.db")
+        self.broker = Broker(folder / "broker", self.authority, host, ports.broker)
+        self.source = Mosquitto(self.broker.socket)
+        self.worker = Worker(self.source, self.store)
+        self._dispatch = Dispatch(self.store, self.source, self.broker, self.authority)
+        self._dashboard = Dashboard(self.store, self.authority)
+        door = Door(self.store, self.authority, ports.broker)
+        self._servers = {
+            ports.page: Server(self._dashboard.app(), "127.0.0.1", ports.page),
+            ports.door: Server(door.app(), host, ports.door, self.authority),
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = contextlib.AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.page}"
+
+    async def __aenter__(self) -> Fleet:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        self._stack.callback(self.store.close)
+        self.authority.revoke(members.revoked(self.store))
+        # What the last start knew of who is there is old: those who are will say so.
+        with self.store.write() as db:
+            db.execute("update box set online = 0")
+        await asyncio.to_thread(self.broker.start)
+        self._stack.callback(self.broker.stop)
+        self.source.start()
+        self._stack.callback(self.source.stop)
+        self.worker.start()
+        self._stack.callback(self.worker.stop)
+        for port, server in self._servers.items():
+            await self._stack.enter_async_context(_opened(server, port))
+        for work in (self.broker.watch(), self._tell(), self._prune(), self._dashboard.paint()):
+            task = asyncio.create_task(work)
+            self._stack.callback(task.cancel)
+            self._tasks.append(task)
+
+    async def serve(self) -> None:
+        """Until cancelled."""
+        await asyncio.gather(*self._tasks)
+
+    async def _tell(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._dispatch.turn)
+            except ApplianceError as error:
+                log.error("%s", error)
+            except Exception:
+                log.exception("what boxes are told is late")
+            await asyncio.sleep(LOOK)
+
+    async def _prune(self) -> None:
+        while True:
+            with contextlib.suppress(ApplianceError):
+                while await asyncio.to_thread(self.store.prune):
+                    await asyncio.sleep(0.1)
+            await asyncio.sleep(PRUNE)
+
+
+@asynccontextmanager
+async def _opened(server: Server, port: int) -> AsyncIterator[None]:
+    serving = asyncio.create_task(_served(server))
+    until = asyncio.get_running_loop().time() + OPEN
+    while not server.started:
+        if serving.done() or asyncio.get_running_loop().time() > until:
+            serving.cancel()
+            raise ApplianceError(
+                f"port {port} cannot be opened", "end the program that has it, or choose another"
+            )
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def _served(server: Server) -> None:
+    # uvicorn leaves by way of SystemExit where a port is taken.
+    with contextlib.suppress(SystemExit):
+        await server.serve()

@@ -1,0 +1,219 @@
+"""What the dashboard asks of the store. Every list is a page; every number comes from sums that are kept, not
+from going through what was told."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+from appliance.fleet.histogram import percentile
+from appliance.fleet.store import HOUR, MINUTE, Store
+
+TARGET = 900
+"""Milliseconds in which 95 of 100 answers should begin."""
+
+STALE = 180_000
+"""Milliseconds without a word after which a box counts as not heard from."""
+
+DAY = 86_400_000
+PAGE = 50
+NAMED = 5
+"""Boxes that a cause names."""
+
+FAILED = ("failed", "crash")
+
+HEALTH = {
+    "too hot": "json_extract(health, '$.temperature') >= 80",
+    "slowed down for heat or want of power": "json_extract(health, '$.throttled')",
+    "disk nearly full": "json_extract(health, '$.disk') >= 90",
+    "memory nearly full": "json_extract(health, '$.memory') >= 95",
+    "eMMC nearly worn out": "json_extract(health, '$.wear') >= 90",
+}
+"""What is wrong with a machine, by what it told last."""
+
+
+def overview(store: Store) -> dict[str, Any]:
+    """Is everything all right, and if not, what first?"""
+    now = store.now()
+    [(total, online, calls)] = store.read(
+        """select count(*), coalesce(sum(online), 0), coalesce(sum(case when online then calls end), 0)
+            from box where state = 'member'"""
+    )
+    today = dict(store.read("select outcome, sum(n) from outcome where day = ? group by 1", now // DAY))
+    return {
+        "now": now,
+        "boxes": total,
+        "online": online,
+        "calls": calls,
+        "today": today,
+        "failed": sum(today.get(name, 0) for name in FAILED),
+        "latency": _latency(store, 0, MINUTE, now - DAY),
+        "hours": _hours(store, now),
+        "target": TARGET,
+        "attention": attention(store),
+        "counters": dict(store.read("select name, n from counter order by name")),
+    }
+
+
+def attention(store: Store) -> list[dict[str, Any]]:
+    """What is wrong, the worst first: each cause, how many boxes it has hit, and some of them."""
+    now = store.now()
+    found = [
+        _cause(store, "not heard from", f"seen < {now - STALE} or not online", "seen"),
+        _cause(store, "refused the desk file", "json_extract(reported, '$.fine') = 0"),
+        _cause(store, "runs another desk file than it should", "wanted != '' and desk != wanted"),
+        _cause(store, "what it tells arrives late", "online and outbox > 600"),
+    ]
+    found += [_cause(store, cause, test) for cause, test in HEALTH.items()]
+    for what, count in store.read(
+        """select what, count(*) from fault join box on box.id = box where state = 'member'
+            group by what"""
+    ):
+        named = store.read(
+            """select name, since, why from fault join box on box.id = box
+                where what = ? and state = 'member' order by since limit ?""",
+            what, NAMED,
+        )  # fmt: skip
+        cause = {"cause": f"{what} is off", "boxes": count, "since": named[0][1], "why": named[0][2]}
+        found.append({**cause, "named": [name for name, *_ in named]})
+    return sorted((each for each in found if each["boxes"]), key=lambda each: -int(each["boxes"]))
+
+
+def _cause(store: Store, cause: str, test: str, since: str = "null") -> dict[str, Any]:
+    """`test` and `since` are SQL of ours."""
+    [(count,)] = store.read(f"select count(*) from box where state = 'member' and ({test})")
+    named = store.read(
+        f"select name, {since} from box where state = 'member' and ({test}) order by seen limit ?", NAMED
+    )
+    at = named[0][1] if named else None
+    return {"cause": cause, "boxes": count, "since": at, "why": "", "named": [name for name, _ in named]}
+
+
+def boxes(store: Store, page: int = 0, text: str = "") -> dict[str, Any]:
+    """A page of the boxes whose name or site begins with a text; what is wrong comes first."""
+    now, day = store.now(), store.now() // DAY
+    likeness = text.lower().replace("\\", "").replace("%", "").replace("_", r"\_") + "%"
+    chosen = "state = 'member' and (name like ? escape '\\' or lower(site) like ? escape '\\')"
+    [(total,)] = store.read(f"select count(*) from box where {chosen}", likeness, likeness)
+    rows = store.read(
+        f"""select name, site, online and seen >= ?, seen, calls, version, desk, wanted, outbox,
+                (select count(*) from fault where box = box.id),
+                (select coalesce(sum(n), 0) from outcome where day = ? and box = box.id),
+                (select coalesce(sum(n), 0) from outcome
+                    where day = ? and box = box.id and outcome in ('failed', 'crash')),
+                json_extract(health, '$.temperature'), json_extract(health, '$.cpu')
+            from box where {chosen}
+            order by online and seen >= ?, exists (select 1 from fault where box = box.id) desc, name
+            limit ? offset ?""",
+        now - STALE, day, day, likeness, likeness, now - STALE, PAGE, max(0, page) * PAGE,
+    )  # fmt: skip
+    names = (
+        "name", "site", "online", "seen", "calls", "version", "desk", "wanted", "outbox", "faults", "today",
+        "failed", "temperature", "cpu",
+    )  # fmt: skip
+    return {
+        "page": page,
+        "pages": max(1, -(-total // PAGE)),
+        "total": total,
+        "now": now,
+        "boxes": [dict(zip(names, row, strict=True)) for row in rows],
+    }
+
+
+def box(store: Store, name: str) -> dict[str, Any] | None:
+    """All that a page about one box shows; None where there is none."""
+    names = (
+        "id", "name", "site", "state", "since", "online", "seen", "version", "desk", "wanted", "began",
+        "health", "calls", "outbox", "reported", "serial", "wanted_serial",
+    )  # fmt: skip
+    rows = store.read(f"select {', '.join(names)} from box where name = ?", name)
+    if not rows:
+        return None
+    found: dict[str, Any] = dict(zip(names, rows[0], strict=True))
+    id = found.pop("id")
+    for text in ("began", "health", "reported"):
+        found[text] = json.loads(found[text])
+    now = store.now()
+    return {
+        **found,
+        "now": now,
+        "online": bool(found["online"]) and found["seen"] >= now - STALE,
+        "latency": _latency(store, id, HOUR, now - DAY),
+        "target": TARGET,
+        "today": dict(store.read("select outcome, n from outcome where day = ? and box = ?", now // DAY, id)),
+        "faults": [
+            {"what": what, "since": since, "why": why}
+            for what, since, why in store.read(
+                "select what, since, why from fault where box = ? order by since", id
+            )
+        ],
+        "latest": [_entry(*row) for row in _told(store, id, "call", 30)],
+        "timeline": [
+            _entry(*row) for row in _told(store, id, "began fault reported answer dropped unanswered", 40)
+        ],
+        "commands": [
+            {"id": id, "do": do, "at": at, "state": state, "result": result}
+            for id, do, at, state, result in store.read(
+                "select id, do, at, state, result from command where box = ? order by at desc limit 20", id
+            )
+        ],
+    }
+
+
+def turns(store: Store, name: str, call: str) -> list[dict[str, Any]]:
+    """The turns of a call, for its waterfall."""
+    rows = store.read(
+        """select data from message join boot on boot.number = boot join box on box.id = boot.box
+            where box.name = ? and kind = 'turn' and json_extract(data, '$.call') = ?
+            order by json_extract(data, '$.n') limit 200""",
+        name, call,
+    )  # fmt: skip
+    return [json.loads(data) for (data,) in rows]
+
+
+def log(store: Store, name: str, command: str) -> list[str]:
+    """The lines of the log that a command asked for."""
+    rows = store.read(
+        """select data from message join boot on boot.number = boot join box on box.id = boot.box
+            where box.name = ? and kind = 'log' and json_extract(data, '$.id') = ?
+            order by json_extract(data, '$.part')""",
+        name, command,
+    )  # fmt: skip
+    return [line for (data,) in rows for line in json.loads(data)["lines"]]
+
+
+def _told(store: Store, box: int, kinds: str, most: int) -> list[tuple[Any, ...]]:
+    marks = ",".join("?" * len(kinds.split()))
+    return store.read(
+        f"""select at, kind, data from message where boot in (select number from boot where box = ?)
+            and kind in ({marks}) order by at desc limit ?""",
+        box, *kinds.split(), most,
+    )  # fmt: skip
+
+
+def _entry(at: int, kind: str, data: str) -> dict[str, Any]:
+    return {"at": at, "kind": kind, **json.loads(data)}
+
+
+def _latency(store: Store, box: int, span: int, since: int) -> dict[str, Any]:
+    rows = store.read(
+        "select bucket, sum(n) from latency where box = ? and span = ? and at >= ? group by bucket",
+        box, span, since,
+    )  # fmt: skip
+    return _summed(dict(rows))
+
+
+def _hours(store: Store, now: int) -> list[dict[str, Any]]:
+    """The last 24 hours, the oldest first; an hour without an answer is left out."""
+    hours: dict[int, dict[int, int]] = defaultdict(dict)
+    for at, number, n in store.read(
+        "select at, bucket, n from latency where box = 0 and span = ? and at > ?", HOUR, now - DAY
+    ):
+        hours[at][number] = n
+    return [{"at": at, **_summed(hours[at])} for at in sorted(hours)]
+
+
+def _summed(counts: dict[int, int]) -> dict[str, Any]:
+    p50, p95 = percentile(counts, 0.5), percentile(counts, 0.95)
+    return {"n": sum(counts.values()), "p50": p50 and round(p50), "p95": p95 and round(p95)}

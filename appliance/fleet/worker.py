@@ -1,0 +1,97 @@
+"""Takes what boxes tell from a Source, keeps it in a Store, and acknowledges what is on the disk. It knows
+nothing that matters: any number of it may run, and any may die at any time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from appliance.errors import ApplianceError
+from appliance.fleet.source import Received, Source
+from appliance.fleet.store import Store, Told
+from appliance.telemetry import wire
+from appliance.telemetry.wire import BadMessage
+
+log = logging.getLogger(__name__)
+
+BATCH = 1_000
+BATCHED = 0.05
+"""Messages in a transaction at the most, and seconds that the first of them waits for the others."""
+
+FLUSH = 1.0
+"""Seconds between two times that the counts are written down."""
+
+AGAIN = 1.0
+"""Seconds before a batch that the disk did not take is tried again."""
+
+
+class Worker:
+    def __init__(self, source: Source, store: Store) -> None:
+        self._source = source
+        self._store = store
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self.counts: Counter[str] = Counter()
+        """What was counted and is not written down yet."""
+        self._flushed = time.monotonic()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            batch = self._source.fetch(BATCH, BATCHED)
+            try:
+                if batch:
+                    self.take(batch)
+                self._flush()
+            except ApplianceError as error:
+                # Nothing of it is acknowledged, so the boxes send it again.
+                log.error("%s", error)
+                self._stopping.wait(AGAIN)
+            except Exception:
+                log.exception("a batch could not be stored")
+
+    def take(self, batch: Sequence[Received]) -> Counter[str]:
+        """Store a batch and acknowledge it; what was counted. StorageError where the disk takes it not."""
+        told: list[Told] = []
+        states: dict[str, tuple[bool, int]] = {}
+        counts: Counter[str] = Counter(received=len(batch))
+        now = self._store.now()
+        for each in batch:
+            try:
+                device, rest = wire.device_of(each.topic)
+                channel, _, last = rest.partition("/")
+                if rest == "state":
+                    states[device] = bool(wire.unpack(each.payload, "state")["online"]), now
+                elif channel == "up":
+                    told.append(Told(device, wire.read(each.payload, last), now))
+                else:
+                    raise BadMessage("unknown", "no box tells anything there")
+            except BadMessage as bad:
+                counts[bad.cause] += 1
+        if states:
+            self._store.heard(states)
+        if told:
+            done = self._store.commit(told)
+            counts.update(done.counts)
+            for (device, boot), (upto, also) in done.acks.items():
+                ack = {"boot": boot, "upto": upto, "also": also}
+                self._source.publish(wire.down(device, "ack"), wire.pack(ack))
+        self._source.ack(batch)
+        self.counts.update(counts)
+        return counts
+
+    def _flush(self) -> None:
+        """Write down what was counted, now and then."""
+        if self.counts and time.monotonic() - self._flushed > FLUSH:
+            counts, self.counts = self.counts, Counter()
+            self._store.count(counts)
+            self._flushed = time.monotonic()

@@ -1,0 +1,200 @@
+"""Boxes and their fleet, by a real broker with certificates: enrolled, told, asked, revoked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.box import Box as BoxFile
+from appliance.errors import ApplianceError
+from appliance.fleet import dispatch, members
+from appliance.fleet.serve import Fleet
+from appliance.strict import TomlFile
+from appliance.telemetry import bundle, enrol
+from appliance.telemetry.client import Address, Line
+from appliance.telemetry.orders import Commands
+from appliance.telemetry.outbox import Outbox
+from tests.fleet.conftest import FAULT, Box, made, until
+from tests.telemetry.brokers import needs_mosquitto
+
+pytestmark = needs_mosquitto
+
+
+async def joined(folder: Path, fleet: Fleet, name: str, **on: Any) -> Box:
+    box = await asyncio.to_thread(lambda: Box(folder, fleet, name, **on))
+    await until(lambda: box.line.state[0])
+    return box
+
+
+async def test_what_a_box_tells_is_stored_once_and_leaves_its_outbox(tmp_path: Path, fleet: Fleet) -> None:
+    box = await joined(tmp_path, fleet, "lobby")
+    for _ in range(100):
+        box.outbox.tell("fault", FAULT)
+    await until(lambda: box.waiting == 0)
+    assert made(fleet, "lobby") == [(box.outbox.boot, seq) for seq in range(1, 101)]
+    assert fleet.store.read("select first, last from seen") == [(1, 100)]
+    box.close()
+
+
+async def test_what_to_write_into_the_box_file_is_a_box_file(tmp_path: Path, fleet: Fleet) -> None:
+    box = await joined(tmp_path, fleet, "lobby")
+    path = tmp_path / "box.toml"
+    path.write_text(box.table)
+    assert TomlFile(path).into(BoxFile).fleet.device == "lobby"
+    assert tomllib.loads(box.table)["fleet"]["broker"] == f"127.0.0.1:{fleet.ports.broker}"
+    assert (tmp_path / "lobby" / "key.pem").stat().st_mode & 0o077 == 0
+    box.close()
+
+
+async def test_a_claim_code_is_good_once_and_for_its_own_fleet(tmp_path: Path, fleet: Fleet) -> None:
+    codes = members.invite(fleet.store, fleet.authority, ["one"])
+    server = f"127.0.0.1:{fleet.ports.door}"
+    await asyncio.to_thread(enrol.enrol, codes["one"], server, tmp_path / "one")
+    for code, why in (
+        (codes["one"], "not good"),
+        ("AAAA", "no claim code"),
+        (codes["one"][:20] + "AAAA" + codes["one"][24:], "not the fleet that made"),
+    ):
+        with pytest.raises(ApplianceError, match=why):
+            await asyncio.to_thread(enrol.enrol, code, server, tmp_path / "two")
+    assert not (tmp_path / "two").exists()
+
+
+async def test_a_name_is_one_box(tmp_path: Path, fleet: Fleet) -> None:
+    (await joined(tmp_path, fleet, "lobby")).close()
+    for name in ("lobby", "Lobby", "a/b", "a+", ""):
+        with pytest.raises(ApplianceError):
+            members.invite(fleet.store, fleet.authority, [name])
+
+
+async def test_a_box_reaches_its_own_topics_and_no_others(tmp_path: Path, fleet: Fleet) -> None:
+    got: list[object] = []
+    box = await joined(tmp_path, fleet, "lobby")
+    other = await joined(tmp_path, fleet, "kitchen", on_command=got.append)
+    # A stolen key, used under another's name.
+    keys = [tmp_path / "lobby" / f"{each}.pem" for each in ("ca", "certificate", "key")]
+    thief = Line(Address("kitchen", "127.0.0.1", fleet.ports.broker, *keys), box.outbox)
+    box.line.stop()
+    box.outbox.tell("fault", FAULT)
+    thief.start()
+    await until(lambda: thief.state[0])
+    await asyncio.sleep(0.5)
+    assert made(fleet, "kitchen") == []
+    assert made(fleet, "lobby") == []
+    thief.stop()
+    other.close()
+    box.store.close()
+
+
+async def test_who_has_no_certificate_is_not_let_in(tmp_path: Path, fleet: Fleet) -> None:
+    box = await joined(tmp_path, fleet, "lobby")
+    stranger = Line(
+        Address("lobby", "127.0.0.1", fleet.ports.broker, tmp_path / "lobby" / "ca.pem"), box.outbox
+    )
+    stranger.start()
+    await asyncio.sleep(0.3)
+    assert not stranger.state[0]
+    stranger.stop()
+    box.close()
+
+
+async def test_a_stolen_box_is_shown_out_within_five_seconds_and_stays_out(
+    tmp_path: Path, fleet: Fleet
+) -> None:
+    box, other = await joined(tmp_path, fleet, "stolen"), await joined(tmp_path, fleet, "lobby")
+    began = time.monotonic()
+    members.revoke(fleet.store, "stolen")
+    await until(lambda: not box.line.state[0], 5)
+    assert time.monotonic() - began < 5
+    box.outbox.tell("fault", FAULT)
+    other.outbox.tell("fault", FAULT)
+    await until(lambda: other.waiting == 0)
+    await asyncio.sleep(1)
+    assert not box.line.state[0]
+    assert box.waiting == 1
+    assert made(fleet, "stolen") == []
+    box.close()
+    other.close()
+
+
+async def test_a_command_is_done_once_and_what_came_of_it_is_known(tmp_path: Path, fleet: Fleet) -> None:
+    came: list[dict[str, Any]] = []
+    box = await joined(tmp_path, fleet, "lobby", on_command=came.append)
+    commands = Commands(box.store, box.outbox)
+    id = dispatch.ask(fleet.store, "lobby", "doctor")
+
+    def state() -> tuple[Any, ...]:
+        return fleet.store.read("select state, result from command where id = ?", id)[0]
+
+    assert state() == ("queued", "")
+    await until(lambda: came)
+    assert commands.take(came[0])
+    assert not commands.take(came[0])
+    await until(lambda: state()[0] == "received")
+    waiting = commands.waiting()
+    assert waiting
+    commands.now(waiting.id, "running")
+    await until(lambda: state()[0] == "running")
+    commands.now(waiting.id, "done", "all fine")
+    await until(lambda: state() == ("done", "all fine"))
+    assert commands.waiting() is None
+    box.close()
+
+
+async def test_a_box_that_is_away_gets_its_commands_when_it_is_back_unless_they_have_expired(
+    tmp_path: Path, fleet: Fleet
+) -> None:
+    came: list[dict[str, Any]] = []
+    box = await joined(tmp_path, fleet, "lobby")
+    box.close()
+    await until(lambda: fleet.store.read("select online from box") == [(0,)])
+    late, good = dispatch.ask(fleet.store, "lobby", "logs"), dispatch.ask(fleet.store, "lobby", "doctor")
+    with fleet.store.write() as db:
+        db.execute("update command set expires = 1 where id = ?", (late,))
+    keys = [tmp_path / "lobby" / f"{each}.pem" for each in ("ca", "certificate", "key")]
+    back = Line(
+        Address("lobby", "127.0.0.1", fleet.ports.broker, *keys),
+        Outbox(box.store.__class__(tmp_path / "lobby" / "desk.db")),
+        came.append,
+    )
+    back.start()
+    await until(lambda: came)
+    assert [command["id"] for command in came] == [good]
+    assert fleet.store.read("select state from command where id = ?", late) == [("expired",)]
+    back.stop()
+
+
+async def test_a_desk_file_reaches_its_box_signed(tmp_path: Path, fleet: Fleet) -> None:
+    came: list[bytes] = []
+    box = await joined(tmp_path, fleet, "lobby", on_desired=came.append)
+    serial = dispatch.wish(fleet.store, fleet.authority, "lobby", 'name = "A"\n')
+    await until(lambda: came)
+    key = bundle.read_key(tmp_path / "lobby" / "signer.pem")
+    taken = bundle.verified(came[0], key, "lobby")
+    assert (taken.serial, taken.desk) == (serial, 'name = "A"\n')
+    box.close()
+
+
+@pytest.mark.parametrize("who", ["broker", "server"])
+async def test_what_is_told_while_something_is_down_arrives(tmp_path: Path, fleet: Fleet, who: str) -> None:
+    box = await joined(tmp_path, fleet, "lobby")
+    assert fleet.broker.process
+    if who == "broker":
+        fleet.broker.process.kill()
+    else:
+        fleet.source.stop()
+    for _ in range(30):
+        box.outbox.tell("fault", FAULT)
+    if who == "server":
+        await asyncio.sleep(0.3)
+        assert box.waiting == 30
+        fleet.source = fleet.worker._source = type(fleet.source)(fleet.broker.socket)
+        fleet.source.start()
+    await until(lambda: box.waiting == 0, 15)
+    assert made(fleet, "lobby") == [(box.outbox.boot, seq) for seq in range(1, 31)]
+    box.close()
