@@ -103,11 +103,43 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--family", default="simcom", help="the modem's family")
     simulate.set_defaults(do=_simulate)
 
+    fleet = commands.add_parser("fleet", help="many boxes: the server, and how a box becomes one of them")
+    inner = fleet.add_subparsers(required=True, metavar="WHAT", dest="what")
+    _add_server(inner)
+    enrol = inner.add_parser("enrol", help="on a box: become one of a fleet")
+    enrol.add_argument("code", metavar="CODE", help="as `appliance fleet invite` has printed it")
+    enrol.add_argument("server", metavar="SERVER:PORT", help="where the fleet enrols: port 8884")
+    enrol.add_argument("--folder", type=Path, default=Path("fleet"), help="where the keys are to lie")
+    fleet.set_defaults(do=_fleet)
+
     bench = commands.add_parser("bench", help="measure this machine", add_help=False)
     bench.add_argument("what", nargs="?", choices=["all", *BENCHES], default="all")
     bench.add_argument("rest", nargs=argparse.REMAINDER, help="--help tells what each takes")
     bench.set_defaults(do=_bench)
     return parser
+
+
+def _add_server(commands: Any) -> None:
+    """What is typed at a fleet's server."""
+    folder = argparse.ArgumentParser(add_help=False)
+    folder.add_argument(
+        "--folder", type=Path, default=Path("var/fleet-server"), help="keys and memory of the server"
+    )
+    ports = argparse.ArgumentParser(add_help=False)
+    ports.add_argument("--broker", type=int, default=8883, metavar="PORT", help="where boxes come to tell")
+    ports.add_argument("--door", type=int, default=8884, metavar="PORT", help="where boxes enrol")
+    ports.add_argument("--page", type=int, default=8090, metavar="PORT", help="the page, for this machine")
+
+    serving = commands.add_parser("serve", parents=[folder, ports], help="broker, memory and page")
+    serving.add_argument("--host", default="0.0.0.0", help="the address that boxes reach")
+    serving.add_argument("--name", action="append", default=[], help="a name by which boxes reach it")
+    inviting = commands.add_parser("invite", parents=[folder], help="make claim codes for new boxes")
+    inviting.add_argument("names", nargs="+", metavar="NAME", help="small letters, digits and hyphens")
+    inviting.add_argument("--site", default="", help="where they stand")
+    revoking = commands.add_parser("revoke", parents=[folder], help="let a box be of the fleet no more")
+    revoking.add_argument("name", metavar="NAME")
+    showing = commands.add_parser("demo", parents=[ports], help="a fleet of simulated boxes")
+    showing.add_argument("--boxes", type=int, default=200, help="how many")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -206,6 +238,25 @@ def _simulate(arguments: argparse.Namespace) -> int:
     from appliance.simulate import simulate
 
     return _to_the_end(simulate(arguments.box, arguments.family))
+
+
+def _fleet(arguments: argparse.Namespace) -> int:
+    from appliance.fleet import command, serve
+
+    if arguments.what == "enrol":
+        from appliance.telemetry.enrol import enrol
+
+        print("write this into box.toml:\n")
+        print(enrol(arguments.code, arguments.server, arguments.folder))
+        return 0
+    if arguments.what == "invite":
+        return command.invite(arguments.folder, arguments.names, arguments.site)
+    if arguments.what == "revoke":
+        return command.revoke(arguments.folder, arguments.name)
+    ports = serve.Ports(arguments.broker, arguments.door, arguments.page)
+    if arguments.what == "demo":
+        return _to_the_end(command.demo(arguments.boxes, ports))
+    return _to_the_end(command.serve(arguments.folder, arguments.host, arguments.name, ports))
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -71,8 +71,8 @@ def attention(store: Store) -> list[dict[str, Any]]:
             group by what"""
     ):
         named = store.read(
-            """select name, since, why from fault join box on box.id = box
-                where what = ? and state = 'member' order by since limit ?""",
+            """select name, fault.since, why from fault join box on box.id = box
+                where what = ? and state = 'member' order by fault.since limit ?""",
             what, NAMED,
         )  # fmt: skip
         cause = {"cause": f"{what} is off", "boxes": count, "since": named[0][1], "why": named[0][2]}

@@ -74,7 +74,9 @@ class Commands:
             "select id, do, expires, arguments from command where state = ? order by rowid limit 1",
             state,
         )
-        return Command(*rows[0][:3], json.loads(rows[0][3])) if rows else None
+        for id, do, expires, arguments in rows:
+            return Command(id, do, expires, json.loads(arguments))
+        return None
 
 
 class Desired:

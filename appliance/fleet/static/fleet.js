@@ -1,0 +1,133 @@
+import { ago, ask, at, drawn, make, milliseconds, put } from "./parts.js";
+
+let page = 0;
+let pages = 1;
+
+const events = new EventSource("/events");
+events.addEventListener("message", ({ data }) => show(JSON.parse(data)));
+events.addEventListener("error", () => {
+  put(at("verdict"), "The fleet's server does not answer");
+  at("verdict").classList.add("bad");
+});
+
+function show(fleet) {
+  if (!fleet.now) return;
+  const calls = Object.values(fleet.today).reduce((sum, n) => sum + n, 0);
+  put(at("calls"), fleet.calls);
+  put(at("failed"), fleet.failed);
+  put(at("of-calls"), `failed today, of ${calls.toLocaleString("en")} calls`);
+  put(at("median"), milliseconds(fleet.latency.p50));
+  put(at("slow"), milliseconds(fleet.latency.p95));
+  put(at("target"), `answer, 95 of 100; target ${fleet.target} ms`);
+  put(at("online"), fleet.online);
+  put(at("of-boxes"), `of ${fleet.boxes.toLocaleString("en")} boxes here`);
+  at("failed-figure").classList.toggle("bad", fleet.failed > 0);
+  at("slow-figure").classList.toggle("bad", fleet.latency.p95 > fleet.target);
+  at("online-figure").classList.toggle("bad", fleet.online < fleet.boxes);
+  const first = fleet.attention[0];
+  const well = fleet.boxes ? "Everything is all right" : "No box is of this fleet yet: appliance fleet invite NAME";
+  put(at("verdict"), first ? `First: ${first.cause}, ${count(first.boxes, "box", "boxes")}` : well);
+  at("verdict").classList.toggle("bad", Boolean(first));
+  showCauses(fleet);
+  showHours(fleet);
+  at("counters").replaceChildren(
+    ...Object.entries(fleet.counters).flatMap(([name, n]) => [make("dt", name), make("dd", n.toLocaleString("en"))]),
+  );
+}
+
+const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+let causes = "";
+
+function showCauses({ attention, now }) {
+  // The focus stays where it is while nothing has changed.
+  const told = JSON.stringify(attention);
+  if (told === causes) return;
+  causes = told;
+  const items = attention.map(({ cause, boxes, since, why, named }) => {
+    const item = make("li");
+    const names = make("span", "", { class: "why" });
+    named.forEach((name, number) => {
+      names.append(number ? ", " : "", make("a", name, { href: `/box/${name}` }));
+    });
+    if (boxes > named.length) names.append(` and ${(boxes - named.length).toLocaleString("en")} more`);
+    if (since) names.append(`; ${ago(since, now)}`);
+    if (why) names.append(`; ${why}`);
+    item.append(make("span", boxes.toLocaleString("en"), { class: "n" }), make("span", cause), names);
+    return item;
+  });
+  at("causes").replaceChildren(...(items.length ? items : [make("li", "Nothing.", { class: "well" })]));
+}
+
+function showHours({ hours, target, now }) {
+  const most = Math.max(target * 1.3, ...hours.map(({ p95 }) => p95 * 1.05));
+  const width = at("latency").clientWidth;
+  const x = (then) => 46 + ((width - 52) * (then - (now - 86400000))) / 86400000;
+  const y = (wait) => 160 - (146 * wait) / most;
+  const parts = [0, 0.5, 1].map((share) => {
+    const label = drawn("text", { x: 40, y: y(most * share) + 4, "text-anchor": "end" });
+    label.textContent = Math.round(most * share);
+    return label;
+  });
+  parts.push(drawn("line", { x1: 46, x2: width - 6, y1: y(0), y2: y(0), class: "rule" }));
+  parts.push(drawn("line", { x1: 46, x2: width - 6, y1: y(target), y2: y(target), class: "target" }));
+  for (const name of ["p50", "p95"]) {
+    const points = hours.map((hour) => `${x(Math.max(hour.at, now - 86400000)).toFixed(1)},${y(hour[name]).toFixed(1)}`);
+    // An hour alone is drawn as a short line.
+    if (points.length === 1) points.push(`${x(now).toFixed(1)},${points[0].split(",")[1]}`);
+    parts.push(drawn("polyline", { points: points.join(" "), class: name }));
+  }
+  at("latency").replaceChildren(...parts);
+}
+
+async function list() {
+  const found = await ask(`/data/boxes?page=${page}&q=${encodeURIComponent(at("text").value)}`);
+  pages = found.pages;
+  put(at("page"), `page ${page + 1} of ${pages}, ${count(found.total, "box", "boxes")}`);
+  at("before").disabled = page === 0;
+  at("after").disabled = page + 1 >= pages;
+  const focused = document.activeElement?.closest?.("#boxes")?.contains(document.activeElement)
+    ? document.activeElement.getAttribute("href")
+    : null;
+  at("boxes").replaceChildren(...found.boxes.map((box) => row(box, found.now)));
+  if (focused) document.querySelector(`#boxes a[href="${focused}"]`)?.focus();
+}
+
+function row(box, now) {
+  const made = make("tr");
+  const name = make("th", "", { scope: "row" });
+  name.append(make("a", box.name, { href: `/box/${box.name}` }));
+  const cell = (text, bad = false, kind = "n") => make("td", text ?? "–", { class: `${kind}${bad ? " bad" : ""}` });
+  const other = box.wanted && box.wanted !== box.desk;
+  made.append(
+    name,
+    cell(box.site, false, ""),
+    cell(box.online ? "here" : ago(box.seen, now), !box.online, ""),
+    cell(box.calls),
+    cell(box.today),
+    cell(box.failed, box.failed > 0),
+    cell(box.faults, box.faults > 0),
+    cell(box.temperature == null ? null : `${Math.round(box.temperature)} °C`, box.temperature >= 80),
+    cell(other ? `${box.desk}, should be ${box.wanted}` : box.desk, other, ""),
+  );
+  return made;
+}
+
+let waiting = 0;
+
+at("text").addEventListener("input", () => {
+  page = 0;
+  clearTimeout(waiting);
+  waiting = setTimeout(list, 150);
+});
+at("search").addEventListener("submit", (event) => event.preventDefault());
+at("before").addEventListener("click", () => turn(-1));
+at("after").addEventListener("click", () => turn(1));
+
+function turn(by) {
+  page = Math.min(pages - 1, Math.max(0, page + by));
+  list();
+}
+
+list();
+setInterval(list, 5000);

@@ -1,0 +1,291 @@
+"""What the fleet keeps, and what of it is acknowledged; whatever comes, and however often."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from appliance.errors import StorageError
+from appliance.fleet import histogram, store, views
+from appliance.fleet.source import Received
+from appliance.fleet.store import Store, merge
+from appliance.fleet.worker import Worker
+from appliance.telemetry import wire
+from appliance.telemetry.wire import Message
+
+BOOT = "0123456789abcdef"
+NOW = 1_900_000_000_000
+
+
+class Kept:
+    """A Source that gives nothing, and keeps what is published."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, bytes]] = []
+
+    def fetch(self, most: int, seconds: float) -> list[Received]:
+        return []
+
+    def ack(self, received: Sequence[Received]) -> None:
+        pass
+
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
+        self.published.append((topic, payload))
+        return True
+
+
+class Server:
+    def __init__(self, folder: Path) -> None:
+        self.time = NOW / 1000
+        self.store = Store(folder / "fleet.db", lambda: self.time)
+        with self.store.write() as db:
+            db.executemany(
+                "insert into box (name, site, since) values (?, 'North', 0)", [("lobby",), ("kitchen",)]
+            )
+        self.source = Kept()
+        self.worker = Worker(self.source, self.store)
+
+    def take(self, *messages: Message, device: str = "lobby") -> Counter[str]:
+        return self.worker.take(
+            [Received(wire.up(device, message.kind), message.pack()) for message in messages]
+        )
+
+    @property
+    def stored(self) -> list[int]:
+        return [seq for (seq,) in self.store.read("select seq from message order by boot, seq")]
+
+    @property
+    def acks(self) -> list[dict[str, object]]:
+        return [json.loads(payload) for topic, payload in self.source.published if topic.endswith("ack")]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path)
+    yield made
+    made.store.close()
+
+
+def fault(seq: int, boot: str = BOOT, at: int = NOW, on: bool = False) -> Message:
+    return Message(boot, seq, at, "fault", {"what": "gsm", "on": on})
+
+
+def test_what_is_stored_is_acknowledged_to_the_first_gap_and_beyond(server: Server) -> None:
+    server.take(fault(1), fault(2), fault(4), fault(5))
+    assert server.acks == [{"boot": BOOT, "upto": 2, "also": [[4, 5]]}]
+    server.take(fault(3))
+    assert server.acks[-1] == {"boot": BOOT, "upto": 5, "also": []}
+
+
+def test_what_comes_again_is_acknowledged_again_and_stored_once(server: Server) -> None:
+    server.take(fault(1))
+    assert server.take(fault(1), fault(1))["replayed"] == 2
+    assert server.stored == [1]
+    assert server.acks[-1] == {"boot": BOOT, "upto": 1, "also": []}
+
+
+def test_what_was_deleted_by_age_is_still_known(server: Server) -> None:
+    server.take(fault(1))
+    server.time += 8 * 86_400
+    assert server.store.prune() == 1
+    assert server.take(fault(1))["replayed"] == 1
+    assert server.stored == []
+
+
+def test_what_a_box_has_dropped_is_not_waited_for(server: Server) -> None:
+    server.take(fault(1), fault(6), Message(BOOT, 7, NOW, "dropped", {"boot": BOOT, "ranges": [[2, 5]]}))
+    assert server.acks == [{"boot": BOOT, "upto": 7, "also": []}]
+
+
+def test_of_an_earlier_start_too(server: Server) -> None:
+    earlier = "f" * 16
+    server.take(fault(2, earlier))
+    server.take(Message(BOOT, 1, NOW, "dropped", {"boot": earlier, "ranges": [[1, 1]]}))
+    server.take(fault(3, earlier))
+    assert server.acks[-1] == {"boot": earlier, "upto": 3, "also": []}
+
+
+def test_a_box_that_is_not_of_the_fleet_is_counted_and_not_stored(server: Server) -> None:
+    assert server.take(fault(1), device="stranger")["foreign"] == 1
+    assert (server.stored, server.acks) == ([], [])
+
+
+def test_a_clock_that_is_ahead_is_counted_and_put_right(server: Server) -> None:
+    assert server.take(fault(1, at=NOW + 86_400_000))["future"] == 1
+    assert server.store.read("select at from message") == [(NOW,)]
+
+
+def test_a_batch_is_all_or_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise store.sqlite3.OperationalError("disk is full")
+
+    monkeypatch.setattr(Store, "_learn", full)
+    with pytest.raises(StorageError):
+        server.take(fault(1))
+    monkeypatch.undo()
+    assert (server.stored, server.acks) == ([], [])
+    server.take(fault(1))
+    assert server.stored == [1]
+
+
+def test_what_a_box_tells_is_on_the_page(server: Server) -> None:
+    call = {"call": "a", "channel": "gsm", "outcome": "failed", "seconds": 20.0}
+    server.worker.take([Received(wire.state_topic("lobby"), b'{"online": true}')])
+    server.take(
+        Message(BOOT, 1, NOW, "began", {"version": "1.2", "desk": "aa"}),
+        Message(BOOT, 2, NOW, "health", {"temperature": 85.0, "calls": 2, "oldest": 5}),
+        Message(BOOT, 3, NOW, "fault", {"what": "gsm", "on": False, "why": "no modem"}),
+        Message(BOOT, 4, NOW, "call", call),
+        Message(BOOT, 5, NOW, "turn", {"call": "a", "n": 2, "wait": 800}),
+    )
+    found = views.overview(server.store)
+    assert (found["boxes"], found["online"], found["calls"], found["failed"]) == (2, 1, 2, 1)
+    assert found["latency"]["n"] == 1
+    assert abs(found["latency"]["p95"] - 800) < 25
+    causes = {each["cause"]: each["named"] for each in found["attention"]}
+    assert causes == {"not heard from": ["kitchen"], "gsm is off": ["lobby"], "too hot": ["lobby"]}
+    box = views.box(server.store, "lobby")
+    assert box
+    assert (box["version"], box["faults"][0]["why"], box["latest"][0]["outcome"]) == (
+        "1.2",
+        "no modem",
+        "failed",
+    )
+    assert views.turns(server.store, "lobby", "a")[0]["wait"] == 800
+    server.take(fault(6, on=True))
+    assert "gsm is off" not in {each["cause"] for each in views.overview(server.store)["attention"]}
+
+
+def test_boxes_come_by_the_page_the_bad_ones_first(server: Server) -> None:
+    with server.store.write() as db:
+        db.executemany("insert into box (name, since) values (?, 0)", [(f"box-{n:03}",) for n in range(120)])
+    server.worker.take(
+        [Received(wire.state_topic(f"box-{n:03}"), b'{"online": true}') for n in range(1, 120)]
+    )
+    first = views.boxes(server.store)
+    assert (first["pages"], first["total"], len(first["boxes"])) == (3, 122, 50)
+    assert [box["name"] for box in first["boxes"][:3]] == ["box-000", "kitchen", "lobby"]
+    assert [box["name"] for box in views.boxes(server.store, text="kit%_")["boxes"]] == []
+    assert views.boxes(server.store, text="NORTH")["total"] == 2
+    assert len(views.boxes(server.store, page=2)["boxes"]) == 22
+
+
+ORDER = some.lists(some.lists(some.integers(1, 25), min_size=1, max_size=8), max_size=8)
+
+
+@settings(max_examples=30, deadline=None)
+@given(ORDER)
+def test_in_any_order_and_however_often_each_is_stored_once(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]]
+) -> None:
+    server = Server(tmp_path_factory.mktemp("fleet"))
+    sent: set[int] = set()
+    for batch in batches:
+        server.take(*(fault(seq) for seq in batch))
+        sent |= set(batch)
+        ack = server.acks[-1]
+        upto, also = ack["upto"], ack["also"]
+        assert isinstance(upto, int)
+        assert isinstance(also, list)
+        named = {n for a, b in [(1, upto), *also] for n in range(a, b + 1)}
+        assert set(batch) <= named <= sent
+    assert server.stored == sorted(sent)
+    server.store.close()
+
+
+@given(
+    some.lists(some.integers(1, 120_000), min_size=1, max_size=300), some.integers(1, 5), some.floats(0.01, 1)
+)
+def test_a_percentile_of_groups_added_up_is_that_of_all(waits: list[int], groups: int, share: float) -> None:
+    parts = [Counter(map(histogram.bucket, waits[start::groups])) for start in range(groups)]
+    found = histogram.percentile(sum(parts, Counter()), share)
+    true = sorted(waits)[max(0, -int(-share * len(waits) // 1) - 1)]
+    assert found is not None
+    assert abs(found - true) <= 0.011 * true + 1
+
+
+@given(some.lists(some.tuples(some.integers(1, 50), some.integers(0, 9))))
+def test_ranges_merged_hold_the_same(pairs: list[tuple[int, int]]) -> None:
+    ranges = [(first, first + more) for first, more in pairs]
+    held = {n for a, b in ranges for n in range(a, b + 1)}
+    assert {n for a, b in merge(ranges) for n in range(a, b + 1)} == held
+
+
+# Whatever comes.
+
+TOPICS = [
+    *("va/1/lobby/up/ev", "va/1/lobby/up/m", "va/1/kitchen/up/ev", "va/1/stranger/up/ev", "va/1/lobby/state"),
+    *("va/1/lobby/up/nothing", "va/2/lobby/up/ev", "other", "va/1/lobby/dn/cmd"),
+]
+
+
+def mangled(chance: random.Random, seq: int) -> Received:
+    """A message that somebody has spoiled in one of many ways, or not at all."""
+    body = json.loads(fault(seq, boot=f"{chance.randrange(3):016x}").pack())
+    way = chance.randrange(12)
+    if way == 0:
+        body["ts"] = NOW + chance.randrange(10**13)
+    elif way == 1:
+        body[chance.choice(list(body))] = chance.choice([None, -1, 1.5, "x", [], {}, True, 2**70, "\ud800"])
+    elif way == 2:
+        body["d"] = {"what": "x" * chance.randrange(80), "on": chance.choice([True, "yes"]), "why": "y" * 600}
+    elif way == 3:
+        body["d"]["more"] = "z" * 40_000
+    elif way == 4:
+        del body[chance.choice(list(body))]
+    elif way == 5:
+        body["boot"] = f"{9:016x}"  # Of this start nothing is waited for any more.
+        body["k"], body["d"] = (
+            "dropped",
+            {"boot": body["boot"], "ranges": [[1, chance.choice([3, 2**53, -1])]]},
+        )
+    payload = json.dumps(body).encode()
+    if way == 6:
+        payload = payload[: chance.randrange(len(payload))]
+    elif way == 7:
+        place = chance.randrange(len(payload))
+        payload = payload[:place] + chance.randbytes(3) + payload[place + 1 :]
+    elif way == 8:
+        payload = chance.randbytes(chance.randrange(200))
+    return Received(chance.choice(TOPICS) if way > 8 else TOPICS[0], payload)
+
+
+def fuzz(server: Server, count: int) -> Counter[str]:
+    chance = random.Random(7)
+    counts: Counter[str] = Counter()
+    for start in range(0, count, 500):
+        batch = [
+            mangled(chance, 1 + chance.randrange(count // 2)) for _ in range(start, min(count, start + 500))
+        ]
+        counts += server.worker.take(batch)
+    states = counts["received"] - sum(
+        counts[name] for name in ("huge", "malformed", "unknown", "foreign", "stored", "replayed")
+    )
+    assert 0 <= states < count / 40  # What came on the state's topic and was one is not counted by itself.
+    assert counts["received"] == count
+    rows = server.store.read("select count(*), count(distinct boot || ' ' || seq) from message")
+    assert rows == [(counts["stored"], counts["stored"])]
+    for kind, data, at in server.store.read("select kind, data, at from message"):
+        wire.check(json.loads(data), kind)
+        assert at <= NOW + store.FUTURE
+    return counts
+
+
+def test_ten_thousand_spoiled_messages_are_each_counted_and_none_is_stored_wrongly(server: Server) -> None:
+    counts = fuzz(server, 10_000)
+    assert (
+        min(counts[name] for name in ("huge", "malformed", "unknown", "foreign", "future", "replayed")) > 50
+    )
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_spoiled_messages(server: Server) -> None:
+    print(dict(fuzz(server, int(os.environ.get("MESSAGES", "100000")))))
