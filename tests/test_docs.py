@@ -15,7 +15,7 @@ import pytest
 
 from appliance.__main__ import _parser
 from appliance.actions import REGISTRY
-from appliance.box import Box, Engine, Engines, Kiosk, Web
+from appliance.box import Box, Engine, Engines, Fleet, Kiosk, Web
 from appliance.config import Ask, Closed, DeskFile, Do, Fact, Flow, WordingRules, read_box, read_desk
 from appliance.engines import registry
 from appliance.lines import Lines
@@ -105,7 +105,7 @@ def test_there_are_examples_of_each() -> None:
 
 def test_the_installers_page_shows_the_box_file_as_it_is_by_default(tmp_path: Path) -> None:
     path = tmp_path / "box.toml"
-    path.write_text(BOXES[0][1])
+    path.write_text(next(block for page, block in BOXES if page.name == "installer.md"))
     assert TomlFile(path).into(Box) == Box()
 
 
@@ -113,7 +113,7 @@ def test_the_installers_page_shows_the_box_file_as_it_is_by_default(tmp_path: Pa
 
 SETTINGS = (
     DeskFile, Fact, Flow, Ask, Do, Closed, WordingRules, VoiceManner, Lines,
-    Box, Web, Kiosk, Engines, Engine, Script, Scenario,
+    Box, Fleet, Web, Kiosk, Engines, Engine, Script, Scenario,
 )  # fmt: skip
 
 

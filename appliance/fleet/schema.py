@@ -67,8 +67,9 @@ def beginning(db: sqlite3.Connection) -> None:
             day integer not null, box integer not null references box, outcome text not null,
             n integer not null, primary key (day, box, outcome)) without rowid""",
         """create table fault (
-            box integer not null references box, what text not null, since integer not null,
-            why text not null, primary key (box, what)) without rowid""",
+            box integer not null references box, cause text not null, since integer not null,
+            why text not null default '', primary key (box, cause)) without rowid""",
+        "create index fault_cause on fault (cause, since)",
         """create table command (
             id text primary key, box integer not null references box, do text not null, at integer not null,
             expires integer not null, arguments text not null default '{}',

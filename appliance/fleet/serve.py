@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 LOOK = 0.5
 """Seconds between two looks at what boxes are to be told."""
 
-PRUNE = 60.0
+PRUNE, PRUNE_ON = 60.0, 0.2
+"""Seconds between two times that what is too old is looked for; and between two pieces of it."""
 
 OPEN = 10.0
 """Seconds in which a port is open, or is not to be had."""
@@ -113,10 +114,10 @@ class Fleet:
 
     async def _prune(self) -> None:
         while True:
+            gone = 0
             with contextlib.suppress(ApplianceError):
-                while await asyncio.to_thread(self.store.prune):
-                    await asyncio.sleep(0.1)
-            await asyncio.sleep(PRUNE)
+                gone = await asyncio.to_thread(self.store.prune)
+            await asyncio.sleep(PRUNE_ON if gone else PRUNE)
 
 
 @asynccontextmanager

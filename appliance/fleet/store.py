@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import StorageError
+from appliance.fleet.ailments import ALL, ailments
 from appliance.fleet.histogram import bucket
 from appliance.fleet.schema import migrate
 from appliance.telemetry.wire import Message
@@ -62,14 +63,15 @@ class Store:
         self.path = path
         self._now = now
         self._lock = threading.RLock()
+        self._reading = threading.RLock()
         with self._plain_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+            self._db = self._connect()
             self._db.execute("pragma journal_mode = wal")
-            self._db.execute("pragma synchronous = full")
-            self._db.execute("pragma foreign_keys = on")
-            self._db.execute("pragma cache_size = -65536")
             migrate(self._db)
+            # Who looks at the page must not keep what boxes tell waiting.
+            self._reader = self._connect()
+            self._reader.execute("pragma query_only = on")
 
     def now(self) -> int:
         """Milliseconds since 1970, UTC."""
@@ -89,8 +91,15 @@ class Store:
                 raise
 
     def read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock, self._plain_errors():
-            return self._db.execute(sql, values).fetchall()
+        with self._reading, self._plain_errors():
+            return self._reader.execute(sql, values).fetchall()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        db.execute("pragma synchronous = full")
+        db.execute("pragma foreign_keys = on")
+        db.execute("pragma cache_size = -65536")
+        return db
 
     def commit(self, batch: Sequence[Told]) -> Committed:
         """Keep a batch, and say what is to be acknowledged. What is there already is acknowledged again."""
@@ -191,14 +200,15 @@ class Store:
                 self._know(
                     db, box, health=_json(data), calls=data.get("calls", 0), outbox=data.get("oldest", 0)
                 )
-            case "fault" if not data["on"]:
-                db.execute(
-                    """insert into fault (box, what, since, why) values (?, ?, ?, ?)
-                        on conflict (box, what) do update set why = excluded.why""",
-                    (box, data["what"], at, data.get("why", "")),
-                )
+                self._ail(db, box, at, ailments(data))
+            case "fault" if data["on"]:
+                db.execute("delete from fault where box = ? and cause = ?", (box, f"{data['what']} is off"))
             case "fault":
-                db.execute("delete from fault where box = ? and what = ?", (box, data["what"]))
+                db.execute(
+                    """insert into fault (box, cause, since, why) values (?, ?, ?, ?)
+                        on conflict (box, cause) do update set why = excluded.why""",
+                    (box, f"{data['what']} is off", at, data.get("why", "")),
+                )
             case "call":
                 day = at // 86_400_000
                 db.execute(
@@ -227,6 +237,14 @@ class Store:
                 )
             case "dropped" if told.message.boot != data["boot"]:
                 self._given_up(db, box, data)
+
+    def _ail(self, db: sqlite3.Connection, box: int, at: int, causes: Sequence[str]) -> None:
+        over = [(box, cause) for cause in ALL if cause not in causes]
+        db.executemany("delete from fault where box = ? and cause = ?", over)
+        db.executemany(
+            "insert into fault (box, cause, since) values (?, ?, ?) on conflict do nothing",
+            [(box, cause, at) for cause in causes],
+        )
 
     def _given_up(self, db: sqlite3.Connection, box: int, data: Mapping[str, Any]) -> None:
         """A start of a box before this one has numbers that will never come."""
@@ -277,7 +295,8 @@ class Store:
 
     def close(self) -> None:
         """Safe to repeat."""
-        with self._lock, suppress(sqlite3.Error):
+        with self._lock, self._reading, suppress(sqlite3.Error):
+            self._reader.close()
             self._db.execute("pragma wal_checkpoint(truncate)")
             self._db.close()
 

@@ -23,15 +23,6 @@ NAMED = 5
 
 FAILED = ("failed", "crash")
 
-HEALTH = {
-    "too hot": "json_extract(health, '$.temperature') >= 80",
-    "slowed down for heat or want of power": "json_extract(health, '$.throttled')",
-    "disk nearly full": "json_extract(health, '$.disk') >= 90",
-    "memory nearly full": "json_extract(health, '$.memory') >= 95",
-    "eMMC nearly worn out": "json_extract(health, '$.wear') >= 90",
-}
-"""What is wrong with a machine, by what it told last."""
-
 
 def overview(store: Store) -> dict[str, Any]:
     """Is everything all right, and if not, what first?"""
@@ -65,18 +56,19 @@ def attention(store: Store) -> list[dict[str, Any]]:
         _cause(store, "runs another desk file than it should", "wanted != '' and desk != wanted"),
         _cause(store, "what it tells arrives late", "online and outbox > 600"),
     ]
-    found += [_cause(store, cause, test) for cause, test in HEALTH.items()]
-    for what, count in store.read(
-        """select what, count(*) from fault join box on box.id = box where state = 'member'
-            group by what"""
+    for cause, count in store.read(
+        """select cause, count(*) from fault join box on box.id = box where state = 'member'
+            group by cause"""
     ):
         named = store.read(
             """select name, fault.since, why from fault join box on box.id = box
-                where what = ? and state = 'member' order by fault.since limit ?""",
-            what, NAMED,
+                where cause = ? and state = 'member' order by fault.since limit ?""",
+            cause, NAMED,
         )  # fmt: skip
-        cause = {"cause": f"{what} is off", "boxes": count, "since": named[0][1], "why": named[0][2]}
-        found.append({**cause, "named": [name for name, *_ in named]})
+        names = [name for name, *_ in named]
+        found.append(
+            {"cause": cause, "boxes": count, "since": named[0][1], "why": named[0][2], "named": names}
+        )
     return sorted((each for each in found if each["boxes"]), key=lambda each: -int(each["boxes"]))
 
 
@@ -143,9 +135,9 @@ def box(store: Store, name: str) -> dict[str, Any] | None:
         "target": TARGET,
         "today": dict(store.read("select outcome, n from outcome where day = ? and box = ?", now // DAY, id)),
         "faults": [
-            {"what": what, "since": since, "why": why}
-            for what, since, why in store.read(
-                "select what, since, why from fault where box = ? order by since", id
+            {"cause": cause, "since": since, "why": why}
+            for cause, since, why in store.read(
+                "select cause, since, why from fault where box = ? order by since", id
             )
         ],
         "latest": [_entry(*row) for row in _told(store, id, "call", 30)],

@@ -139,7 +139,9 @@ async def test_what_goes_off_is_told_and_that_it_is_on_again(
     async with desk.up():
         desk.status = [Status("gsm", False, "no modem"), Status("kiosk", False, "switched off in box.toml")]
         await until(lambda: desk.seen()["faults"])
-        assert [(fault["what"], fault["why"]) for fault in desk.seen()["faults"]] == [("gsm", "no modem")]
+        assert [(fault["cause"], fault["why"]) for fault in desk.seen()["faults"]] == [
+            ("gsm is off", "no modem")
+        ]
         desk.status = [Status("gsm", True)]
         await until(lambda: not desk.seen()["faults"])
 

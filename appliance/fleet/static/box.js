@@ -52,7 +52,7 @@ async function look() {
   when("figures", [box.health, box.latency, box.today, box.calls], () => showFigures(box));
   when("faults", box.faults, () => {
     at("off").hidden = !box.faults.length;
-    at("faults").replaceChildren(...box.faults.map((fault) => entry(fault.since, `${fault.what}: ${fault.why}`)));
+    at("faults").replaceChildren(...box.faults.map((fault) => entry(fault.since, [fault.cause, fault.why].filter(Boolean).join(": "))));
   });
   when("commands", box.commands, () => at("commands").replaceChildren(...box.commands.map(command)));
   when("desk", [box.desk, box.wanted, box.reported], () => showDesk(box));
