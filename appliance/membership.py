@@ -27,7 +27,7 @@ from appliance.telemetry import bundle
 from appliance.telemetry.client import Address, Line
 from appliance.telemetry.health import Sampler
 from appliance.telemetry.orders import Command, Commands, Desired
-from appliance.telemetry.outbox import Outbox
+from appliance.telemetry.outbox import Outbox, Waiting
 from appliance.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,9 @@ SAMPLE = 60.0
 LOOK = 1.0
 TRIM = 3600.0
 """Seconds between two samples of the machine's health, looks at what is off, and looks at what is too old."""
+
+SOON = 5.0
+"""Seconds between two samples at the least."""
 
 CALM = 60.0
 """Seconds between two tellings about the same thing: one that comes and goes must not fill the outbox."""
@@ -104,12 +107,13 @@ class Membership:
         self._line = Line(address(settings), outbox, self._command_came, self._desired_came)
         self._log = LogTail()
         self._sampler = Sampler(app.box.data)
+        self._waiting = Waiting(0, 0.0)
 
     @property
     def state(self) -> tuple[bool, str]:
         """Whether what is told arrives, and why not."""
         connected, why = self._line.state
-        waiting = self._outbox.waiting()
+        waiting = self._waiting
         behind = f"{waiting.count} messages wait, the oldest for {spoken_time(waiting.oldest)}"
         if not connected:
             return False, f"{why}; {behind}" if waiting.count else why
@@ -124,7 +128,7 @@ class Membership:
             await self._settle()
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    for work in (self._health, self._faults, self._trim, self._obey):
+                    for work in (self._watch, self._health, self._faults, self._trim, self._obey):
                         tasks.create_task(_for_ever(work))
             except ExceptionGroup as group:
                 raise group.exceptions[0] from None
@@ -163,9 +167,15 @@ class Membership:
         }
         return told | ({"before": self._outbox.before} if self._outbox.before else {})
 
+    async def _watch(self) -> None:
+        """The disk is looked at beside the loop, which must never wait for it."""
+        self._waiting = await self._run(self._outbox.waiting)
+        await asyncio.sleep(LOOK)
+
     async def _health(self) -> None:
+        """Each minute, and when calls come and go."""
         sample = await asyncio.to_thread(self._sampler.sample)
-        waiting = self._outbox.waiting()
+        waiting, calls = self._waiting, self._app.calls
         off = {status.name: status.why[:128] for status in self._statuses() if status.name == "kiosk"}
         told = {
             **sample,
@@ -173,10 +183,14 @@ class Membership:
             "audio": off,
             "waiting": waiting.count,
             "oldest": round(waiting.oldest),
-            "calls": self._app.calls,
+            "calls": calls,
         }
         await self._run(self._outbox.tell, "health", told)
-        await asyncio.sleep(SAMPLE)
+        await asyncio.sleep(SOON)
+        for _ in range(round((SAMPLE - SOON) / LOOK)):
+            if calls != self._app.calls:
+                break
+            await asyncio.sleep(LOOK)
 
     async def _faults(self) -> None:
         """What goes off, and what is on again; of what comes and goes, how it is each minute."""

@@ -4,7 +4,6 @@ itself by a socket in a folder of its own."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import logging
 import shutil
@@ -114,8 +113,10 @@ class Broker:
         while True:
             if self.process and self.process.poll() is not None:
                 log.error("the broker died (%s); it is started again", self.process.returncode)
-                with contextlib.suppress(ApplianceError):
+                try:
                     await asyncio.to_thread(self.start)
+                except ApplianceError as error:
+                    log.error("%s", error)
             await asyncio.sleep(AGAIN)
 
     def reread(self) -> None:

@@ -264,7 +264,7 @@ class Store:
         """Whether boxes are there, and when that was known."""
         with self.write() as db:
             db.executemany(
-                "update box set online = ?, seen = max(seen, ?) where name = ?",
+                "update box set online = ?, seen = max(seen, ?) where name = ? and state = 'member'",
                 [(online, at, device) for device, (online, at) in states.items()],
             )
 

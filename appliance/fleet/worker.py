@@ -57,7 +57,17 @@ class Worker:
                 log.error("%s", error)
                 self._stopping.wait(AGAIN)
             except Exception:
-                log.exception("a batch could not be stored")
+                log.exception("a batch could not be stored; its messages are tried one by one")
+                self._one_by_one(batch)
+
+    def _one_by_one(self, batch: Sequence[Received]) -> None:
+        """What cannot be stored must not keep the rest from it."""
+        for each in batch:
+            try:
+                self.take([each])
+            except Exception as error:
+                log.error("a message on %s could not be stored (%s)", each.topic, type(error).__name__)
+                self.counts["failed"] += 1
 
     def take(self, batch: Sequence[Received]) -> Counter[str]:
         """Store a batch and acknowledge it; what was counted. StorageError where the disk takes it not."""

@@ -30,6 +30,8 @@ DAYS = 30
 PIECE = 500
 """Messages that are dropped at a time: so much room is made when there is none."""
 
+COUNTED = 10_000
+
 HOLES = 100
 """Ranges that one message tells of."""
 
@@ -40,6 +42,7 @@ Range = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Waiting:
     count: int
+    """COUNTED stands for as many or more."""
     oldest: float
     """Seconds since the oldest was made; 0 where there is none."""
 
@@ -125,9 +128,10 @@ class Outbox:
             self._dropped(db, gone)
 
     def waiting(self) -> Waiting:
-        [(count, oldest)] = self._store.read("select count(*), min(ts) from outbox")
+        [(count,)] = self._store.read("select count(*) from (select 1 from outbox limit ?)", COUNTED)
+        first = self._store.read("select ts from outbox order by boot, seq limit 1")
         now = _milliseconds(self._store.now())
-        return Waiting(count, max(0.0, (now - oldest) / 1000) if count else 0.0)
+        return Waiting(count, max(0.0, (now - first[0][0]) / 1000) if first else 0.0)
 
     def _put(self, db: Database, kind: str, text: str) -> None:
         [(seq,)] = db.execute("update boot set last = last + 1 where number = ? returning last", self._number)

@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 from appliance.errors import StorageError
 from appliance.fleet import histogram, store, views
 from appliance.fleet.source import Received
-from appliance.fleet.store import Store, merge
+from appliance.fleet.store import Store, Told, merge
 from appliance.fleet.worker import Worker
 from appliance.telemetry import wire
 from appliance.telemetry.wire import Message
@@ -134,6 +134,26 @@ def test_a_batch_is_all_or_nothing(server: Server, monkeypatch: pytest.MonkeyPat
     assert (server.stored, server.acks) == ([], [])
     server.take(fault(1))
     assert server.stored == [1]
+
+
+def test_a_message_that_cannot_be_stored_keeps_no_other_from_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = Store._learn
+
+    def fragile(self: Store, db: object, box: int, at: int, told: Told, *more: object) -> None:
+        if told.message.seq == 2:
+            raise OverflowError
+        learn(self, db, box, at, told, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "_learn", fragile)
+    batch = [Received(wire.up("lobby", "fault"), fault(seq).pack()) for seq in (1, 2, 3)]
+    with pytest.raises(OverflowError):
+        server.worker.take(batch)
+    server.worker._one_by_one(batch)
+    assert server.stored == [1, 3]
+    assert server.acks[-1] == {"boot": BOOT, "upto": 1, "also": [[3, 3]]}
+    assert server.worker.counts["failed"] == 1
 
 
 def test_what_a_box_tells_is_on_the_page(server: Server) -> None:

@@ -82,14 +82,14 @@ def test_a_topic_that_is_not_of_a_fleet(topic: str) -> None:
         wire.device_of(topic)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(some.binary(max_size=200))
 def test_bytes_are_a_message_or_a_bad_one(payload: bytes) -> None:
     with pytest.raises(BadMessage):
         wire.read(payload, "ev")
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(some.sampled_from(["v", "boot", "seq", "ts", "k", "d"]), ANY, some.sampled_from(sorted(wire.KINDS)))
 def test_any_value_in_any_place_is_taken_as_it_is_or_refused(place: str, value: Any, kind: str) -> None:
     payload = envelope(**{"k": kind, place: value})
