@@ -92,8 +92,7 @@ class App:
         self._stack.push_async_callback(self._end_threads)
         self._memory = memory = self._thread("memory")
         if self.box.fleet.enabled:
-            self.outbox = Outbox(store)
-            store.tell = Discreet(self.outbox, self.box.fleet.questions).put
+            self._join(store)
         self._study = self._thread("study")
         hands = Hands(self._thread("actions"), [self._thread(f"outside {n}") for n in range(OUTSIDE)])
         await memory.run(Runner(store, self._desk.actions).recover)
@@ -118,6 +117,14 @@ class App:
             self._picker = Picker(*self._engines["llm"])
         self._stack.callback(lambda: self._preparing.cancel())
         self._preparing = asyncio.create_task(self._prepare())
+
+    def _join(self, store: Store) -> None:
+        """Have the fleet told of what happens."""
+        try:
+            self.outbox = Outbox(store)
+            store.tell = Discreet(self.outbox, self.box.fleet.questions).put
+        except StorageError as error:
+            log.error("the fleet is told of nothing: %s", error)
 
     async def load(self, desk: config.DeskFile, place: Place | None = None) -> Served:
         """Make a desk file ready, while calls go on. Raises ConfigError."""
@@ -219,6 +226,10 @@ class App:
     def calls(self) -> int:
         """Calls that are under way."""
         return self._calls
+
+    async def quiet(self) -> None:
+        """Wait until no call is under way."""
+        await self._idle.wait()
 
     @property
     def papers_off(self) -> str:

@@ -46,6 +46,9 @@ CALM = 60.0
 BEHIND = 60.0
 """Seconds that a message may wait while the broker is there, before the page says so."""
 
+PATIENCE = 300.0
+"""Seconds that a restart waits for the end of the calls."""
+
 KEPT_LINES = 1_000
 PART = 100
 """Lines of the log that are kept for the fleet to ask for; how many go in a message."""
@@ -268,7 +271,7 @@ class Membership:
             return
         log.info("the fleet asks for %s", command.do)
         await self._run(self._commands.now, command.id, "running")
-        if command.do == "restart":
+        if command.do == "restart" and await self._quiet():
             raise Restart
         try:
             result = await self._deeds()[command.do](command)
@@ -282,6 +285,17 @@ class Membership:
         else:
             await self._run(self._commands.now, command.id, "done", result)
 
+    async def _quiet(self) -> bool:
+        """Whether no call is under way, now or soon."""
+        try:
+            await asyncio.wait_for(self._app.quiet(), PATIENCE)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _busy(self, command: Command) -> str:
+        raise ApplianceError("calls were under way all the time; ask again")
+
     def _deeds(self) -> dict[str, Callable[[Command], Coroutine[Any, Any, str]]]:
         return {
             "doctor": self._doctor,
@@ -289,6 +303,7 @@ class Membership:
             "greet": self._greet,
             "mute": self._mute,
             "unmute": self._unmute,
+            "restart": self._busy,
         }
 
     async def _doctor(self, command: Command) -> str:

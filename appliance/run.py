@@ -214,8 +214,10 @@ class Running:
 
     def _make_fleet(self) -> tuple[Membership | None, str]:
         app = self._app
-        if not app.outbox:
+        if not app.box.fleet.enabled:
             return None, "switched off in box.toml"
+        if not app.outbox:
+            return None, "the disk takes nothing; see the log"
         try:
             line = Membership(
                 app, app.outbox, self._files, self.status, self._workshop, self._kiosk, self._gsm

@@ -164,7 +164,12 @@ async def test_a_restart_ends_the_program_and_is_done_when_it_is_back(desk_of: M
     desk = await asyncio.to_thread(desk_of)
     async with desk.up():
         await until(lambda: desk.member.state[0])
+        desk.app._idle.clear()
         id = dispatch.ask(fleet.store, "lobby", "restart")
+        await until(lambda: fleet.store.read("select state from command") == [("running",)])
+        await asyncio.sleep(0.1)
+        assert not desk.serving.done()  # A call is under way.
+        desk.app._idle.set()
         await until(desk.serving.done)
         assert isinstance(desk.serving.exception(), Restart)
     async with desk.up():
