@@ -1,0 +1,62 @@
+"""The commands, as people type them: a server, a box that joins, is asked to restart, and is revoked."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests import test_command
+from tests.telemetry.brokers import free_port, needs_mosquitto, wait_for
+from tests.test_command import appliance, command, start
+
+pytestmark = needs_mosquitto
+folder = test_command.folder
+
+
+def ask(url: str, body: dict[str, Any] | None = None) -> Any:
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(url, data, {"origin": "/".join(url.split("/")[:3])})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.loads(answer.read())
+
+
+def test_from_an_empty_folder_to_a_box_that_is_steered(folder: Path) -> None:
+    broker, door, page = (str(free_port()) for _ in range(3))
+    ports = ("--broker", broker, "--door", door, "--page", page)
+    keeping = ("--folder", str(folder / "server"))
+    server = subprocess.Popen(
+        command(folder, "fleet", "serve", "--host", "127.0.0.1", *ports, *keeping),
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    box = None
+    try:
+        assert server.stdout
+        assert "boxes come to" in server.stdout.readline()
+        assert "no logins" in server.stdout.readline()
+        invited = appliance(folder, "fleet", "invite", "lobby", *keeping).stdout
+        code = re.search(r"lobby  (\S+)", invited)
+        assert code
+        enrolled = appliance(folder, "fleet", "enrol", code[1], f"127.0.0.1:{door}")
+        table = enrolled.stdout[enrolled.stdout.index("[fleet]") :]
+        with (folder / "box.toml").open("a") as file:
+            file.write(table)
+        box = start(folder)
+        seen = f"http://127.0.0.1:{page}/data/box/lobby"
+        wait_for(lambda: ask(seen)["online"], 20)
+        wait_for(lambda: ask(seen)["version"])
+        ask(f"{seen}/commands", {"do": "restart"})
+        wait_for(lambda: ask(seen)["began"].get("before"), 40)
+        wait_for(lambda: [each["state"] for each in ask(seen)["commands"]] == ["done"])
+        assert "no more" in appliance(folder, "fleet", "revoke", "lobby", *keeping).stdout
+        wait_for(lambda: ask(seen)["state"] == "revoked" and not ask(seen)["online"], 5)
+        assert "no box" in appliance(folder, "fleet", "revoke", "lobby", *keeping).stderr
+    finally:
+        for process in (box, server):
+            if process:
+                process.terminate()
+                process.communicate(timeout=20)
+    assert server.returncode == 0
