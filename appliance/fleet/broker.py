@@ -4,8 +4,10 @@ itself by a socket in a folder of its own."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import logging
+import os
 import shutil
 import signal
 import subprocess
@@ -71,10 +73,10 @@ class Broker:
         self.folder = folder
         self.socket = folder / "broker.sock"
         self._authority = authority
-        self._configuration = folder / "mosquitto.conf"
+        self._configuration = (folder / "mosquitto.conf").absolute()
+        self._pid = folder / "mosquitto.pid"
         self.host, self.port = host, port
         self.process: subprocess.Popen[bytes] | None = None
-        self.starts = 0
 
     def start(self) -> None:
         """Start it, and wait until it answers. ApplianceError where it does not."""
@@ -85,9 +87,10 @@ class Broker:
                 f"the path {self.socket} is too long for a socket", "choose a shorter folder"
             )
         self._write()
+        self._end_orphan()
         self.socket.unlink(missing_ok=True)
         self.process = subprocess.Popen([PROGRAM, "-c", str(self._configuration)])
-        self.starts += 1
+        self._pid.write_text(str(self.process.pid))
         until = time.monotonic() + 10
         while not self.socket.exists():
             if self.process.poll() is not None or time.monotonic() > until:
@@ -124,6 +127,17 @@ class Broker:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGHUP)
 
+    def _end_orphan(self) -> None:
+        """A server that was killed has left its broker behind, and that has the port."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(self._pid.read_text())
+            told = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if str(self._configuration).encode() in told:
+                os.kill(pid, signal.SIGKILL)
+                until = time.monotonic() + 5
+                while _alive(pid) and time.monotonic() < until:
+                    time.sleep(0.01)
+
     def _write(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
@@ -146,3 +160,11 @@ class Broker:
                 acl=rights.absolute(),
             )
         )
+
+
+def _alive(pid: int) -> bool:
+    """Whether it still runs; what nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -36,8 +36,8 @@ STATIC = Path(__file__).parent / "static"
 EVERY = 2.0
 """Seconds between two pictures of the whole."""
 
-LARGEST = 600_000
-"""Bytes of a request."""
+LARGEST, LARGEST_REQUEST = 600_000, 16_000
+"""Bytes of what the page sends, and of what a box sends that enrols."""
 
 POLICY = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -132,7 +132,10 @@ class Door:
 
     def app(self) -> ASGIApp:
         return Starlette(
-            routes=[Route("/ca", self._ca), Route("/enrol", _told(self._enrol), methods=["POST"])]
+            routes=[
+                Route("/ca", self._ca),
+                Route("/enrol", _told(self._enrol, LARGEST_REQUEST), methods=["POST"]),
+            ]
         )
 
     async def _ca(self, request: Request) -> Response:
@@ -201,14 +204,14 @@ class Server(uvicorn.Server):
 Deed = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
-def _told(deed: Deed) -> Callable[[Request], Awaitable[Response]]:
+def _told(deed: Deed, largest: int = LARGEST) -> Callable[[Request], Awaitable[Response]]:
     """A deed that takes JSON and answers with it; what is wrong is an answer too."""
 
     async def answer(request: Request) -> Response:
         body = b""
         async for piece in request.stream():
             body += piece
-            if len(body) > LARGEST:
+            if len(body) > largest:
                 return JSONResponse({"wrong": "That is too much."}, 413)
         try:
             asked = json.loads(body)

@@ -13,6 +13,8 @@ import pytest
 from appliance.box import Box as BoxFile
 from appliance.errors import ApplianceError
 from appliance.fleet import dispatch, members
+from appliance.fleet.authority import Authority
+from appliance.fleet.broker import Broker
 from appliance.fleet.serve import Fleet
 from appliance.strict import TomlFile
 from appliance.telemetry import bundle, enrol
@@ -20,7 +22,7 @@ from appliance.telemetry.client import Address, Line
 from appliance.telemetry.orders import Commands
 from appliance.telemetry.outbox import Outbox
 from tests.fleet.conftest import FAULT, Box, made, until
-from tests.telemetry.brokers import needs_mosquitto
+from tests.telemetry.brokers import free_port, needs_mosquitto
 
 pytestmark = needs_mosquitto
 
@@ -178,6 +180,19 @@ async def test_a_desk_file_reaches_its_box_signed(tmp_path: Path, fleet: Fleet) 
     taken = bundle.verified(came[0], key, "lobby")
     assert (taken.serial, taken.desk) == (serial, 'name = "A"\n')
     box.close()
+
+
+async def test_a_server_that_was_killed_leaves_no_broker_in_the_way(tmp_path: Path) -> None:
+    authority, port = Authority(tmp_path / "keys"), free_port()
+    left = Broker(tmp_path / "b", authority, "127.0.0.1", port)
+    left.start()
+    another = Broker(tmp_path / "b", authority, "127.0.0.1", port)
+    another.start()
+    assert left.process
+    assert another.process
+    assert left.process.wait(5) == -9
+    assert another.process.poll() is None
+    another.stop()
 
 
 @pytest.mark.parametrize("who", ["broker", "server"])
