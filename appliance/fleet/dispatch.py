@@ -28,8 +28,8 @@ DEEDS = ("doctor", "logs", "greet", "mute", "unmute", "restart")
 GOOD_FOR = 600_000
 """Milliseconds in which a command may begin."""
 
-AGAIN = 5_000
-"""Milliseconds before what was not answered is sent again."""
+AGAIN, WISH_AGAIN = 5_000, 60_000
+"""Milliseconds before a command that was not answered is sent again; and a desk file."""
 
 
 def ask(store: Store, name: str, do: str, arguments: Mapping[str, Any] | None = None) -> str:
@@ -133,7 +133,7 @@ class Dispatch:
         for name, serial in self._store.read(
             "select name, wanted_serial from box where wanted_serial > serial and online and state = 'member'"
         ):
-            if self._sent.get(serial, 0) < now - AGAIN:
+            if self._sent.get(serial, 0) < now - WISH_AGAIN:
                 [(payload,)] = self._store.read("select payload from desired where serial = ?", serial)
                 self._source.publish(wire.down(name, "desired"), payload)
                 self._sent[serial] = now

@@ -39,7 +39,7 @@ def overview(store: Store) -> dict[str, Any]:
         "calls": calls,
         "today": today,
         "failed": sum(today.get(name, 0) for name in FAILED),
-        "latency": _latency(store, 0, MINUTE, now - DAY),
+        "latency": _latency(store, 0, MINUTE, now - HOUR),
         "hours": _hours(store, now),
         "target": TARGET,
         "attention": attention(store),

@@ -18,7 +18,7 @@ function show(fleet) {
   put(at("of-calls"), `failed today, of ${calls.toLocaleString("en")} calls`);
   put(at("median"), milliseconds(fleet.latency.p50));
   put(at("slow"), milliseconds(fleet.latency.p95));
-  put(at("target"), `answer, 95 of 100; target ${fleet.target} ms`);
+  put(at("target"), `95 of 100, last hour; target ${fleet.target} ms`);
   put(at("online"), fleet.online);
   put(at("of-boxes"), `of ${fleet.boxes.toLocaleString("en")} boxes here`);
   at("failed-figure").classList.toggle("bad", fleet.failed > 0);
