@@ -84,12 +84,26 @@ def test_only_this_machine_and_only_the_page_itself(page: TestClient) -> None:
         assert answer.headers["content-security-policy"].startswith("default-src 'self';")
 
 
+async def visit(fleet: Fleet, steps: list[list[object]], **more: Any) -> dict[str, Any]:
+    """What came of a visit to the page in chromium: see visit.js."""
+    asked = {"url": fleet.url, "chromium": shutil.which("chromium"), "steps": steps, **more}
+    script = Path(__file__).parent.parent / "console" / "visit.js"
+    node = await asyncio.create_subprocess_exec(
+        "node", str(script), json.dumps(asked), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(node.communicate(), 60)
+    told: dict[str, Any] = json.loads(out)
+    assert "failed" not in told, told
+    assert told["complaints"] == []
+    return told
+
+
 @needs_mosquitto
 @pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
 async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fleet) -> None:
     fill(fleet.store, 120)
     wide = "document.documentElement.scrollWidth <= innerWidth"
-    steps = [
+    steps: list[list[object]] = [
         ["see", "#causes", "gsm is off"],
         ["see", "#boxes", "box-00007"],
         ["see", "#failed", "1"],
@@ -111,17 +125,42 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
         ["key", "Enter"],
         ["see", "#commands", "Run the doctor: queued"],
     ]
-    asked = {
-        "url": fleet.url, "chromium": shutil.which("chromium"), "steps": steps, "dark": True,
-        "viewport": {"width": 390, "height": 800},
-    }  # fmt: skip
-    script = Path(__file__).parent.parent / "console" / "visit.js"
-    node = await asyncio.create_subprocess_exec(
-        "node", str(script), json.dumps(asked), stdout=asyncio.subprocess.PIPE
-    )
-    out, _ = await asyncio.wait_for(node.communicate(), 60)
-    told: dict[str, Any] = json.loads(out)
-    assert "failed" not in told, told
-    assert told["complaints"] == []
+    told = await visit(fleet, steps, dark=True, viewport={"width": 390, "height": 800})
     assert told["readings"] == {"fits": True, "reached": "box-00007", "box fits": True}
     assert all(url.startswith(fleet.url) for url in told["asked"])
+
+
+FRAMES = """window.longest = 0; window.last = performance.now();
+(function next(now) {
+  window.longest = Math.max(window.longest, now - window.last);
+  window.last = now;
+  requestAnimationFrame(next);
+})(performance.now())"""
+
+
+@pytest.mark.slow
+@needs_mosquitto
+@pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
+async def test_ten_thousand_boxes_are_on_the_page_within_a_second(fleet: Fleet) -> None:
+    fill(fleet.store, 10_000)
+    now = fleet.store.now()
+    with fleet.store.write() as db:
+        outcomes = [(now // 86_400_000, box, "answered", 12) for box in range(1, 10_001)]
+        db.executemany("insert or ignore into outcome values (?, ?, ?, ?)", outcomes)
+        for span, count in ((60_000, 1440), (3_600_000, 24)):
+            times = [(now - span * back) // span * span for back in range(count)]
+            rows = [(0, span, at, bucket, 20) for at in times for bucket in range(280, 360)]
+            db.executemany("insert or ignore into latency values (?, ?, ?, ?, ?)", rows)
+    await asyncio.sleep(3)
+    steps: list[list[object]] = [
+        ["see", "#of-boxes", "10,000"],
+        ["see", "#boxes", "box-00007"],
+        ["evaluate", "there after", "Math.round(performance.now())"],
+        ["evaluate", "watching", FRAMES],
+        ["wait", 8],
+        ["evaluate", "longest frame", "Math.round(window.longest)"],
+    ]
+    readings = (await visit(fleet, steps))["readings"]
+    print(readings)
+    assert readings["there after"] < 1000
+    assert readings["longest frame"] < 100

@@ -1,6 +1,7 @@
 import { ago, ask, at, drawn, make, milliseconds, put } from "./parts.js";
 
 let page = 0;
+let listed = "";
 let pages = 1;
 
 const events = new EventSource("/events");
@@ -86,6 +87,9 @@ async function list() {
   put(at("page"), `page ${page + 1} of ${pages}, ${count(found.total, "box", "boxes")}`);
   at("before").disabled = page === 0;
   at("after").disabled = page + 1 >= pages;
+  const told = JSON.stringify(found.boxes.map((box) => ({ ...box, seen: !box.online && ago(box.seen, found.now) })));
+  if (told === listed) return;
+  listed = told;
   const focused = document.activeElement?.closest?.("#boxes")?.contains(document.activeElement)
     ? document.activeElement.getAttribute("href")
     : null;
