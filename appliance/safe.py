@@ -63,6 +63,8 @@ async def run_safe(box_path: Path | None, desk_path: Path | None, lasts: float =
         stop.cancel()
         serving.cancel()
         await asyncio.wait([serving])
+    if not serving.cancelled():
+        serving.result()  # It failed, and systemd shall know.
     return 0
 
 

@@ -82,6 +82,11 @@ def test_failure_leads_from_the_desk_to_a_new_start_of_the_box_and_on_to_safe_mo
     assert value("appliance-reboot.service", "ExecStartPre").endswith(f"! -e /var/lib/appliance/{REBOOTED}")
 
 
+def test_the_desk_and_safe_mode_are_never_up_together() -> None:
+    assert value("appliance-safe.service", "Conflicts") == "appliance.service"
+    assert "appliance.service" in value("appliance-safe.service", "After").split()
+
+
 def test_starts_that_never_get_ready_come_to_the_limit_too() -> None:
     """Five starts, each as long as it may take, lie within the time in which they are counted."""
     unit = "appliance.service"
