@@ -72,8 +72,10 @@ class SmallTalk:
     async def unknown(self, text: str, score: float = 0.0, foreign: bool = False) -> Answer:
         """Nothing answers it: that is noted, and a message is offered; who speaks another language is told
         which one the desk speaks."""
+        # Names are told by English capitals: in another language they would take half of it.
+        question = without(text, "card", "phone", "e-mail", "number") if foreign else without(text)
         try:
-            await self._notebook.unanswered(self._call, without(text))
+            await self._notebook.unanswered(self._call, question)
         except StorageError:
             log.exception("an unanswered question could not be kept")
         if foreign:
