@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, nullcontext
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from appliance.clerk import Clerk, local_now
 from appliance.consent import Consent
 from appliance.conversation import converse
 from appliance.ears import Hearing
-from appliance.engines import EchoStream, registry
-from appliance.engines.fake import FakeEmbed
+from appliance.engines import EchoStream
+from appliance.engines.rack import Rack
 from appliance.engines.thread import EngineThread
-from appliance.errors import ApplianceError, StorageError
+from appliance.errors import StorageError
 from appliance.foresight import Foresight
 from appliance.handoff import HandOff, Means
 from appliance.leave import Leave
@@ -47,9 +47,6 @@ from appliance.wording import Wording
 
 log = logging.getLogger(__name__)
 
-GIVES_WAY = {"llm": 5, "study": 10}
-"""How nice the threads are that think rather than hear or speak."""
-
 OUTSIDE = 4
 """Actions beyond the box that may wait for their answers at the same time."""
 
@@ -58,20 +55,24 @@ class App:
     """One desk on one box, from `async with` to its end. It is the `Desk` that lines hand callers to."""
 
     def __init__(
-        self, box: config.Box, desk: config.DeskFile, keep: Callable[[Turn], None] = lambda turn: None
+        self,
+        box: config.Box,
+        desk: config.DeskFile,
+        keep: Callable[[Turn], None] = lambda turn: None,
+        thread: Callable[[str, int], EngineThread] = EngineThread,
     ) -> None:
+        """`keep` gets every turn; `thread` makes what engines run in."""
         self.box = box
         self._desk = desk
-        self.off: dict[str, str] = {}
-        """What is off, and why."""
+        self._engines = Rack(box, thread)
+        self.off = self._engines.off
+        """Which engines are off, and why."""
         self._keep = keep
         self._stack = AsyncExitStack()
-        self._threads: list[EngineThread] = []
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self.leave = Leave()
-        self._engines: dict[str, tuple[Any, EngineThread]] = {}
         self._hearing: Hearing | None = None
         self._speech: Speech | None = None
         self.exchange: Exchange | None = None
@@ -97,24 +98,26 @@ class App:
     async def _start(self) -> None:
         store = Store(self.box.data / "desk.db")
         self._stack.callback(store.close)
-        self._stack.push_async_callback(self._end_threads)
-        self._memory = memory = self._thread("memory")
+        self._stack.push_async_callback(self._engines.close)
+        self._memory = memory = self._engines.thread("memory")
         if self.box.fleet.enabled:
             self._join(store)
-        self._study = self._thread("study")
-        hands = Hands(self._thread("actions"), [self._thread(f"outside {n}") for n in range(OUTSIDE)])
+        self._study = self._engines.thread("study")
+        hands = Hands(
+            self._engines.thread("actions"), [self._engines.thread(f"outside {n}") for n in range(OUTSIDE)]
+        )
         await memory.run(Runner(store, self._desk.actions).recover)
         if broken := await memory.run(settle, self._desk, EventLog(store)):
             log.warning("%d conversations were under way when the box went down: see the messages", broken)
-        await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
-        recall = Recall(store, self.box.data / "recall.db", *self._embedding())
+        await self._engines.load()
+        recall = Recall(store, self.box.data / "recall.db", *self._engines.embedding())
         self.books = Books(self.box, store, memory)
         self._stack.push_async_callback(self.books.close)
         await self.books.settle()
         self.place = Place(store, Notebook(store, memory), memory, hands, recall)
         served.tidy(self.box.data, self._desk)
         # In the thread that meanings are asked of: nobody calls yet to whom learning would have to give way.
-        embed, meanings = self._embedding()
+        embed, meanings = self._engines.embedding()
         self.served = await served.load(self._desk, embed, meanings, meanings, self.box.data, self.place)
         await self.served.open()
         keeping = asyncio.create_task(self.books.serve(lambda: self.desk.retention))
@@ -143,7 +146,9 @@ class App:
 
     async def load(self, desk: config.DeskFile, place: Place | None = None) -> Served:
         """Make a desk file ready, while calls go on. Raises ConfigError."""
-        return await served.load(desk, *self._embedding(), self._study, self.box.data, place or self.place)
+        return await served.load(
+            desk, *self._engines.embedding(), self._study, self.box.data, place or self.place
+        )
 
     async def trial(self, desk: config.DeskFile, folder: Path) -> Served:
         """The same, to be tried out: on an empty box in `folder`, and nothing outside is reached. Its store
@@ -162,42 +167,6 @@ class App:
         if self._speech:
             self._speech = self._speech.for_desk(ready.desk)
         self._preparing = asyncio.create_task(self._prepare(self._preparing))
-
-    async def _load(self, kind: str) -> None:
-        """Load one engine in its own thread; where it cannot be, the desk does without and says why."""
-        spec: config.Engine = getattr(self.box.engines, kind)
-        if spec.engine == "none":
-            self.off[kind] = "switched off in box.toml"
-            return
-        if kind == "wake" and self.box.kiosk.wake != "word":
-            self.off[kind] = f"not needed: the kiosk wakes by {self.box.kiosk.wake}"
-            return
-        if kind == "echo" and self.box.kiosk.echo != "cancel":
-            self.off[kind] = f"not needed: the kiosk's echo is {self.box.kiosk.echo}"
-            return
-        thread = self._thread(kind)
-        try:
-            engine = await thread.run(registry.make, kind, spec, self.box)
-        except ApplianceError as error:
-            log.warning("%s off: %s", kind, error)
-            self.off[kind] = str(error)
-            return
-        self._engines[kind] = engine, thread
-
-    def _thread(self, name: str) -> EngineThread:
-        thread = EngineThread(name, GIVES_WAY.get(name, 0))
-        self._threads.append(thread)
-        return thread
-
-    async def _end_threads(self) -> None:
-        """All at once: each may have a piece of work in hand."""
-        await asyncio.gather(*(asyncio.to_thread(thread.close) for thread in self._threads))
-
-    def _embedding(self) -> tuple[Any, EngineThread]:
-        """Without a model, questions are told apart by their words alone."""
-        if "embed" not in self._engines:
-            self._engines["embed"] = FakeEmbed(), self._thread("embed")
-        return self._engines["embed"]
 
     async def _prepare(self, before: asyncio.Task[None] | None = None) -> None:
         """Make the sound of the fixed lines ahead, and word what the LLM may word. What no desk file changes
@@ -268,7 +237,7 @@ class App:
 
     def engine(self, kind: str) -> tuple[Any, EngineThread | None]:
         """The engine of a kind and its thread; None where it is off."""
-        return self._engines.get(kind, (None, None))
+        return self._engines.get(kind)
 
     async def measure(self) -> None:
         """See how many conversations can be held at once: for lines by which several come."""

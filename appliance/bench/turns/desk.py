@@ -61,17 +61,10 @@ class Desk(App):
     `scripted` its engines run on scripted time."""
 
     def __init__(self, box: Box, desk: DeskFile, scripted: bool = False) -> None:
-        self._scripted = scripted
         self._room: Room | None = None
         self._turns: list[Turn] = []
-        super().__init__(box, desk, lambda turn: self._turns.append(turn))
-
-    def _thread(self, name: str) -> EngineThread:
-        if not self._scripted:
-            return super()._thread(name)
-        thread = TimedThread()
-        self._threads.append(thread)
-        return thread
+        thread = (lambda name, nice: TimedThread()) if scripted else EngineThread
+        super().__init__(box, desk, lambda turn: self._turns.append(turn), thread)
 
     async def chat(self, call: Call, *more: Any) -> None:
         asking: Any = Asking(call, self._room) if self._room else call
