@@ -61,6 +61,7 @@ class Desk(App):
     `scripted` its engines run on scripted time."""
 
     def __init__(self, box: Box, desk: DeskFile, scripted: bool = False) -> None:
+        self._scripted = scripted
         self._room: Room | None = None
         self._turns: list[Turn] = []
         thread = (lambda name, nice: TimedThread()) if scripted else EngineThread
