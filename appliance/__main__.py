@@ -163,10 +163,10 @@ def _add_server(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.safe:
-        from appliance.safe import run_safe
+        from appliance.commands.safe import run_safe
 
         return _to_the_end(run_safe(arguments.box, arguments.desk))
-    from appliance.run import AGAIN, run
+    from appliance.commands.run import AGAIN, run
 
     code = _to_the_end(run(arguments.box, arguments.desk))
     if code == AGAIN:
@@ -175,7 +175,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _talk(arguments: argparse.Namespace) -> int:
-    from appliance.talk import talk
+    from appliance.commands.talk import talk
 
     way = "text" if arguments.text else "audio" if arguments.audio else "sound"
     return _to_the_end(
@@ -184,7 +184,7 @@ def _talk(arguments: argparse.Namespace) -> int:
 
 
 def _chat(arguments: argparse.Namespace) -> int:
-    from appliance.talk import talk
+    from appliance.commands.talk import talk
 
     return _to_the_end(
         talk("text", arguments.box, arguments.desk, [], None, arguments.json, why=arguments.why)
@@ -194,7 +194,7 @@ def _chat(arguments: argparse.Namespace) -> int:
 def _models(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from appliance import models_command
+    from appliance.commands import models as models_command
     from appliance.config import read_box
 
     console, root = Console(), read_box(arguments.box)[0].models
@@ -211,13 +211,13 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _messages(arguments: argparse.Namespace) -> int:
-    from appliance.messages_command import messages
+    from appliance.commands.messages import messages
 
     return messages(arguments.box)
 
 
 def _outbox(arguments: argparse.Namespace) -> int:
-    from appliance.outbox_command import outbox
+    from appliance.commands.outbox import outbox
 
     if arguments.what != "list" and not any(c.isdecimal() for c in arguments.number):
         raise ApplianceError("there is no number", "appliance outbox never NUMBER")
@@ -225,34 +225,34 @@ def _outbox(arguments: argparse.Namespace) -> int:
 
 
 def _erase(arguments: argparse.Namespace) -> int:
-    from appliance.erasing_command import erase
+    from appliance.commands.erasing import erase
 
     return erase(arguments.person, arguments.yes, arguments.box)
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from appliance.erasing_command import export
+    from appliance.commands.erasing import export
 
     return export(arguments.person, arguments.file, arguments.box)
 
 
 def _purge(arguments: argparse.Namespace) -> int:
-    from appliance.erasing_command import purge
+    from appliance.commands.erasing import purge
 
     return purge(arguments.box, arguments.desk)
 
 
 def _calendar(arguments: argparse.Namespace) -> int:
-    from appliance.calendar_command import calendar
+    from appliance.commands.calendar import calendar
 
     return calendar(arguments.what, arguments.file, arguments.box)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from appliance.doctor import doctor
+    from appliance.commands.doctor import doctor
 
     if arguments.bundle:
-        from appliance.bundle import bundle
+        from appliance.commands.bundle import bundle
 
         return bundle(arguments.bundle, arguments.box, arguments.desk)
     return _to_the_end(doctor(arguments.box, arguments.desk))
@@ -261,7 +261,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from appliance.config import read_box, read_desk
     from appliance.engines import registry
-    from appliance.lint import lint
+    from appliance.workshop.lint import lint
 
     box, box_path = read_box(arguments.box)
     registry.check(box)
@@ -274,13 +274,13 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from appliance.replay import run
+    from appliance.commands.replay import run
 
     return run(arguments.scenarios, arguments.box, arguments.verbose)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from appliance.simulate import simulate
+    from appliance.commands.simulate import simulate
 
     return _to_the_end(simulate(arguments.box, arguments.family))
 

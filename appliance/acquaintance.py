@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from appliance import standing
-from appliance.config import DeskFile
+from appliance.config import DeskFile, standing
 from appliance.flows.questions import Questions
 from appliance.flows.state import Event, Form, State, filled, fold
 from appliance.memory import events, people

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from appliance import standing
 from appliance.acquaintance import paused, worth
-from appliance.config import DeskFile
+from appliance.config import DeskFile, standing
 from appliance.flows.state import Form, fold
 from appliance.memory.cases import HOURS, Cases
 from appliance.memory.events import Event, EventLog, insert

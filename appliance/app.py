@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from appliance import capacity, config, lastline, served, slots, standing
+from appliance import capacity, config, lastline, served, slots
 from appliance.actions import Hands, Runner
 from appliance.aftermath import settle
 from appliance.books import Books
@@ -18,6 +18,7 @@ from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
 from appliance.channels.exchange import Exchange
 from appliance.clerk import Clerk, local_now
+from appliance.config import standing
 from appliance.consent import Consent
 from appliance.conversation import converse
 from appliance.ears import Hearing
@@ -26,7 +27,6 @@ from appliance.engines.rack import Rack
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 from appliance.foresight import Foresight
-from appliance.handoff import HandOff, Means
 from appliance.leave import Leave
 from appliance.memory import ics
 from appliance.memory.events import EventLog
@@ -37,6 +37,7 @@ from appliance.messages import Line, Turn
 from appliance.observe.account import Account
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
+from appliance.phone.handoff import HandOff, Means
 from appliance.picking import Picker
 from appliance.served import Place, Served, fixed_lines, unbroken
 from appliance.speech import Delivery, SoundStore, Speech

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from appliance import standing
-from appliance.box import Box
 from appliance.channels import Call
-from appliance.config import DeskFile
+from appliance.config import DeskFile, standing
+from appliance.config.box import Box
+from appliance.config.keeping import Retention
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
-from appliance.keeping import Retention
 from appliance.memory.events import Event, EventLog
 from appliance.memory.store import Store
 from appliance.observe.account import Account, deeds

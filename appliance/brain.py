@@ -10,22 +10,22 @@ from functools import partial
 from typing import Any
 
 from appliance.answers import Answer, Place, chained, fixed, lines
-from appliance.calling import FlowRecording
 from appliance.clerk import Clerk
+from appliance.config.calling import FlowRecording
+from appliance.config.standing import UNDO
 from appliance.consent import Consent
 from appliance.flows.steps import Step
-from appliance.gist import gist
-from appliance.handoff import HandOff
 from appliance.knowing import Knowing, Meant, Unknown
 from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
 from appliance.messages import Cause, Closing, Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
 from appliance.observe.redaction import tells_card
+from appliance.phone.gist import gist
+from appliance.phone.handoff import HandOff
 from appliance.picking import Picker
 from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
 from appliance.slots.acts import Act, act
 from appliance.smalltalk import SmallTalk
-from appliance.standing import UNDO
 from appliance.wording import Wording
 
 YES_NO = Expect("yes_no")

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from appliance import standing
 from appliance.acquaintance import SILENCE, Acquaintance, Deed, Offer, Withheld, alike
 from appliance.actions import REGISTRY, Hands, Outcome, Runner
-from appliance.config import DeskFile
+from appliance.config import DeskFile, standing
+from appliance.config.sense import ELSEWHERE
 from appliance.engines.thread import EngineThread
 from appliance.flows.form import NOTHING, Forms
 from appliance.flows.state import UNDONE, Event, Form, State, apply, filled, fold
@@ -20,10 +20,9 @@ from appliance.flows.steps import Request, Step
 from appliance.memory.events import EventLog
 from appliance.memory.recall import Recall
 from appliance.memory.texts import Texts
-from appliance.sense import ELSEWHERE
+from appliance.phone.texting import confirmation
 from appliance.slots import Value
 from appliance.slots.dates import say_date
-from appliance.texting import confirmation
 
 RETRACTED = frozenset({"state", "_asked", "offer", "known", "_withheld", "_silent"})
 """What `retract` takes back to where it was."""

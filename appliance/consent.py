@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from appliance.calling import FlowRecording, Recording
+from appliance.config.calling import FlowRecording, Recording
 from appliance.observe.recorder import Recorder
 from appliance.observe.sealing import ASKED, PART
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from appliance.answers import Answer, chained, lines
+from appliance.config.standing import SERVICES
 from appliance.guard import GLUE, stem
 from appliance.knowledge import Knowledge
 from appliance.language import foreign
@@ -14,7 +15,6 @@ from appliance.messages import Decision, Line
 from appliance.picking import Picker
 from appliance.slots.acts import Act
 from appliance.spoken import words
-from appliance.standing import SERVICES
 from appliance.understanding import Candidate, Understood
 from appliance.wording import Wording, sentences
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from appliance import standing
-from appliance.config import DeskFile, Fact, Flow, Mode
+from appliance.config import DeskFile, Fact, Flow, Mode, standing
 from appliance.documents import Documents, Passage
 from appliance.engines import Embed
 from appliance.engines.kept import KeptEmbed

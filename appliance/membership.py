@@ -15,20 +15,20 @@ from typing import Any
 
 from appliance import __version__, models
 from appliance.app import App
-from appliance.box import Fleet
 from appliance.channels import Desk
 from appliance.channels.gsm.modems import Modems
 from appliance.channels.kiosk import Kiosk
+from appliance.commands.doctor import examine
 from appliance.config import Engines, digest
+from appliance.config.box import Fleet
 from appliance.console.server import Status
-from appliance.doctor import examine
 from appliance.errors import ApplianceError
 from appliance.telemetry import bundle
 from appliance.telemetry.client import Address, Line
 from appliance.telemetry.health import Sampler
 from appliance.telemetry.orders import Command, Commands, Desired
 from appliance.telemetry.outbox import Outbox, Waiting
-from appliance.workshop import Workshop
+from appliance.workshop.workshop import Workshop
 
 log = logging.getLogger(__name__)
 

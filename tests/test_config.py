@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config import SHIPPED, Box, read_box, read_desk
+from appliance.config.trunks import secret
 from appliance.errors import ConfigError
-from appliance.trunks import secret
 
 DESK = """\
 name = "Alder House"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from appliance.brain import Brain
-from appliance.calling import Recording
 from appliance.channels.recorded import RecordedCaller, Saying
+from appliance.config.calling import Recording
 from appliance.consent import Consent
 from appliance.conversation import converse
 from appliance.ears import Hearing

@@ -15,17 +15,17 @@ import pytest
 
 from appliance.__main__ import _parser
 from appliance.actions import REGISTRY
-from appliance.box import Box, Engine, Engines, Fleet, Kiosk, Web
+from appliance.commands.replay import replay
+from appliance.commands.scenario import Scenario, Script
 from appliance.config import Ask, Closed, DeskFile, Do, Fact, Flow, WordingRules, read_box, read_desk
+from appliance.config.box import Box, Engine, Engines, Fleet, Kiosk, Web
+from appliance.config.lines import Lines
+from appliance.config.manner import VoiceManner
+from appliance.config.strict import TomlFile
 from appliance.engines import registry
 from appliance.gpio import Gpio
-from appliance.lines import Lines
-from appliance.lint import lint
-from appliance.manner import VoiceManner
 from appliance.models import Manifest
-from appliance.replay import replay
-from appliance.scenario import Scenario, Script
-from appliance.strict import TomlFile
+from appliance.workshop.lint import lint
 
 ROOT = Path(__file__).parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))

@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from appliance import models, models_command
+from appliance import models
+from appliance.commands import models as models_command
 from appliance.errors import ModelError, StorageError
 from appliance.fetch import fetch, import_from
 from appliance.models import CONTENTS, File, Manifest, Model, Wheel

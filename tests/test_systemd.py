@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.commands.run import LEAVE
 from appliance.pulse import REBOOTED
-from appliance.run import LEAVE
 
 UNITS = Path(__file__).parent.parent / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))

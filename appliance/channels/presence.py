@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from appliance.box import Sensor
+from appliance.config.box import Sensor
 from appliance.errors import DeviceError
 
 

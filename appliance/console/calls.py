@@ -15,15 +15,15 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from appliance.books import Books
+from appliance.config.keeping import CHECKS
 from appliance.console.asking import problem, refused, route, text
 from appliance.console.keeper import Keeper
-from appliance.keeping import CHECKS
 from appliance.messages import samples
 from appliance.observe.calls import Kept
 from appliance.observe.corrections import correct
 from appliance.observe.trace import Span, spans
 from appliance.observe.waveform import waveform
-from appliance.workshop import Workshop
+from appliance.workshop.workshop import Workshop
 
 MOVES = ("message", "person", "goodbye", "repeat", "which", "unknown", "language")
 """What the desk may decide besides its facts and flows."""

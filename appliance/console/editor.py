@@ -11,14 +11,14 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from appliance import tomledit
 from appliance.channels.web import LETTERS
 from appliance.config import digest
+from appliance.config.versions import Version
 from appliance.console.asking import COOKIE, Answer, problem, read, route, text, token
 from appliance.console.keeper import HOURS, Keeper
 from appliance.errors import ApplianceError
-from appliance.versions import Version
-from appliance.workshop import QUESTIONS, ChangedMeanwhile, Trial, Workshop, differences
+from appliance.workshop import tomledit
+from appliance.workshop.workshop import QUESTIONS, ChangedMeanwhile, Trial, Workshop, differences
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from appliance.config import Ask
+from appliance.config.lines import Lines
 from appliance.flows.state import SAID, Doubt, Form
-from appliance.lines import Lines
 from appliance.messages import Expect
 from appliance.slots import Value
 

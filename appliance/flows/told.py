@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from appliance.config import Ask, DeskFile
+from appliance.config.hours import WEEKDAYS, Stretch, stretch
 from appliance.flows.state import Form
-from appliance.hours import WEEKDAYS, Stretch, stretch
 from appliance.slots import Context, Value, find, parse, several
 
 SURE = 0.6

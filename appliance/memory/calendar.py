@@ -10,8 +10,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
+from appliance.config.hours import WEEKDAYS, days, stretch
 from appliance.errors import ConfigError
-from appliance.hours import WEEKDAYS, days, stretch
 from appliance.memory.store import Database, stamp
 
 Why = Literal["past", "far", "closed", "full", "odd", "none"]

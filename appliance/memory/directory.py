@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
+from appliance.config.hours import WEEKDAYS
 from appliance.errors import ConfigError
-from appliance.hours import WEEKDAYS
 from appliance.memory.store import Database, Store
 
 NEAR = 0.75

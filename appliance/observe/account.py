@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from appliance.config.keeping import Checklist
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
-from appliance.keeping import Checklist
 from appliance.memory.events import Event
 from appliance.messages import RATE, Closing, Heard, Noise, Silence, TakenBack, Turn, Word, seconds
 from appliance.observe.calls import Calls

@@ -11,9 +11,9 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from appliance.config.versions import write
 from appliance.errors import StorageError
 from appliance.observe.calls import Kept
-from appliance.versions import write
 
 STAND_INS = {
     "card": "4111 1111 1111 1111",

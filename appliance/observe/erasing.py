@@ -13,13 +13,13 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from appliance.config.keeping import Keep, Retention
+from appliance.config.versions import write
 from appliance.errors import StorageError
-from appliance.keeping import Keep, Retention
 from appliance.memory import ics
 from appliance.memory.store import Store, stamp
 from appliance.memory.subject import Subject, find, take_out, told
 from appliance.observe.calls import Calls, Has, Kept
-from appliance.versions import write
 
 LASTS = 1.0
 """Days that no call lasts: what is older is not being recorded any more."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from appliance.keeping import Checklist
+from appliance.config.keeping import Checklist
 from appliance.memory.events import Event
 from appliance.messages import samples, seconds
 

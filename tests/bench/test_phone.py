@@ -17,7 +17,7 @@ from appliance.bench.phone.answers import Callers
 from appliance.bench.phone.caller import PACKET, Network
 from appliance.bench.phone.tones import EVERY, Onsets, burst
 from appliance.bench.turns.recordings import Clip, Library
-from appliance.box import Box, Engine, Engines
+from appliance.config.box import Box, Engine, Engines
 from tests.bench.test_turns_scenes import make_data
 
 QUIET = bytes(2 * PACKET)

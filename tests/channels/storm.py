@@ -176,9 +176,9 @@ class Office(logging.Handler):
         """What nobody expected is written into the log; here it is a failure."""
         if record.exc_info or record.name == "asyncio":
             self.wrong.append(self.format(record))
-        elif record.name == "appliance.handoff" and record.getMessage().endswith("handed over: yes"):
+        elif record.name == "appliance.phone.handoff" and record.getMessage().endswith("handed over: yes"):
             self.count("put through")
-        elif record.name == "appliance.handoff" and "handed over" in record.getMessage():
+        elif record.name == "appliance.phone.handoff" and "handed over" in record.getMessage():
             self.count("taken back")
 
     @property

@@ -11,13 +11,13 @@ import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockTriggerPin
 
-from appliance.box import Box, Kiosk, Sensor
 from appliance.channels import kiosk
 from appliance.channels.presence import Presence
 from appliance.channels.soundcard import SoundCard
+from appliance.config.box import Box, Kiosk, Sensor
+from appliance.config.strict import TomlFile
 from appliance.engines.fake import FakeVad
 from appliance.errors import ConfigError, DeviceError
-from appliance.strict import TomlFile
 from tests.audio_server import AudioServer, person, until
 from tests.channels.test_kiosk import PHRASE, Desk
 

@@ -17,7 +17,7 @@ from appliance.console.calls import CallsPage
 from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console
-from appliance.workshop import Workshop
+from appliance.workshop.workshop import Workshop
 from tests import test_workshop
 from tests.channels import browser
 from tests.test_workshop import NEWER, TEXT

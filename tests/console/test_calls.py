@@ -15,13 +15,13 @@ import soundfile
 
 from appliance.books import Books
 from appliance.channels.scripted import ScriptedCaller
+from appliance.commands.replay import replay
+from appliance.commands.scenario import Script
 from appliance.config import read_box
+from appliance.config.strict import TomlFile
 from appliance.messages import RATE, Decision, Heard, Spoken, Turn, Word, samples
 from appliance.observe.account import kept, last
 from appliance.observe.score import Mark
-from appliance.replay import replay
-from appliance.scenario import Script
-from appliance.strict import TomlFile
 from tests.console.editing import Page, editing
 from tests.console.visiting import missing, visit
 

@@ -13,11 +13,11 @@ from appliance import models
 from appliance.app import App
 from appliance.channels.recorded import read_recording
 from appliance.config import SHIPPED, Engine, read_box, read_desk
+from appliance.config.versions import Versions
 from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.messages import RATE, Heard, Turn
-from appliance.versions import Versions
-from appliance.workshop import Workshop
+from appliance.workshop.workshop import Workshop
 from tests.channels.browser import opened
 from tests.console.visiting import missing as missing_programs
 from tests.console.visiting import visit

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from appliance.box import Box as BoxFile
+from appliance.config.box import Box as BoxFile
+from appliance.config.strict import TomlFile
 from appliance.errors import ApplianceError
 from appliance.fleet import dispatch, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
 from appliance.fleet.serve import Fleet
-from appliance.strict import TomlFile
 from appliance.telemetry import bundle, enrol
 from appliance.telemetry.client import Address, Line
 from appliance.telemetry.orders import Commands

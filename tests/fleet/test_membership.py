@@ -13,16 +13,16 @@ import pytest
 
 from appliance import membership
 from appliance.app import App
-from appliance.box import Fleet as Settings
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Box, read_desk
+from appliance.config.box import Fleet as Settings
+from appliance.config.versions import Versions
 from appliance.console.server import Status
 from appliance.fleet import dispatch, members, views
 from appliance.fleet.serve import Fleet
 from appliance.membership import Membership, Restart
 from appliance.telemetry import enrol
-from appliance.versions import Versions
-from appliance.workshop import Workshop
+from appliance.workshop.workshop import Workshop
 from tests.fleet.conftest import until
 from tests.telemetry.brokers import needs_mosquitto
 from tests.test_acquaintance import DESK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.lines import Lines
+from appliance.config.lines import Lines
 from appliance.messages import Expect
 from tests.flows.forms import Paper
 

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from appliance import erasing_command
 from appliance.app import App
+from appliance.commands import erasing as erasing_command
 from appliance.config import Box, DeskFile, read_desk
+from appliance.config.keeping import Keep, Retention
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
 from appliance.errors import StorageError
-from appliance.keeping import Keep, Retention
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
 from appliance.messages import RATE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance import bundle
+from appliance.commands import bundle
 from appliance.observe.account import kept
 from appliance.observe.metrics import Metrics
 from appliance.observe.score import Mark

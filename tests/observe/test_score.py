@@ -13,7 +13,7 @@ import pytest
 from appliance.app import App
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Box, read_desk
-from appliance.keeping import CHECKS, Checklist
+from appliance.config.keeping import CHECKS, Checklist
 from appliance.memory.events import Event
 from appliance.messages import Decision, Heard, Spoken, TakenBack, Turn, samples
 from appliance.observe.account import kept

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from appliance.app import App
-from appliance.box import Traces
 from appliance.channels.recorded import Saying
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Box, read_desk
+from appliance.config.box import Traces
 from appliance.engines.inline import InlineThread
 from appliance.errors import ApplianceError
 from appliance.messages import Heard, Spoken, Turn, Word, samples

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from appliance.config.strict import TomlFile
 from appliance.errors import ConfigError
-from appliance.strict import TomlFile
 
 FILE = Path(__file__).parent / "profiles.toml"
 

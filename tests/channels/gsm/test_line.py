@@ -22,7 +22,7 @@ from appliance.channels.gsm.simulator import Simulator
 from appliance.channels.phone import PhoneCall, loudness
 from appliance.engines.resample import resample
 from appliance.messages import RATE, Audio
-from appliance.outbound import _listen
+from appliance.phone.outbound import _listen
 from tests.audio_server import until
 from tests.channels.test_answered import speech
 from tests.desk import voice

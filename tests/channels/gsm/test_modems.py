@@ -17,10 +17,10 @@ from appliance.channels.gsm.pdu import Sms
 from appliance.channels.gsm.plugs import Plugs, socket_for
 from appliance.channels.gsm.simulator import Simulator
 from appliance.config import read_box
+from appliance.config.trunks import Gsm, named
 from appliance.engines.resample import resample
 from appliance.errors import ConfigError, DeviceError
 from appliance.messages import RATE
-from appliance.trunks import Gsm, named
 from tests.audio_server import until
 from tests.channels.gsm.test_line import Echo, loud
 from tests.channels.gsm.test_modem import delivered

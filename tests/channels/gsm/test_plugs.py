@@ -13,7 +13,7 @@ import pytest
 from appliance.channels.gsm.plugs import Found, Plugs, plugged_in, simulated, socket_for
 from appliance.channels.gsm.profiles import Family, families, udev_rules
 from appliance.channels.gsm.simulator import Simulator
-from appliance.trunks import Gsm
+from appliance.config.trunks import Gsm
 
 RULES = Path(__file__).parents[3] / "image" / "60-modem.rules"
 KINDS = list(families().items())

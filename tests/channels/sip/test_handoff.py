@@ -12,7 +12,6 @@ import pytest
 
 from appliance.actions import Hands, Runner
 from appliance.brain import Brain
-from appliance.calling import HandOffRules
 from appliance.channels import AudioChannel, Call
 from appliance.channels.exchange import Exchange, Trunk
 from appliance.channels.gsm.line import GsmLine
@@ -20,17 +19,18 @@ from appliance.channels.gsm.simulator import Simulator
 from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import Account, Settings
 from appliance.clerk import Clerk, local_now
+from appliance.config.calling import HandOffRules
 from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines.fake import FakeAsr, FakeEmbed, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
 from appliance.engines.resample import resample
-from appliance.handoff import HandOff, Means
 from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import RATE, Turn
+from appliance.phone.handoff import HandOff, Means
 from appliance.speech import Speech
 from appliance.voice import Voice
 from tests.audio_server import until

@@ -1,0 +1,1 @@
+"""What people run: each a command of `appliance`."""

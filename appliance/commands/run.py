@@ -1,0 +1,347 @@
+"""`appliance run`: the desk, with every line it can open, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from rich.console import Console as Terminal
+from rich.markup import escape
+
+from appliance import config
+from appliance.app import App
+from appliance.channels import WaitingLine
+from appliance.channels.exchange import Exchange, Trunk
+from appliance.channels.gsm.modems import Modems
+from appliance.channels.gsm.pdu import Sms
+from appliance.channels.gsm.plugs import Plugs
+from appliance.channels.kiosk import Kiosk
+from appliance.channels.phone import PhoneCall
+from appliance.channels.presence import Presence
+from appliance.channels.sip.line import SipLine
+from appliance.channels.sip.wire import AUTHORITIES, Account, Settings
+from appliance.channels.soundcard import SoundCard
+from appliance.clerk import local_now
+from appliance.commands.wiring import Wiring
+from appliance.config.trunks import Sip, secret
+from appliance.config.versions import Versions
+from appliance.console.calls import CallsPage
+from appliance.console.editor import Editor
+from appliance.console.keeper import Keeper
+from appliance.console.server import Console, Status, address, is_loopback
+from appliance.errors import ApplianceError, DeviceError, StorageError
+from appliance.membership import Membership, Restart
+from appliance.notify import Manager
+from appliance.phone.outbound import Outbound
+from appliance.phone.texting import Texting
+from appliance.pulse import Pulse
+from appliance.workshop.lint import lint
+from appliance.workshop.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+AGAIN = 75
+"""What `run` returns when the program is to be started again."""
+
+FIRST_LOOK = 1.0
+"""Seconds between two looks at what is on; a sound card needs about one to open."""
+
+LEAVE = 20.0
+"""Seconds that callers have when the desk is told to stop: for what is being said, and a goodbye."""
+
+NAMES = {
+    "vad": "speech detection",
+    "eot": "end of turn",
+    "echo": "echo cancellation",
+    "asr": "speech recognition",
+    "tts": "voice",
+    "embed": "understanding",
+    "llm": "wording by LLM",
+    "wake": "wake word",
+}
+
+
+async def run(box_path: Path | None, desk_path: Path | None) -> int:
+    """Start, say what is on, and serve until told to stop. Told once, callers are let go politely; told
+    again, they are not."""
+    box, box_file = config.read_box(box_path)
+    desk, desk_file = config.read_desk(desk_path, box_file)
+    terminal = Terminal(highlight=False)
+    terminal.print(f"{escape(desk.name)}: {box_file}, {desk_file}")
+    for finding in lint(desk, desk_file):
+        terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
+    async with App(box, desk) as app, _opened(app, desk_file, box_file) as workshop:
+        if box.sip.enabled:
+            await app.measure()
+        running, manager = Running(app, terminal, (box_file, desk_file), workshop), Manager()
+        serving = asyncio.create_task(running.serve(manager))
+        stop = told_to_stop()
+        try:
+            await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+            manager.tell(STOPPING=1)
+            if not serving.done():
+                await app.leave.take(LEAVE)
+        finally:
+            stop.cancel()
+            serving.cancel()
+            await asyncio.wait([serving])
+        if not serving.cancelled():
+            try:
+                serving.result()
+            except Restart:
+                return AGAIN
+    return 0
+
+
+def told_to_stop() -> asyncio.Task[None]:
+    """Is over at the first SIGTERM or Ctrl-C. The second cancels the task that asked."""
+    told = asyncio.Event()
+    asked = asyncio.current_task()
+    assert asked
+
+    def hear() -> None:
+        if told.is_set():
+            asked.cancel()
+        told.set()
+
+    async def wait() -> None:
+        await told.wait()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, hear)
+    return asyncio.create_task(wait())
+
+
+@asynccontextmanager
+async def _opened(app: App, desk_file: Path, box_file: Path) -> AsyncIterator[Workshop | None]:
+    """The manager's workshop; None where it cannot be had, for the desk must answer all the same."""
+    workshop = None
+    try:
+        workshop = Workshop(app, desk_file, config.beside(box_file), Versions(app.box.data / "desks"))
+        await workshop.keep_first()
+    except StorageError as error:
+        log.error("the desk file cannot be changed by the page: %s", error)
+    try:
+        yield workshop
+    finally:
+        if workshop:
+            workshop.close()
+
+
+class Running:
+    """The lines of a desk that is up, and what is on and off, and why."""
+
+    def __init__(
+        self, app: App, terminal: Terminal, files: tuple[Path, Path], workshop: Workshop | None = None
+    ) -> None:
+        """`files`: box.toml and desk.toml."""
+        self._app = app
+        self._terminal = terminal
+        self._files = files
+        self._workshop = workshop
+        self._sensor: list[Status] = []
+        """Whether somebody's coming is noticed, where it should be."""
+        self._kiosk, self._kiosk_off = self._make_kiosk()
+        self._wiring = Wiring(app.box.gpio, self._kiosk)
+        self._console = self._make_console()
+        self._modems, self._gsm_off = self._make_modems()
+        gsm = self._modems.lines if self._modems else []
+        self._sip, self._sip_off = self._make_sip()
+        self._texting = self._make_texting()
+        trunks: list[Trunk] = [*gsm, *([self._sip] if self._sip else [])]
+        app.exchange = Exchange(trunks) if trunks else None
+        self._outbound = self._make_outbound()
+        self._fleet, self._fleet_off = self._make_fleet()
+        lines = (self._console, self._kiosk, *gsm, self._sip, self._texting, self._outbound, self._fleet)
+        self.lines: list[WaitingLine] = [line for line in lines if line]
+
+    def status(self) -> list[Status]:
+        app = self._app
+        kiosk = (
+            Status("kiosk", *self._kiosk.state) if self._kiosk else Status("kiosk", False, self._kiosk_off)
+        )
+        if self._console:
+            page = Status("page", True, self._console.url)
+        else:
+            page = Status("page", False, "switched off in box.toml")
+        modems = self._modems.lines if self._modems else []
+        gsm = [Status(line.name, *line.state) for line in modems] or [Status("gsm", False, self._gsm_off)]
+        sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
+        most = app.capacity
+        talks = [Status("conversations", True, f"up to {most.conversations} at once")] if most else []
+        engines = [Status(name, kind not in app.off, app.off.get(kind, "")) for kind, name in NAMES.items()]
+        texting = self._texting
+        sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
+        out = self._outbound.state if self._outbound else (False, "no line that can call")
+        fleet = self._fleet.state if self._fleet else (False, self._fleet_off)
+        papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
+        pins = self._wiring.status
+        lines = [page, kiosk, *self._sensor, *gsm, sip, sms, Status("outgoing calls", *out)]
+        return [*lines, *talks, *pins, *engines, *papers, Status("fleet", *fleet)]
+
+    async def serve(self, manager: Manager) -> None:
+        """Every line, until cancelled or one fails."""
+        workshop = self._workshop
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                if workshop:
+                    reload = workshop.reload
+                    asyncio.get_running_loop().add_signal_handler(
+                        signal.SIGHUP, lambda: tasks.create_task(reload())
+                    )
+                for line in self.lines:
+                    tasks.create_task(line.serve(self._app), name=line.name)
+                tasks.create_task(self.announce())
+                tasks.create_task(Pulse(self._app, manager, self._in_a_line).beat(), name="pulse")
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+        finally:
+            self._wiring.close()
+
+    def _in_a_line(self) -> str:
+        off = [status.name for status in self.status() if not status.on]
+        return f"answering; off: {', '.join(off)}" if off else "answering"
+
+    async def announce(self) -> None:
+        """Print the page's address, what is on and off and why, and from then on what changes."""
+        if self._console:
+            await self._console.opened.wait()
+            self._terminal.print(f"open {self._console.url}")
+        if self._kiosk:
+            await asyncio.sleep(FIRST_LOOK)
+        told: list[Status] = []
+        while True:
+            for status in self.status():
+                if status not in told:
+                    self._print(status)
+            if not told:
+                self._terminal.print("ready; Ctrl-C ends")
+            told = self.status()
+            await asyncio.sleep(FIRST_LOOK)
+
+    def _print(self, status: Status) -> None:
+        state = "[green]on [/]" if status.on else "[yellow]off[/]"
+        why = f": {status.why}" if status.why else ""
+        self._terminal.print(f"  {state} {escape(status.name + why)}")
+
+    def _make_console(self) -> Console | None:
+        web = self._app.box.web
+        if not web.enabled:
+            return None
+        wake = self._kiosk.wake_now if self._kiosk else None
+        keeper = Keeper(is_loopback(address(web.listen)[0]), web.password_file)
+        workshop, books = self._workshop, self._app.books
+        editor = Editor(workshop, keeper) if workshop else None
+        calls = CallsPage(books, keeper, workshop) if workshop else None
+        title = lambda: self._app.desk.name  # noqa: E731
+        return Console(web.listen, title, self.status, wake, editor, calls, books.metrics)
+
+    def _make_modems(self) -> tuple[Modems | None, str]:
+        box = self._app.box
+        if not box.gsm:
+            return None, "no [[gsm]] in box.toml"
+        if why := self._app.voice_off():
+            return None, why
+        plugs = Plugs(box.gsm, box.data / "simulator")
+        return Modems([(gsm.name, secret(gsm.pin_file)) for gsm in box.gsm], plugs.find, self._texted), ""
+
+    def _texted(self, sms: Sms) -> None:
+        if self._texting:
+            self._texting.came(sms)
+
+    def _make_outbound(self) -> Outbound | None:
+        """People are called by whatever line there is."""
+        app = self._app
+        if not app.exchange or not app.speech:
+            return None
+
+        async def talk(call: PhoneCall, what: str) -> None:
+            await app.talk(call, opening=what)
+
+        place = app.place
+        return Outbound(
+            lambda: app.desk.outbound, place.store, place.memory, app.exchange, app.speech, talk, local_now,
+            lambda: app.desk.lines,
+        )  # fmt: skip
+
+    def _make_fleet(self) -> tuple[Membership | None, str]:
+        app = self._app
+        if not app.box.fleet.enabled:
+            return None, "switched off in box.toml"
+        if not app.outbox:
+            return None, "the disk takes nothing; see the log"
+        try:
+            line = Membership(
+                app, app.outbox, self._files, self.status, self._workshop, self._kiosk, self._modems
+            )
+        except ApplianceError as error:
+            return None, str(error)
+        return line, ""
+
+    def _make_texting(self) -> Texting | None:
+        """Texts come and go by the modems."""
+        modems, app = self._modems, self._app
+        if not modems:
+            return None
+        place = app.place
+        return Texting(lambda: app.desk.sms, place.store, place.memory, modems.text, lambda: modems.ready)
+
+    def _make_sip(self) -> tuple[SipLine | None, str]:
+        sip = self._app.box.sip
+        if not sip.enabled:
+            return None, "switched off in box.toml"
+        if why := self._app.voice_off():
+            return None, why
+        app = self._app
+        turn_away = app.turn_away if sip.busy == "line" else None
+        return SipLine(sip_settings(sip), sip.a_minute, lambda: app.room, turn_away), ""
+
+    def _make_kiosk(self) -> tuple[Kiosk | None, str]:
+        app, settings = self._app, self._app.box.kiosk
+        if not settings.enabled:
+            return None, "switched off in box.toml"
+        if why := app.voice_off():
+            return None, why
+        vad, vad_thread = app.engine("vad")
+        wake, wake_thread = app.engine("wake")
+        if settings.wake == "word" and not wake:
+            return None, f"no wake word: {app.off['wake']}"
+        card = SoundCard(settings.microphone, settings.speaker, echo=app.echo_stream())
+        kiosk = Kiosk(
+            card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread,
+            presence=self._presence(),
+        )  # fmt: skip
+        return kiosk, ""
+
+    def _presence(self) -> Presence | None:
+        """Without one a kiosk is woken by the page's button still."""
+        if self._app.box.kiosk.wake != "presence":
+            return None
+        try:
+            presence = Presence(self._app.box.kiosk.sensor)
+        except DeviceError as error:
+            self._sensor = [Status("presence", False, str(error))]
+            return None
+        self._sensor = [Status("presence", True)]
+        return presence
+
+
+def sip_settings(sip: Sip) -> Settings:
+    """What the stack is started with, the secrets read. A desk without an account is called by address."""
+    accounts = tuple(
+        Account(
+            each.user, each.domain, secret(each.password_file), each.auth_user, each.proxy, each.transport,
+            each.encryption, each.register, each.keepalive,
+        )
+        for each in sip.account
+    )  # fmt: skip
+    direct = (Account("desk", sip.interface or "127.0.0.1", register=0),)
+    ports = (sip.rtp_ports[0], sip.rtp_ports[1])
+    authorities = str(sip.ca_file) if sip.ca_file else AUTHORITIES
+    return Settings(
+        accounts or direct, sip.listen, sip.interface, ports, sip.calls, sip.peers, authorities=authorities
+    )

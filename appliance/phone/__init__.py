@@ -1,0 +1,1 @@
+"""What a receptionist does on the telephone, besides talking."""

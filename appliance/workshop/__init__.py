@@ -1,0 +1,1 @@
+"""Where the manager works on the desk file."""
