@@ -23,7 +23,7 @@ from appliance.messages import FRAME_BYTES
 from appliance.phone.outbound import Outbound
 from appliance.speech import Speech
 from tests.channels.test_answered import quiet, speech
-from tests.test_handoff import Wire
+from tests.phone.test_handoff import Wire
 
 ANN = "+12125550142"
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -26,7 +26,7 @@ from tests.channels.gsm.test_line import Echo, loud
 from tests.channels.gsm.test_modem import delivered
 from tests.channels.sip.test_handoff import CALLER, PERSON, receptionist, seconds_of, tone
 from tests.desk import voice
-from tests.test_handoff import Line
+from tests.phone.test_handoff import Line
 
 NUMBER = "+12125550142"
 

@@ -36,7 +36,7 @@ from appliance.voice import Voice
 from tests.audio_server import until
 from tests.channels.sip.peers import HOST, Telephone, free_port, needs_baresip
 from tests.desk import voice
-from tests.test_handoff import DESK
+from tests.phone.test_handoff import DESK
 
 WISH = "I want to speak to a person"
 CALLER, PERSON = 480, 920
