@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from appliance.channels.sip.wire import LARGEST, Settings, pack, pack_settings, pack_sound, unpack
+from appliance.channels.sip.wire import LARGEST, Settings, Teller, pack_settings, pack_sound, unpack
 from appliance.engines.resample import Resampler
 from appliance.errors import DeviceError
 from appliance.messages import RATE
@@ -75,6 +75,7 @@ class SipStack:
         self._settings = settings
         self._ringing = ringing
         self._wire: socket.socket | None = None
+        self._teller: Teller | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._sessions: dict[int, Session] = {}
         self._numbers = itertools.count(OURS)
@@ -185,13 +186,13 @@ class SipStack:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             ours.setblocking(False)
-            self._wire = ours
+            # By the socket, not on the command line: there are passwords among it. Nothing is told before.
+            ours.send(pack_settings(self._settings))
+            self._wire, self._teller = ours, Teller(ours)
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "appliance.channels.sip.worker", str(theirs.fileno()),
                 pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
-        # By the socket, not on the command line: there are passwords among it.
-        ours.send(pack_settings(self._settings))
         self._loop.add_reader(ours, self._read)
         ended = asyncio.create_task(self._process.wait())
         starting = asyncio.create_task(self._ready.wait())
@@ -213,8 +214,10 @@ class SipStack:
         for session in list(self._sessions.values()):
             self._end(session, "the SIP stack is gone")
         wire, self._wire = self._wire, None
-        if wire:
+        teller, self._teller = self._teller, None
+        if wire and teller:
             self._loop.remove_reader(wire)
+            teller.close()
             wire.close()
         process, self._process = self._process, None
         if process and process.returncode is None:
@@ -294,6 +297,6 @@ class SipStack:
             session.ended()
 
     def _tell(self, what: str, **more: Any) -> None:
-        if self._wire:
+        if self._teller:
             with contextlib.suppress(OSError):
-                self._wire.send(pack(what, **more))
+                self._teller.tell(what, **more)

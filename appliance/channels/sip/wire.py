@@ -5,8 +5,11 @@ A message is JSON, or sound: `SOUND`, then s16le PCM at the rate of the call's c
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import struct
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -60,10 +63,51 @@ class Settings:
     authorities: str = AUTHORITIES
     """A file of certificates of those who vouch for PBXs that are called by TLS."""
     jitter: int = 0
-    """Milliseconds that packets are kept so that late ones find their place; the call's own cushion, which
-    grows as far as it must, comes after it. 0: they are heard in the order in which they come."""
+    """Milliseconds that packets are kept so that those that were overtaken find their place, in every call;
+    the call's own cushion, which grows as far as it must, comes after it. 0: they are heard in the order in
+    which they come."""
     silent: int = 30
     """Seconds without a packet of sound after which a call is over: its other side is gone."""
+
+
+class Teller:
+    """Tells the other process, in order. While it is busy and the socket full, what is told waits: a call's
+    end that got lost would leave the desk talking to nobody. Sound is not told, and may be lost."""
+
+    def __init__(self, wire: socket.socket) -> None:
+        self._wire = wire
+        self._waiting: deque[bytes] = deque()
+        self._loop = asyncio.get_running_loop()
+
+    def tell(self, what: str, **more: Any) -> None:
+        """Raises OSError where nobody is there any more."""
+        self._waiting.append(pack(what, **more))
+        if len(self._waiting) == 1 and not self._send():
+            self._loop.add_writer(self._wire, self._go_on)
+
+    def close(self) -> None:
+        """Before the socket is. What still waits is never told."""
+        self._waiting.clear()
+        self._loop.remove_writer(self._wire)
+
+    def _go_on(self) -> None:
+        try:
+            done = self._send()
+        except OSError:
+            # Whoever reads the socket finds out that it is at its end.
+            done = True
+        if done:
+            self.close()
+
+    def _send(self) -> bool:
+        """Whether all was taken."""
+        try:
+            while self._waiting:
+                self._wire.send(self._waiting[0])
+                self._waiting.popleft()
+        except BlockingIOError:
+            return False
+        return True
 
 
 def pack(what: str, **more: Any) -> bytes:

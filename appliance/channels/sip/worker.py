@@ -18,7 +18,7 @@ from baresip.call import Call, CallState, DigitEvent
 from baresip.events import Event, StackEvent
 
 from appliance.channels.sip import gate
-from appliance.channels.sip.wire import LARGEST, Account, Settings, pack, pack_sound, read_settings, unpack
+from appliance.channels.sip.wire import LARGEST, Account, Settings, Teller, pack_sound, read_settings, unpack
 from appliance.channels.spare import Spare
 
 log = logging.getLogger(__name__)
@@ -33,12 +33,15 @@ AGAIN = 15.0
 class Worker:
     def __init__(self, wire: socket.socket) -> None:
         self._wire = wire
+        self._teller = Teller(wire)
         self._loop = asyncio.get_running_loop()
         self._runtime = Runtime()
         self._agents: list[UserAgent] = []
         self._registering: set[int] = set()
         """Accounts that have not been registered yet."""
         self._calls: dict[int, Call] = {}
+        self._dialled: dict[int, bool] = {}
+        """Calls that the stack is making, and whether they are still wanted."""
         self._rates: dict[int, int] = {}
         """Samples a second to be sent, those of all channels, where sound goes both ways."""
         self._spare: dict[int, Spare] = {}
@@ -230,11 +233,12 @@ class Worker:
                 self._register_soon(told["account"])
                 return
             if told["what"] == "dial":
-                agent = self._agents[told["account"]]
-                self._adopt(await agent.dial(told["uri"]), number=told["call"])
+                await self._dial(told["call"], self._agents[told["account"]], told["uri"])
                 return
             call = self._calls.get(told["call"])
             if call is None:
+                if told["what"] == "hang_up" and told["call"] in self._dialled:
+                    self._dialled[told["call"]] = False
                 return
             match told["what"]:
                 case "answer":
@@ -255,11 +259,27 @@ class Worker:
             if told["what"] == "dial":
                 self._tell("closed", call=told["call"], why=str(error), stats={})
 
+    async def _dial(self, number: int, agent: UserAgent, uri: str) -> None:
+        """What the stack tells of the call before it has handed it over counts; so does that nobody wants it
+        any more."""
+        early: list[StackEvent] = []
+        listen = early.append
+        self._dialled[number] = True
+        self._runtime.subscribe(listen)
+        try:
+            call = await agent.dial(uri)
+        finally:
+            self._runtime.unsubscribe(listen)
+            wanted = self._dialled.pop(number)
+        self._adopt(call, number=number)
+        for event in early:
+            call._on_stack_event(event)
+        if not wanted and number in self._calls:
+            await call.hangup()
+
     def _tell(self, what: str, **more: Any) -> None:
         try:
-            self._wire.send(pack(what, **more))
-        except BlockingIOError:
-            log.error("the desk does not take what it is told: %s", what)
+            self._teller.tell(what, **more)
         except OSError:
             self._over.set()
 
