@@ -241,11 +241,22 @@ class App:
         return self._engines.get(kind)
 
     async def measure(self) -> None:
-        """See how many conversations can be held at once: for lines by which several come."""
-        if not self.voice_off():
-            engines = (self._engines[kind] for kind in ("vad", "asr", "tts"))
-            self.capacity = await capacity.measure(*engines)
-            log.info("%s", self.capacity)
+        """See how many conversations can be held at once, for lines by which several come. Nothing is made
+        ready and nobody calls meanwhile: that would be counted with it."""
+        if self.voice_off():
+            return
+        await self.prepared()
+        vad, asr, tts = (self._engines[kind] for kind in ("vad", "asr", "tts"))
+        measured = None
+        while measured is None or self._calls:
+            await self.quiet()
+            try:
+                measured = await capacity.measure(vad, asr, tts)
+            except Exception:
+                log.exception("how many conversations can be held is not known")
+                return
+        self.capacity = measured
+        log.info("%s", measured)
 
     @property
     def room(self) -> int:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from appliance.engines import Asr, Tts, Vad
 from appliance.engines.thread import EngineThread
 from appliance.messages import FRAME_BYTES, RATE, Expect
+
+T = TypeVar("T")
 
 SENTENCE = "The desk is open from nine until half past five."
 
@@ -22,7 +26,9 @@ TRANSCRIPTS = 2
 """Times that an utterance is transcribed: at a pause that was none, and at its end."""
 
 BUSY = 0.5
-"""Share of the cores that may work for conversations: beyond it one caller's answer waits for another's."""
+"""Share of the cores, and of the time of the engine that is asked most, that conversations may take. Who
+asks an engine that is busy half of the time waits half as long again as its work takes, on the average
+(M/D/1); beyond that, soon for long. That is reasoned: it is not measured yet on a Pi with callers."""
 
 MOST = 64
 
@@ -34,52 +40,73 @@ class Capacity:
     conversations: int
     load: float = 0.0
     """Share of one core that one conversation takes."""
+    longest: float = 0.0
+    """Share of its time for which the engine that is asked most works for one conversation: each engine does
+    one thing at a time, however many cores there are."""
     took: float = 0.0
     """Seconds of the measurement."""
 
 
-def of(load: float, cores: int) -> int:
+def of(load: float, cores: int, longest: float = 0.0) -> int:
     """Conversations of so much load each; one is always held, however slowly."""
-    return max(1, min(MOST, math.floor(BUSY * cores / load))) if load > 0 else MOST
+    needs = max(load / cores, longest)
+    return max(1, min(MOST, math.floor(BUSY / needs))) if needs > 0 else MOST
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a piece of work took, in seconds."""
+
+    processor: float
+    clock: float
 
 
 async def measure(
     vad: tuple[Vad, EngineThread], asr: tuple[Asr, EngineThread], tts: tuple[Tts, EngineThread]
 ) -> Capacity:
-    """Say a sentence, hear it and understand it, each twice: what is done first is slower than ever after."""
+    """Say a sentence, hear it and understand it, each twice: what is done first is slower than ever after.
+    Whatever else this process does meanwhile is counted with it."""
     began = time.monotonic()
     for _ in range(2):
         pcm, speaking = await tts[1].run(_spoken, tts[0])
         if not pcm:
             return Capacity(MOST)
-        hearing = await vad[1].run(_heard, vad[0], pcm)
-        transcribing = await asr[1].run(_transcribed, asr[0], pcm)
+        _, hearing = await vad[1].run(_heard, vad[0], pcm)
+        _, transcribing = await asr[1].run(_transcribed, asr[0], pcm)
     lasts = len(pcm) / 2 / RATE
-    load = hearing / lasts + (speaking + TRANSCRIPTS * transcribing) / TURN
-    return Capacity(of(load, len(os.sched_getaffinity(0))), load, time.monotonic() - began)
+    works = ((hearing, 1 / lasts), (speaking, 1 / TURN), (transcribing, TRANSCRIPTS / TURN))
+    load = sum(work.processor * often for work, often in works)
+    longest = max(work.clock * often for work, often in works)
+    conversations = of(load, len(os.sched_getaffinity(0)), longest)
+    return Capacity(conversations, load, longest, time.monotonic() - began)
 
 
-def _spoken(tts: Tts) -> tuple[bytes, float]:
-    """The sentence's sound, and seconds of processor that it took."""
-    began = _processor()
-    return b"".join(tts.speak(SENTENCE)), _processor() - began
+def _timed(do: Callable[..., T]) -> Callable[..., tuple[T, _Work]]:
+    """With what it took. The processor's time is that of all threads: engines have some of their own."""
+
+    @wraps(do)
+    def timed(*args: Any) -> tuple[T, _Work]:
+        processor, clock = time.process_time(), time.monotonic()
+        done = do(*args)
+        return done, _Work(time.process_time() - processor, time.monotonic() - clock)
+
+    return timed
 
 
-def _heard(vad: Vad, pcm: bytes) -> float:
-    began, stream = _processor(), vad.stream()
+@_timed
+def _spoken(tts: Tts) -> bytes:
+    return b"".join(tts.speak(SENTENCE))
+
+
+@_timed
+def _heard(vad: Vad, pcm: bytes) -> None:
+    stream = vad.stream()
     for at in range(0, len(pcm) - FRAME_BYTES, FRAME_BYTES):
         stream.push(pcm[at : at + FRAME_BYTES])
-    return _processor() - began
 
 
-def _transcribed(asr: Asr, pcm: bytes) -> float:
-    began = _processor()
+@_timed
+def _transcribed(asr: Asr, pcm: bytes) -> None:
     stream: Any = asr.stream(Expect())
     stream.push(pcm)
     stream.finish()
-    return _processor() - began
-
-
-def _processor() -> float:
-    """Of all threads: engines have some of their own."""
-    return time.process_time()

@@ -75,8 +75,6 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
     async with App(box, desk) as app, _opened(app, desk_file, box_file) as workshop:
-        if box.sip.enabled:
-            await app.measure()
         running, manager = Running(app, terminal, (box_file, desk_file), workshop), Manager()
         serving = asyncio.create_task(running.serve(manager))
         stop = told_to_stop()
@@ -196,6 +194,9 @@ class Running:
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
                 tasks.create_task(self.announce())
+                if self._sip:
+                    # Calls are taken before: until it is known, `calls` of [sip] alone says how many.
+                    tasks.create_task(self._app.measure())
                 tasks.create_task(Pulse(self._app, manager, self._in_a_line).beat(), name="pulse")
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
