@@ -108,12 +108,13 @@ class Sip:
     """Network interface or address to use; empty: whatever routes."""
     account: tuple[SipAccount, ...] = ()
     peers: tuple[str, ...] = ()
-    """Networks from which calls are taken, as "192.168.1.0/24"; all others get no answer. Empty: any."""
+    """Networks from which calls and their sound are taken, as "192.168.1.0/24"; all others get no answer.
+    Empty: any."""
     ca_file: Path | None = None
     """Certificates of those who vouch for a PBX that is reached by TLS, or its own; beside box.toml unless it
     is a full path. Without one, those that Debian trusts."""
     calls: int = 4
-    """Calls at the same time, though never more than the box can serve by what is measured at its start."""
+    """Calls at the same time, though never more than the box can serve by what is measured soon after its start."""
     busy: Literal["line", "refuse"] = "line"
     """What callers beyond that get: a line that says so, or the busy signal (486)."""
     a_minute: int = 6

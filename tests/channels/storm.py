@@ -44,6 +44,8 @@ from tests.desk import voice
 FAKE = Engine("fake")
 ENGINES = Engines(FAKE, FAKE, Engine("none"), FAKE, FAKE, FAKE, Engine("none"), Engine("none"))
 
+PERSON = "+12125550199"
+
 DESK = """
 name = "Storm House"
 silence = 2.0
@@ -60,12 +62,12 @@ nobody = "Nobody is there"
 calls = "{who}"
 take_call = "Well"
 [handoff]
-to = "+12125550199"
+to = "PERSON"
 rings = 5.0
 [fact.hours]
 ask = ["when are you open"]
 say = "From nine to five."
-"""
+""".replace("PERSON", PERSON)
 
 SAYS = (
     "when are you open",
@@ -462,7 +464,8 @@ async def office(
                 account = Account("desk", f"{HOST}:{street}", register=0)
                 ports = (20_000, 20_998)
                 there.sip = SipLine(Settings((account,), there.address, HOST, ports, 8), a_minute=1_000_000)
-                caller = Account("street", there.address, register=0)
+                # Whom the desk puts callers through to lives there.
+                caller = Account(PERSON, there.address, register=0)
                 there.street = SipStack(
                     Settings((caller,), f"{HOST}:{street}", HOST, (21_000, 21_998), 16), lambda session: None
                 )

@@ -1,6 +1,7 @@
-"""Who may send packets to the SIP port: the kernel drops all others, before a line of them is parsed.
+"""Who may send packets to the SIP port and those of the sound: the kernel drops all others, before a line of
+them is parsed.
 
-A classic BPF program on the listening sockets (linux/filter.h), for IPv4. Whoever scans the network for
+A classic BPF program on the sockets (linux/filter.h), for IPv4. Whoever scans the network for
 telephones gets no answer at all.
 """
 
@@ -11,7 +12,7 @@ import ipaddress
 import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,8 +56,8 @@ def attach(listener: socket.socket, peers: Sequence[str]) -> None:
     )
 
 
-def guard(port: int, peers: Sequence[str]) -> int:
-    """Attach to every socket of this process that is bound to the port; how many there were."""
+def guard(ports: Container[int], peers: Sequence[str]) -> int:
+    """Attach to every socket of this process that is bound to one of the ports; how many there were."""
     found = 0
     for file in Path("/proc/self/fd").iterdir():
         with suppress(OSError, ValueError):
@@ -64,7 +65,7 @@ def guard(port: int, peers: Sequence[str]) -> int:
                 continue
             with socket.socket(fileno=os.dup(int(file.name))) as each:
                 address = each.getsockname()
-                if each.family == socket.AF_INET and address[1] == port:
+                if each.family == socket.AF_INET and address[1] in ports:
                     attach(each, peers)
                     found += 1
     return found

@@ -48,6 +48,9 @@ class Worker:
         self._sounded: dict[int, float] = {}
         """When sound came last, on the loop's clock."""
         self._silent = 0
+        self._peers: tuple[str, ...] = ()
+        self._sound = range(0)
+        """Ports of it."""
         self._numbers = itertools.count(1)
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,7 +60,9 @@ class Worker:
         self._silent = settings.silent
         await self._runtime.start(_config(settings))
         self._runtime.on_dead = self._over.set
-        if settings.peers and not gate.guard(int(settings.listen.rpartition(":")[2]), settings.peers):
+        self._peers, self._sound = settings.peers, range(settings.rtp_ports[0], settings.rtp_ports[1] + 1)
+        port = int(settings.listen.rpartition(":")[2])
+        if settings.peers and not gate.guard((port,), settings.peers):
             raise BaresipError("the SIP port could not be guarded")
         for number, account in enumerate(settings.accounts):
             await self._open(number, account)
@@ -125,6 +130,9 @@ class Worker:
     def _adopt(self, call: Call, account: int = 0, number: int = 0) -> int:
         number = number or next(self._numbers)
         self._calls[number] = call
+        if self._peers:
+            # Its ports are open by now, and nobody has been told of them.
+            gate.guard(self._sound, self._peers)
         call.on(lambda event: self._follow(number, event))
         call.on_dtmf(lambda digit: self._key(number, digit))
         if call.state is CallState.INCOMING:

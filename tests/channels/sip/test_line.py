@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from appliance.bench.phone.caller import PACKET, RTP, call
 from appliance.channels.phone import PhoneCall
 from appliance.channels.sip import gate
 from appliance.channels.sip.line import number
 from appliance.channels.sip.wire import Account, Settings, pack_settings, read_settings, unpack
+from appliance.messages import RATE
 from tests.audio_server import until
 from tests.channels.sip.peers import (
     HOST,
@@ -135,6 +137,22 @@ async def test_strangers_get_no_answer_at_all() -> None:
         async with desk(peers=peers) as (_, echo, port):
             assert await asyncio.to_thread(is_answered, port) is answered
             assert echo.calls == []
+
+
+async def test_what_strangers_say_into_a_call_is_not_heard() -> None:
+    for peers, heard in ((("127.0.0.0/8",), True), (("127.0.0.1/32",), False)):
+        async with desk(peers=peers) as (_, echo, port), call("caller", port) as caller:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.bind(("127.0.0.2", 0))
+                assert caller._media
+                for number in range(60):
+                    caller.send(bytes(2 * PACKET))
+                    if number > 20:
+                        packet = RTP.pack(0x80, 0, number, number * PACKET, 0xBAD) + b"\x10" * PACKET
+                        stranger.sendto(packet, caller._media)
+                    await asyncio.sleep(0.02)
+            await until(lambda: len(echo.heard) > RATE)
+            assert (seconds_of_sound(bytes(echo.heard)) > 0.3) is heard
 
 
 def is_answered(port: int) -> bool:
