@@ -114,7 +114,7 @@ class Sip:
     """Certificates of those who vouch for a PBX that is reached by TLS, or its own; beside box.toml unless it
     is a full path. Without one, those that Debian trusts."""
     calls: int = 4
-    """Calls at the same time, though never more than the box can serve by what is measured soon after its start."""
+    """Calls at the same time, though never more than the box is found to serve, soon after its start."""
     busy: Literal["line", "refuse"] = "line"
     """What callers beyond that get: a line that says so, or the busy signal (486)."""
     a_minute: int = 6
