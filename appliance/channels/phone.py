@@ -110,9 +110,14 @@ class PhoneCall:
         if not self._over:
             self._over = True
             self._running.cancel()
+            self.playout.close()
             self._tell(None)
 
     # The desk's side.
+
+    @property
+    def over(self) -> bool:
+        return self._over
 
     async def microphone(self) -> AsyncIterator[Audio]:
         while (frame := await self._heard.get()) is not None:
@@ -140,8 +145,6 @@ class PhoneCall:
         self.ended()
         with suppress(asyncio.CancelledError):
             await asyncio.wait([self._running])
-        while pcm := self.playout.pull(FRAME):
-            self.playout.dropped(len(pcm) // 2)
         await self.leg.hang_up()
 
     async def _run(self) -> None:

@@ -33,6 +33,7 @@ class Playout:
         self._queued = bytearray()
         self._out = 0
         self._heard = asyncio.Event()
+        self._closed = False
         self.level = 1.0
         """How loud to play from the next `pull` on, 0 to 1; it is reached within 20 ms."""
         self._level = 1.0
@@ -47,7 +48,8 @@ class Playout:
     def add(self, pcm: bytes) -> None:
         """Queue sound that nobody else decides the pace of: another call's."""
         with self._lock:
-            self._queued += pcm
+            if not self._closed:
+                self._queued += pcm
 
     @property
     def queued(self) -> int:
@@ -59,6 +61,13 @@ class Playout:
         while self._queued or self._out:
             self._heard.clear()
             await self._heard.wait()
+
+    def close(self) -> None:
+        """Nobody listens any more: nothing is queued from now on, and nobody waits for it to be played."""
+        with self._lock:
+            self._closed = True
+            self._queued.clear()
+        self._heard.set()
 
     def cut(self) -> None:
         """Forget what is queued, but for a fade of 5 ms so that it does not click."""

@@ -15,7 +15,7 @@ from appliance.channels.gsm.firmware import Line
 from appliance.channels.gsm.replies import ACTIVE
 from appliance.channels.gsm.simulator import Simulator
 from appliance.channels.phone import loudness
-from appliance.channels.playout import Playout
+from appliance.channels.playout import DEPTH, Playout
 from appliance.channels.recorded import read_recording
 from appliance.channels.soundcard import SoundCard
 from appliance.engines import registry
@@ -117,8 +117,9 @@ class Street:
         if not pcm:
             return
         self._call += pcm
-        if self._playout and self._louder:
-            await self._playout.write(self._louder.push(pcm))
+        # A loudspeaker that is off takes nothing, and must not keep anybody waiting.
+        if self._playout and self._louder and self._playout.queued < DEPTH:
+            self._playout.add(self._louder.push(pcm))
         if loudness(pcm) > LOUD:
             self._quiet = 0.0
             self._said += pcm

@@ -124,7 +124,7 @@ class HandOff:
         voice = Voice(person, self.means.hearing, self.means.speech, silence=QUIET)
         if self.rules.accept == "at_once":
             await voice.say(_brief(told))
-            return True
+            return not person.over
         voice.expect(Expect("yes_no"))
         saying = asyncio.create_task(voice.say(_brief(told, self.lines.take_call)))
         try:

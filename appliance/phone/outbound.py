@@ -147,7 +147,7 @@ class Outbound:
                 return "told"
             if who == "machine" and self._rules().voicemail:
                 await self._record(call, listener, errand.what)
-                return "told a machine"
+                return "machine" if call.over else "told a machine"
             return who
         finally:
             await asyncio.shield(call.hang_up())

@@ -47,6 +47,22 @@ async def frames(call: PhoneCall, count: int) -> list[Audio]:
     return got
 
 
+async def test_nobody_is_kept_waiting_by_a_caller_who_is_gone() -> None:
+    call = PhoneCall(Wire(), "sip")
+    try:
+        await frames(call, 1)
+        talking = asyncio.create_task(call.playout.write(voice(5.0)))
+        await frames(call, 1)
+        call.ended()
+        async with asyncio.timeout(1):
+            await talking
+            await call.playout.write(voice(5.0))
+            await call.playout.drain()
+        assert call.over
+    finally:
+        await call.hang_up()
+
+
 async def test_the_clock_goes_on_whether_sound_comes_or_not() -> None:
     call = PhoneCall(Wire(), "gsm")
     try:

@@ -13,11 +13,14 @@ import pytest
 
 from appliance.channels.gsm.line import GsmLine
 from appliance.channels.gsm.pdu import Sms
+from appliance.channels.gsm.simulator import Simulator
+from appliance.channels.playout import Playout
 from appliance.commands.simulate import FAULTS, HELP, obey
 from appliance.commands.street import Street
 from appliance.config import Box, Engine, Engines
 from appliance.engines import registry
 from appliance.engines.fake import FakeAsr
+from appliance.engines.resample import Resampler
 from appliance.errors import ApplianceError
 from tests.audio_server import until
 from tests.channels.gsm.test_line import Echo
@@ -44,8 +47,6 @@ class Keyboard:
 
 @asynccontextmanager
 async def keyboard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Keyboard]:
-    from appliance.channels.gsm.simulator import Simulator
-
     words = iter(["we are open until five"])
     monkeypatch.setitem(registry.ENGINES["asr"], "fake", lambda spec, box: FakeAsr(words))  # type: ignore[arg-type]
     simulator = Simulator(folder=folder)
@@ -139,3 +140,17 @@ async def test_what_is_typed_wrong_is_told_with_the_mend(
         assert there.street.simulator.faults == {"early begin"}
         await there.types("mend")
         assert there.street.simulator.faults == set()
+
+
+async def test_a_loudspeaker_that_is_off_keeps_nobody_waiting(tmp_path: Path) -> None:
+    simulator = Simulator(folder=tmp_path)
+    street = Street(simulator, Box(tmp_path, engines=Engines(asr=FAKE, tts=FAKE)), lambda line: None)
+    street._playout, street._louder = Playout(), Resampler(simulator.rate)
+    simulator._desk += bytes(10 * 2 * simulator.rate)
+    try:
+        async with asyncio.timeout(2):
+            for _ in range(3):
+                await street._hear()
+    finally:
+        street.close()
+        simulator.close()

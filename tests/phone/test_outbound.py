@@ -22,7 +22,7 @@ from appliance.memory.texts import Refusals
 from appliance.messages import FRAME_BYTES
 from appliance.phone.outbound import Outbound
 from appliance.speech import Speech
-from tests.channels.test_answered import quiet, speech
+from tests.channels.test_answered import quiet, speech, tones
 from tests.phone.test_handoff import Wire
 
 ANN = "+12125550142"
@@ -146,6 +146,22 @@ async def test_a_machine_is_tried_again_or_told(tmp_path: Path) -> None:
         # Not a word while the machine still speaks.
         assert not any(sounds[: int(3.8 * 50)])
         assert any(sounds)
+
+
+class HangsUp(Answering):
+    async def dial(self, to: str, patience: float) -> PhoneCall:
+        call = await super().dial(to, patience)
+        asyncio.get_running_loop().call_later(1.0, call.ended)
+        return call
+
+
+async def test_a_machine_that_hangs_up_in_the_middle_was_not_told(tmp_path: Path) -> None:
+    rules = OutboundRules(enabled=True, voicemail=True)
+    async with box(tmp_path, HangsUp([tones(0.3, 1000) + quiet(0.5)]), rules) as desk:
+        desk.errands.put(ANN, " ".join([WHAT] * 10), MONDAY)
+        async with asyncio.timeout(5):
+            await desk.outbound.look()
+        assert desk.outcomes() == [("waiting", "machine", 1)]
 
 
 async def test_a_modem_that_says_answered_while_it_rings_is_not_believed(
