@@ -119,7 +119,8 @@ async def test_however_the_sound_is_cut_up_it_is_the_same(size: int) -> None:
 
 
 async def test_the_other_side_gets_a_frame_every_20_ms_and_what_was_played_is_told() -> None:
-    wire, told = Wire(), []
+    wire = Wire()
+    told: list[Audio] = []
     call = PhoneCall(wire, "gsm")
     call.playout.on_played = told.append
     try:
