@@ -107,7 +107,10 @@ async def obey(street: Street, line: str) -> str:
             simulator.hang_up()
             return "caller hangs up"
         case "text", words if words:
-            simulator.deliver(deliveries(street.caller, words))
+            try:
+                simulator.deliver(deliveries(street.caller, words))
+            except ValueError as error:
+                raise ApplianceError(str(error), "write a shorter one") from error
             return f"SMS from {street.caller}: {words}"
         case "take", "calls" | "no calls" as which:
             simulator.answers = which == "calls"

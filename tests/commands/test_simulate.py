@@ -132,6 +132,7 @@ async def test_what_is_typed_wrong_is_told_with_the_mend(
             ("ring my mother", "is no telephone number"),
             ("ring 112", "never simulated"),
             ("fault uplink stals", "did you mean uplink stalls?"),
+            (f"text {1600 * 'x'}", "more than 10; write a shorter one"),
             ("sing", "type help"),
         ):
             with pytest.raises(ApplianceError, match=told):
