@@ -26,6 +26,11 @@ log = logging.getLogger(__name__)
 PUMP = 0.01
 """Seconds between two looks for sound that came."""
 
+SIGN = 4.0
+"""Seconds for the other side's first sign of a call that nobody wants any more."""
+
+SIGNS = (Event.CALL_RINGING, Event.CALL_PROGRESS, Event.CALL_ESTABLISHED, Event.CALL_CLOSED)
+
 AGAIN = 15.0
 """Seconds between two tries to register."""
 
@@ -42,6 +47,8 @@ class Worker:
         self._calls: dict[int, Call] = {}
         self._dialled: dict[int, bool] = {}
         """Calls that the stack is making, and whether they are still wanted."""
+        self._signs: dict[int, asyncio.Event] = {}
+        """Of each call that the desk makes: set once the other side has given one."""
         self._rates: dict[int, int] = {}
         """Samples a second to be sent, those of all channels, where sound goes both ways."""
         self._spare: dict[int, Spare] = {}
@@ -140,6 +147,9 @@ class Worker:
         return number
 
     def _follow(self, number: int, event: StackEvent) -> None:
+        sign = self._signs.get(number)
+        if sign and event.event in SIGNS:
+            sign.set()
         match event.event:
             case Event.CALL_ESTABLISHED:
                 self._tell("established", call=number)
@@ -151,6 +161,7 @@ class Worker:
                 self._tell("resumed", call=number)
             case Event.CALL_CLOSED:
                 self._calls.pop(number, None)
+                self._signs.pop(number, None)
                 self._rates.pop(number, None)
                 self._spare.pop(number, None)
                 died = self._sounded.pop(number, 0.0) < 0
@@ -254,7 +265,7 @@ class Worker:
                 case "reject":
                     await call.reject()
                 case "hang_up":
-                    await call.hangup()
+                    await self._hang_up(told["call"], call)
                 case "press":
                     await call.send_dtmf(told["keys"])
                 case "transfer":
@@ -272,10 +283,13 @@ class Worker:
         any more."""
         early: list[StackEvent] = []
         listen = early.append
-        self._dialled[number] = True
+        self._dialled[number], self._signs[number] = True, asyncio.Event()
         self._runtime.subscribe(listen)
         try:
             call = await agent.dial(uri)
+        except BaseException:
+            self._signs.pop(number)
+            raise
         finally:
             self._runtime.unsubscribe(listen)
             wanted = self._dialled.pop(number)
@@ -283,6 +297,15 @@ class Worker:
         for event in early:
             call._on_stack_event(event)
         if not wanted and number in self._calls:
+            await self._hang_up(number, call)
+
+    async def _hang_up(self, number: int, call: Call) -> None:
+        """Not before the other side's first sign: until then there is nothing to cancel (RFC 3261, 9.1),
+        and the stack would forget a call that rings for somebody a moment later."""
+        if (sign := self._signs.get(number)) and call.state is CallState.OUTGOING:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(sign.wait(), SIGN)
+        if number in self._calls:
             await call.hangup()
 
     def _tell(self, what: str, **more: Any) -> None:
