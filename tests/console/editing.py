@@ -18,9 +18,9 @@ from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console
 from appliance.workshop.workshop import Workshop
-from tests import test_workshop
 from tests.channels import browser
-from tests.test_workshop import NEWER, TEXT
+from tests.workshop import test_workshop
+from tests.workshop.test_workshop import NEWER, TEXT
 
 __all__ = ["NEWER", "TEXT", "Page", "digest", "editing"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.console.editing import NEWER, TEXT, Page, editing
 from tests.console.visiting import Visit, missing, visit
-from tests.test_workshop import calling
+from tests.workshop.test_workshop import calling
 
 pytestmark = pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
 

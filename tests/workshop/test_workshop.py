@@ -360,7 +360,7 @@ def test_differences_leave_out_what_is_the_same() -> None:
 PUBLISHER = """
 import asyncio, sys
 from pathlib import Path
-from tests.test_workshop import TEXT, digest, opened
+from tests.workshop.test_workshop import TEXT, digest, opened
 
 async def main():
     number = 0
