@@ -22,7 +22,7 @@ from appliance.config import Box, read_desk
 from appliance.config.box import Traces
 from appliance.engines.inline import InlineThread
 from appliance.errors import ApplianceError
-from appliance.messages import Heard, Spoken, Turn, Word, samples
+from appliance.messages import Closing, Heard, Spoken, Turn, Word, samples
 from appliance.observe.account import kept, last, placed
 from appliance.observe.calls import Calls, Kept
 from appliance.observe.otlp import Exporter
@@ -238,3 +238,8 @@ def test_what_a_crash_left_open_ends_at_its_last_turn(tmp_path: Path) -> None:
     assert found
     assert found.ended == BEGAN + timedelta(seconds=1.5)
     calls.close()
+
+
+def test_a_turn_in_which_the_desk_was_stopped_begins_then(tmp_path: Path) -> None:
+    trace = spans(*written(tmp_path, [Turn("one", 2, Closing(samples(5)), began=samples(6))]))
+    assert trace[1].start == BEGAN + timedelta(seconds=5)
