@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from pathlib import Path
 
 import numpy as np
@@ -61,12 +62,17 @@ def record(books: Books, recorded: bool = True) -> None:
 
 
 def fetch(page: Page, path: str, **headers: str) -> tuple[int, bytes]:
+    code, body, _ = told(page, path, **headers)
+    return code, body
+
+
+def told(page: Page, path: str, **headers: str) -> tuple[int, bytes, Message]:
     request = urllib.request.Request(page.console.url + path, headers={"Cookie": page.cookie, **headers})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read()
+            return answer.status, answer.read(), answer.headers
     except urllib.error.HTTPError as error:
-        return error.code, error.read()
+        return error.code, error.read(), error.headers
 
 
 async def test_calls_are_listed_newest_first_and_those_to_review_worst_first(tmp_path: Path) -> None:
@@ -139,6 +145,7 @@ SENSELESS: list[tuple[str, dict[str, object]]] = [
     ("call", {"id": "nobody"}),
     ("call", {}),
     ("list", {"after": ["a", 1]}),
+    ("list", {"after": [1, 10**30]}),
     ("correct", {"id": "looked-at", "turn": 1, "intent": "parking"}),
     ("correct", {"id": "looked-at", "turn": 2, "intent": "no such thing"}),
     ("correct", {"id": "looked-at", "turn": 99, "intent": "parking"}),
@@ -246,3 +253,13 @@ async def test_by_keyboard_on_a_phone_one_goes_to_a_call_through_its_words_and_b
     assert seen.readings["hidden"] is True
     assert seen.readings["wide"] <= 390
     assert seen.readings["word"] == "there"
+
+
+async def test_a_recording_that_is_damaged_leaves_the_call_to_be_read(tmp_path: Path) -> None:
+    async with editing(tmp_path) as page:
+        record(page.app.books)
+        _, _, headers = await asyncio.to_thread(told, page, "/desk/calls/looked-at/sound")
+        assert headers["cache-control"] == "no-store"
+        (page.app.books.recordings / "looked-at.ogg").write_bytes(b"no sound")
+        code, call = await page.ask("calls/call", {"id": "looked-at"})
+        assert (code, call["wave"], len(call["turns"])) == (200, None, 2)
