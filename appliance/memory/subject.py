@@ -87,6 +87,12 @@ def take_out(db: Database, subject: Subject) -> None:
         if rows:
             every = json.dumps(rows)
             db.execute(f"delete from {table} where rowid in (select value from json_each(?))", every)
+    # That something was asked may be told to the fleet, as it is of everybody; not what.
+    db.execute(
+        """update outbox set data = json_remove(data, '$.text') where kind = 'unanswered'
+            and json_extract(data, '$.call') in (select value from json_each(?))""",
+        json.dumps(subject.conversations),
+    )
 
 
 def told(store: Store, subject: Subject) -> dict[str, list[dict[str, Any]]]:

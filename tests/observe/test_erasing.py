@@ -30,6 +30,8 @@ from appliance.messages import RATE
 from appliance.observe.calls import ASIDE, Calls
 from appliance.observe.corrections import correct
 from appliance.observe.erasing import Eraser
+from appliance.telemetry.outbox import Outbox
+from appliance.telemetry.told import Discreet
 from tests.test_acquaintance import DESK
 from tests.test_app import ENGINES, Caller
 
@@ -358,5 +360,20 @@ def test_a_recording_that_is_sealed_meanwhile_stops_no_purge(
     gone = tmp_path / "recordings" / "gone.part"
     monkeypatch.setattr(Path, "iterdir", lambda _: iter([gone]))
     assert eraser.purge(Retention()) == {}
+    calls.close()
+    store.close()
+
+
+async def test_what_waits_for_the_fleet_loses_the_words_of_who_is_erased(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    store, calls, eraser = opened(tmp_path / "var")
+    told = Discreet(Outbox(store), "words").put
+    with store.write() as db:
+        told(db, "unanswered", {"call": "ann-asks", "text": "xyzzy plugh the violet teapot"})
+        told(db, "unanswered", {"call": "ben-books", "text": "something else"})
+    eraser.erase(eraser.find(NUMBER))
+    left = [json.loads(data) for (data,) in store.read("select data from outbox order by seq")]
+    assert left == [{"call": "ann-asks"}, {"call": "ben-books", "text": "something else"}]
+    assert found(tmp_path / "var") == {}
     calls.close()
     store.close()
