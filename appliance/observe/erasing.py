@@ -19,11 +19,8 @@ from appliance.config.versions import write
 from appliance.errors import StorageError
 from appliance.memory import ics
 from appliance.memory.store import Store, stamp
-from appliance.memory.subject import Subject, find, take_out, told
+from appliance.memory.subject import LASTS, Subject, find, take_out, told
 from appliance.observe.calls import ASIDE, Calls, Has, Kept
-
-LASTS = 1.0
-"""Days that no call lasts: what is older is not being recorded any more."""
 
 Counts = Mapping[str, int]
 

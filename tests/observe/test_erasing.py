@@ -23,7 +23,7 @@ from appliance.config.keeping import Keep, Retention
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
 from appliance.errors import StorageError
-from appliance.memory.events import insert
+from appliance.memory.events import EventLog, insert
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store, stamp
 from appliance.messages import RATE
@@ -375,5 +375,33 @@ async def test_what_waits_for_the_fleet_loses_the_words_of_who_is_erased(tmp_pat
     left = [json.loads(data) for (data,) in store.read("select data from outbox order by seq")]
     assert left == [{"call": "ann-asks"}, {"call": "ben-books", "text": "something else"}]
     assert found(tmp_path / "var") == {}
+    calls.close()
+    store.close()
+
+
+async def test_a_conversation_that_is_under_way_is_left_until_it_is_over(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    store, calls, eraser = opened(tmp_path / "var")
+    log = EventLog(store)
+    log.append("ann-again", "identified", {"how": "told", "number": NUMBER, "name": "Annika Lindqvist"})
+    subject = eraser.find(NUMBER)
+    assert (subject.under_way, "ann-again" in subject.conversations) == (1, False)
+    eraser.erase(subject)
+    assert len(log.read("ann-again")) == 1
+    log.append("ann-again", "ended")
+    assert eraser.find(NUMBER).conversations == ("ann-again",)
+    eraser.erase(eraser.find(NUMBER))
+    assert found(tmp_path / "var") == {}
+    calls.close()
+    store.close()
+
+
+def test_a_notice_about_somebody_else_whose_name_begins_alike_stays(tmp_path: Path) -> None:
+    store, calls, eraser = opened(tmp_path)
+    with store.write() as db:
+        for about in ("Ann came", "Annika came", "it was planned"):
+            db.execute("insert into notice (at, recipient, text) values ('2026', '', ?)", about)
+    eraser.erase(eraser.find("Ann"))
+    assert store.read("select text from notice") == [("Annika came",), ("it was planned",)]
     calls.close()
     store.close()
