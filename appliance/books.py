@@ -57,12 +57,12 @@ class Books:
     async def settle(self) -> None:
         """At the start: close what a crash left open, and erase what was to be erased. What cannot be done
         keeps nobody from being answered."""
-        try:
-            await self._memory.run(self.calls.settle)
-            await self._recover()
-            await self._memory.run(self.eraser.finish)
-        except (StorageError, OSError) as error:
-            log.error("the books could not be put in order: %s", error)
+        for blocking in (self.calls.settle, self.eraser.finish):
+            try:
+                await self._memory.run(blocking)
+            except (StorageError, OSError) as error:
+                log.error("the books could not be put in order: %s", error)
+        await self._recover()
 
     async def serve(self, retention: Callable[[], Retention]) -> None:
         """What goes on beside the calls, until cancelled: traces are sent on, and what is too old is
@@ -140,13 +140,16 @@ class Books:
 
     async def _recover(self) -> None:
         """Make recordings of what a crash left; after the last turn that is kept, all of it is silence."""
-        for part, id in unfinished(self.recordings):
-            call = await self._memory.run(self.calls.call, id)
-            turns = await self._memory.run(self.calls.turns, call.number) if call else []
-            name = await self._seal(part, turns, call.length) if call else ""
-            if call and name:
-                await self._memory.run(self.calls.record, call.number, name)
-            part.unlink(missing_ok=True)
+        try:
+            for part, id in unfinished(self.recordings):
+                call = await self._memory.run(self.calls.call, id)
+                turns = await self._memory.run(self.calls.turns, call.number) if call else []
+                name = await self._seal(part, turns, call.length) if call else ""
+                if call and name:
+                    await self._memory.run(self.calls.record, call.number, name)
+                part.unlink(missing_ok=True)
+        except (StorageError, OSError) as error:
+            log.error("what was being recorded could not be put in order: %s", error)
 
     def recorder(self, call: str, desk: DeskFile) -> Recorder | None:
         """Of a call; None where box.toml or the desk file wants none, or the disk may not take it."""

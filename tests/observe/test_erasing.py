@@ -17,6 +17,7 @@ import pytest
 import soundfile
 
 from appliance.app import App
+from appliance.books import Books
 from appliance.commands import erasing as erasing_command
 from appliance.config import Box, DeskFile, read_desk
 from appliance.config.keeping import Keep, Retention
@@ -404,4 +405,17 @@ def test_a_notice_about_somebody_else_whose_name_begins_alike_stays(tmp_path: Pa
     eraser.erase(eraser.find("Ann"))
     assert store.read("select text from notice") == [("Annika came",), ("it was planned",)]
     calls.close()
+    store.close()
+
+
+async def test_what_cannot_be_put_in_order_keeps_nothing_else_from_it(tmp_path: Path) -> None:
+    store, calls, _ = opened(tmp_path)
+    with store.write() as db:
+        db.execute("insert into erasure (at, conversations, counts) values ('2026', '[]', '{}')")
+    calls.close()
+    (tmp_path / "recordings" / "20261123T090000Z-one.part").mkdir(parents=True)
+    books = Books(Box(tmp_path), store, InlineThread())
+    await books.settle()
+    assert store.read("select count(*) from erasure") == [(0,)]
+    await books.close()
     store.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import zipfile
 from pathlib import Path
@@ -13,8 +12,6 @@ from appliance.commands import bundle
 from appliance.observe.account import kept
 from appliance.observe.metrics import Metrics
 from appliance.observe.score import Mark
-from tests.console.editing import editing
-from tests.console.test_calls import fetch
 from tests.observe.test_erasing import SECRETS, lived
 from tests.observe.test_score import GREETING, turn
 
@@ -45,13 +42,6 @@ def test_every_line_is_one_that_prometheus_reads() -> None:
         "appliance_answer_seconds_sum 4.600",
     ):
         assert line in text.splitlines()
-
-
-async def test_the_page_tells_them(tmp_path: Path) -> None:
-    async with editing(tmp_path) as page:
-        code, body = await asyncio.to_thread(fetch, page, "/metrics")
-        assert code == 200
-        assert b"appliance_calls_under_way 0" in body
 
 
 async def test_in_what_support_gets_there_is_nobody(
