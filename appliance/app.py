@@ -48,6 +48,9 @@ from appliance.wording import Wording
 
 log = logging.getLogger(__name__)
 
+LET_GO = 5.0
+"""Seconds that a line has to hang up; then all else is done without it."""
+
 OUTSIDE = 4
 """Actions beyond the box that may wait for their answers at the same time."""
 
@@ -301,7 +304,10 @@ class App:
 
         async def hung_up() -> Recorder | None:
             try:
-                await channel.hang_up()
+                async with asyncio.timeout(LET_GO):
+                    await channel.hang_up()
+            except Exception:
+                log.exception("call %s could not be hung up", channel.id)
             finally:
                 if consent:
                     consent.close()
@@ -345,8 +351,6 @@ class App:
         place = served.place
         if not place.trial:
             log.info("call %s by %s began", call.id, call.channel)
-        self._calls += 1
-        self._idle.clear()
         events = EventLog(place.store)
         clerk = Clerk(
             served.desk, events, served.runner, place.memory, place.hands, call.id, local_now,
@@ -354,18 +358,11 @@ class App:
         )  # fmt: skip
         first = served.desk.lines.calling.format(desk=served.desk.name, what=opening) if opening else ""
         brain = Brain(
-            served.knowledge,
-            place.notebook,
-            self._wording,
-            call.id,
-            clerk,
-            self._picker,
-            handoff,
-            consent,
+            served.knowledge, place.notebook, self._wording, call.id, clerk, self._picker, handoff, consent,
             first,
-        )
-        account: Account | None = None
+        )  # fmt: skip
         tally = Tally(call.id, call.channel, served.desk.digest)
+        account = None if place.trial else self.books.begin(call, served.desk)
 
         def keep(turn: Turn) -> None:
             tally.keep(turn)
@@ -373,24 +370,38 @@ class App:
                 account.keep(turn)
                 self._keep(turn)
 
+        self._calls += 1
+        self._idle.clear()
         try:
-            if not place.trial:
-                account = await self.books.begin(call, served.desk)
             await self._note(clerk.began())
             await converse(call, brain, keep, foresee(brain))
         finally:
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
-            await self._note(clerk.ended(lambda: tally.told(call.now(), len(clerk.done), clerk.busy)))
+            await self.books.see_through(self._over(call.now(), served, clerk, tally, account, hung_up))
+
+    async def _over(
+        self,
+        clock: int,
+        served: Served,
+        clerk: Clerk,
+        tally: Tally,
+        account: Account | None,
+        hung_up: Callable[[], Awaitable[Recorder | None]] | None,
+    ) -> None:
+        """A call is over, at a clock of its own: nobody is left on the line, and what is known is kept."""
+        place = served.place
+        recorder = await hung_up() if hung_up else None
+        try:
+            await self._note(clerk.ended(lambda: tally.told(clock, len(clerk.done), clerk.busy)))
             if clerk.did_something and not place.trial:
                 publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")
                 await self._note(publishing)
-            clock, recorder = call.now(), await hung_up() if hung_up else None
+        finally:
             if account:
                 await self.books.end(account, clock, served.desk, recorder)
-            if not place.trial:
-                log.info("call %s ended", call.id)
+                log.info("call %s ended", account.id)
 
     def _handoff(self, served: Served, voice: Voice, channel: AudioChannel) -> HandOff | None:
         desk = served.desk

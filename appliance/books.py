@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +39,7 @@ class Books:
     """Of one box; `memory` is the thread in which they are written."""
 
     def __init__(self, box: Box, store: Store, memory: EngineThread) -> None:
-        self.calls = Calls(box.data)
+        self.calls = Calls(box.data, anew=True)
         self.recordings = box.data / "recordings"
         self.scenarios = box.data / "scenarios.toml"
         """What people corrected, to be replayed."""
@@ -57,12 +57,12 @@ class Books:
     async def settle(self) -> None:
         """At the start: close what a crash left open, and erase what was to be erased. What cannot be done
         keeps nobody from being answered."""
-        try:
-            await self._memory.run(self.calls.settle)
-            await self._recover()
-            await self._memory.run(self.eraser.finish)
-        except StorageError as error:
-            log.error("the books could not be put in order: %s", error)
+        for blocking in (self.calls.settle, self.eraser.finish):
+            try:
+                await self._memory.run(blocking)
+            except (StorageError, OSError) as error:
+                log.error("the books could not be put in order: %s", error)
+        await self._recover()
 
     async def serve(self, retention: Callable[[], Retention]) -> None:
         """What goes on beside the calls, until cancelled: traces are sent on, and what is too old is
@@ -79,30 +79,40 @@ class Books:
                     log.info("deleted what was kept long enough: %s", gone)
             except StorageError as error:
                 log.error("what is too old could not be deleted: %s", error)
+            except Exception:
+                log.exception("what is too old could not be deleted")
             await asyncio.sleep(PURGED)
 
-    async def begin(self, call: Call, desk: DeskFile) -> Account:
+    def begin(self, call: Call, desk: DeskFile) -> Account:
         if self._public[0] is not desk:
             self._public = desk, " ".join(_texts(asdict(desk)))
-        account = Account(self.calls, self._memory, call.id, call.channel, call.now(), self._public[1])
-        await account.open(desk.name, desk.digest)
         self.metrics.under_way += 1
-        return account
+        return Account(
+            self.calls,
+            self._memory,
+            call.id,
+            call.channel,
+            call.now(),
+            desk.name,
+            desk.digest,
+            self._public[1],
+        )
 
     async def end(self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None) -> None:
-        """`clock`: the call's own, as it ended. Who has no time to wait for it need not: it is done all the
-        same."""
+        """`clock`: the call's own, as it ended."""
         self.metrics.under_way -= 1
-        ending = asyncio.create_task(self._end(account, clock, desk, recorder))
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-        await asyncio.shield(ending)
-
-    async def _end(self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None) -> None:
         try:
             await self._close_account(account, clock, desk, recorder)
         except StorageError as error:
             log.error("call %s is not kept as it should be: %s", account.id, error)
+
+    async def see_through(self, ending: Coroutine[Any, Any, None]) -> None:
+        """What is to be done when a call is over. Who has no time to wait for it need not: it is done all the
+        same."""
+        task = asyncio.create_task(ending)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        await asyncio.shield(task)
 
     async def _close_account(
         self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None
@@ -111,7 +121,8 @@ class Books:
         known = private(desk, events)
         kept = recorder if recorder and not (recorder.discarded or recorder.failed) else None
         turns = await self._memory.run(account.turns, known, kept.path if kept else None)
-        recording = await self._seal(kept.path, turns) if kept else ""
+        # Nobody wrote down what came later, so nobody could take out what is private.
+        recording = await self._seal(kept.path, turns, account.until) if kept else ""
         if recorder and not recording:
             recorder.discard()
         marks = await account.close(clock, turns, events, desk.checklist, recording)
@@ -129,13 +140,16 @@ class Books:
 
     async def _recover(self) -> None:
         """Make recordings of what a crash left; after the last turn that is kept, all of it is silence."""
-        for part, id in unfinished(self.recordings):
-            call = await self._memory.run(self.calls.call, id)
-            turns = await self._memory.run(self.calls.turns, call.number) if call else []
-            name = await self._seal(part, turns, call.length) if call else ""
-            if call and name:
-                await self._memory.run(self.calls.record, call.number, name)
-            part.unlink(missing_ok=True)
+        try:
+            for part, id in unfinished(self.recordings):
+                call = await self._memory.run(self.calls.call, id)
+                turns = await self._memory.run(self.calls.turns, call.number) if call else []
+                name = await self._seal(part, turns, call.length) if call else ""
+                if call and name:
+                    await self._memory.run(self.calls.record, call.number, name)
+                part.unlink(missing_ok=True)
+        except (StorageError, OSError) as error:
+            log.error("what was being recorded could not be put in order: %s", error)
 
     def recorder(self, call: str, desk: DeskFile) -> Recorder | None:
         """Of a call; None where box.toml or the desk file wants none, or the disk may not take it."""

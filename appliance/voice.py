@@ -187,18 +187,19 @@ class Voice:
     async def _microphone(self) -> AsyncIterator[Audio]:
         async for frame in self._audio.microphone():
             self._near = frame.near
-            if self._recorder:
-                self._recorder.caller(frame)
             if self._instead:
                 self._instead(frame)
                 frame = replace(frame, pcm=bytes(len(frame.pcm)), keys="")
+            if self._recorder:
+                self._recorder.caller(frame)
             for event in self._keypad.step(frame.keys, frame.end):
                 self.tell(event)
             yield frame
 
     def _on_played(self, audio: Audio) -> None:
         self._mouth.on_played(audio)
-        if self._recorder:
+        # What caller and person tell each other nobody writes down, so nobody could take out what is private.
+        if self._recorder and not self._instead:
             self._recorder.desk(audio)
 
     def _desk_speaks(self) -> bool:

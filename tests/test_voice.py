@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from appliance.channels.recorded import Saying
-from appliance.engines.fake import PACE, FakeAsr, FakeVad
+from appliance.channels.recorded import RecordedCaller, Saying
+from appliance.ears import Hearing
+from appliance.engines.fake import PACE, FakeAsr, FakeTts, FakeVad
+from appliance.engines.inline import InlineThread
 from appliance.messages import FRAME, RATE, Heard, samples
+from appliance.observe.recorder import Recorder
+from appliance.speech import Speech
+from appliance.voice import Voice
 from tests.desk import DESK, LINES, Result, call, voice
 
 ANSWER = "We are open from nine to five."
@@ -166,3 +172,23 @@ async def test_the_vad_alone_at_doubt_does_not_stop_it(tmp_path: Path) -> None:
     flicker = [0.0] * 200 + [0.9, 0.0, 0.0] * 200
     result = await call(tmp_path, [], [], vad=FakeVad(script=flicker))
     assert result.turns[0].spoken.whole
+
+
+async def test_what_caller_and_person_tell_each_other_is_not_recorded(tmp_path: Path) -> None:
+    thread = InlineThread()
+    caller = RecordedCaller([Saying(voice(2.0))], pace=False, linger=1.0)
+    recorder = Recorder(tmp_path / "call.wav", origin=0)
+    hearing = Hearing(FakeVad(), thread, FakeAsr(["hello"]), thread, None, thread)
+    joined = Voice(caller, hearing, Speech(FakeTts(), thread), recorder)
+    person = bytearray()
+    with joined.aside():
+        joined.divert(lambda frame: person.extend(frame.pcm))
+        speaking = asyncio.create_task(caller.playout.write(voice(1.0)))
+        async for _ in joined.hear():
+            pass
+    await speaking
+    recorder.close()
+    sound, _ = soundfile.read(tmp_path / "call.wav", dtype="int16")
+    assert len(sound) >= samples(2.0)
+    assert np.any(np.frombuffer(person, dtype="<i2"))
+    assert not np.any(sound)

@@ -8,12 +8,15 @@ import platform
 import re
 import shutil
 import subprocess
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import tomlkit
 
 from appliance import __version__, config
 from appliance.commands.doctor import examine
@@ -28,8 +31,11 @@ TRACES = 50
 
 LOG_LINES = 2000
 
-SECRET = re.compile(r"(?im)^(\s*\w*(?:pin|password|secret|token|user|domain|proxy|number|to)\w*\s*=\s*).*$")
-"""Settings of box.toml that are nobody's business."""
+SECRET = re.compile(r"pin|password|secret|token|user|domain|proxy|number|to", re.IGNORECASE)
+"""In the names of those settings of box.toml that are nobody's business."""
+
+LOGIN = re.compile(r"//[^/@]*@")
+"""Of an address."""
 
 
 def bundle(path: Path, box_path: Path | None, desk_path: Path | None) -> int:
@@ -49,7 +55,7 @@ def _contents(box_path: Path | None, desk_path: Path | None) -> Iterator[tuple[s
     yield "findings.json", _json(findings)
     yield "versions.json", _json(_versions())
     box, box_file = config.read_box(box_path)
-    yield "box.toml", SECRET.sub(r'\1"..."', box_file.read_text(encoding="utf-8"))
+    yield "box.toml", tomlkit.dumps(discreet(tomllib.loads(box_file.read_text(encoding="utf-8"))))
     desk, _ = config.read_desk(desk_path, box_file)
     yield "desk.json", _json({"version": desk.digest, "facts": len(desk.fact), "flows": len(desk.flow)})
     if (box.data / "desk.db").exists():
@@ -58,6 +64,18 @@ def _contents(box_path: Path | None, desk_path: Path | None) -> Iterator[tuple[s
     files = {str(each.relative_to(box.data)): each.stat().st_size for each in _files(box.data)}
     yield "files.json", _json({"bytes": files, "free": shutil.disk_usage(box_file.parent).free})
     yield "log.txt", _log()
+
+
+def discreet(setting: Any, name: str = "") -> Any:
+    """A setting, however it is written, without what is nobody's business; comments are left out."""
+    match setting:
+        case dict():
+            return {key: discreet(each, key) for key, each in setting.items()}
+        case list():
+            return [discreet(each, name) for each in setting]
+        case str() if not SECRET.search(name):
+            return LOGIN.sub("//...@", setting)
+    return "..." if SECRET.search(name) else setting
 
 
 def _versions() -> dict[str, Any]:
@@ -73,21 +91,35 @@ def _versions() -> dict[str, Any]:
 
 def _tables(path: Path) -> dict[str, Any]:
     """How many rows each table has, what the receipts say, and whether the file is whole."""
-    store = Store(path)
+    try:
+        store = Store(path)
+        try:
+            return _counted(store)
+        finally:
+            store.close()
+    except StorageError as error:
+        return {"wrong": str(error)}
+
+
+def _counted(store: Store) -> dict[str, Any]:
     tables = [name for (name,) in store.read("select name from sqlite_schema where type = 'table'")]
     counts = {name: store.read(f'select count(*) from "{name}"')[0][0] for name in tables}
     receipts = store.read("select at, what, counts from receipt order by id desc limit 50")
     whole = store.read("pragma quick_check")[0][0]
-    store.close()
     return {"rows": counts, "receipts": receipts, "whole": whole}
 
 
 def _traces(data: Path) -> dict[str, Any]:
     """As a collector would get them: times, and the names of facts, flows and actions."""
-    calls = Calls(data)
-    traces = [(call, spans(call, calls.turns(call.number))) for call in calls.page(count=TRACES)]
-    calls.close()
-    return request(traces)
+    try:
+        calls = Calls(data)
+        try:
+            page = calls.page(count=TRACES)
+            return request([(call, spans(call, calls.turns(call.number))) for call in page])
+        finally:
+            calls.close()
+    except StorageError as error:
+        return {"wrong": str(error)}
 
 
 def _files(folder: Path) -> list[Path]:

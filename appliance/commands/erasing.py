@@ -18,6 +18,8 @@ def erase(who: str, yes: bool, box_path: Path | None) -> int:
     with _opened(box_path) as eraser:
         eraser.finish()
         subject = eraser.find(who)
+        if subject.under_way:
+            print("a conversation is under way and is left as it is: erase again when it is over")
         if not any(subject.counts.values()):
             print(f"there is nothing of {who}")
             return 1

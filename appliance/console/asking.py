@@ -34,7 +34,7 @@ def route(path: str, keeper: Keeper, answer: Answer) -> Route:
             return problem(422, error.wrong, error.mend, line=error.line)
         except ApplianceError as error:
             return problem(503, error.wrong, error.mend)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, OverflowError, TypeError, ValueError):
             return problem(400, "That was not understood", "Load the page anew")
 
     return Route(path, asked, methods=["POST"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,12 +19,15 @@ from appliance.books import Books
 from appliance.config.keeping import CHECKS
 from appliance.console.asking import problem, refused, route, text
 from appliance.console.keeper import Keeper
+from appliance.errors import AudioError
 from appliance.messages import samples
 from appliance.observe.calls import Kept
 from appliance.observe.corrections import correct
 from appliance.observe.trace import Span, spans
 from appliance.observe.waveform import waveform
 from appliance.workshop.workshop import Workshop
+
+log = logging.getLogger(__name__)
 
 MOVES = ("message", "person", "goodbye", "repeat", "which", "unknown", "language")
 """What the desk may decide besides its facts and flows."""
@@ -66,13 +70,12 @@ class CallsPage:
     async def _call(self, asked: dict[str, Any]) -> dict[str, Any]:
         call = await self._found(asked)
         turns = await asyncio.to_thread(self._books.calls.turns, call.number)
-        recording = self._recording(call)
         desk = self._workshop.desk
         return {
             **_row(call),
             "turns": [_turn(turn) for turn in turns],
             "spans": [_span(call, span) for span in spans(call, turns)],
-            "wave": await asyncio.to_thread(waveform, recording) if recording else None,
+            "wave": await self._wave(call),
             "intents": [*desk.fact, *desk.flow, *MOVES],
         }
 
@@ -109,6 +112,16 @@ class CallsPage:
         if call is None:
             raise KeyError(asked["id"])
         return call
+
+    async def _wave(self, call: Kept) -> list[list[int]] | None:
+        """The picture of its sound; None where there is none that can be heard."""
+        if not (recording := self._recording(call)):
+            return None
+        try:
+            return await asyncio.to_thread(waveform, recording)
+        except AudioError as error:
+            log.warning("a recording has no picture: %s", error)
+            return None
 
     def _recording(self, call: Kept) -> Path | None:
         """The file, where it is there and one of the box's own."""

@@ -265,7 +265,9 @@ class Doorman:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(POLICY)
+                answered = MutableHeaders(scope=message)
+                for name, value in POLICY.items():
+                    answered.setdefault(name, value)
             await send(message)
 
         headers = Headers(scope=scope)

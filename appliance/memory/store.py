@@ -61,6 +61,10 @@ class Database:
                     raw.execute("rollback")
 
 
+class Damaged(StorageError):
+    """What is in the file is not what was written."""
+
+
 class Store:
     """One file, brought up to date when it is opened. Safe for use from several threads and processes; what
     `write` returned from is on the disk. StorageError where it cannot be opened, read or written."""
@@ -83,8 +87,12 @@ class Store:
         with self._plain_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._kept = self.connect()
-            self._kept.execute("pragma journal_mode = wal")
-            migrate(self._kept, steps)
+            try:
+                self._kept.execute("pragma journal_mode = wal")
+                migrate(self._kept, steps)
+            except BaseException:
+                self._kept.close()
+                raise
 
     def stamp(self) -> str:
         """The time as the file keeps it: UTC, ISO 8601, milliseconds."""
@@ -140,6 +148,11 @@ class Store:
         try:
             yield
         except (OSError, sqlite3.Error) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+                sqlite3.SQLITE_CORRUPT,
+                sqlite3.SQLITE_NOTADB,
+            ):
+                raise Damaged(f"{self.path} is damaged ({error})", "put back a backup of it") from error
             raise StorageError(
                 f"{self.path} cannot be read or written ({error})",
                 "free some space on the disk, or mend the file's rights",

@@ -6,12 +6,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from appliance.memory.store import Database, Store
+from appliance.memory.store import Database, Store, stamp
 
 LEAST = 7
 """Digits from which two numbers are one, if the longer ends with the shorter."""
+
+LASTS = 1.0
+"""Days that no call lasts: what is older is not under way any more."""
 
 BY_CONVERSATION = {
     "event": "conversation",
@@ -45,6 +49,8 @@ class Subject:
 
     who: str
     conversations: tuple[str, ...] = ()
+    under_way: int = 0
+    """Conversations that are not over, and left out of it."""
     rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Row ids, by table."""
 
@@ -64,6 +70,8 @@ def find(store: Store, who: str) -> Subject:
             if _same(who, phone, called):
                 found[table].add(row)
     conversations = _conversations(store, who, found)
+    under_way = conversations & _under_way(store)
+    conversations -= under_way
     for table, column in BY_CONVERSATION.items():
         for row, conversation in store.read(f"select rowid, {column} from {table}"):
             if conversation in conversations:
@@ -72,13 +80,13 @@ def find(store: Store, who: str) -> Subject:
     badges = _badges(store, conversations)
     found["visit"] |= {row for (row,) in store.read("select badge from visit") if row in badges}
     for row, text in store.read("select rowid, text from notice"):
-        if any(name in text.casefold() for name in names):
+        if any(re.search(rf"\b{re.escape(name)}\b", text.casefold()) for name in names):
             found["notice"].add(row)
     for row, person in store.read("select rowid, person from recollection where person is not null"):
         if person in found["person"]:
             found["recollection"].add(row)
     rows = {table: tuple(sorted(ids)) for table, ids in found.items()}
-    return Subject(who, tuple(sorted(conversations)), rows)
+    return Subject(who, tuple(sorted(conversations)), len(under_way), rows)
 
 
 def take_out(db: Database, subject: Subject) -> None:
@@ -87,6 +95,12 @@ def take_out(db: Database, subject: Subject) -> None:
         if rows:
             every = json.dumps(rows)
             db.execute(f"delete from {table} where rowid in (select value from json_each(?))", every)
+    # That something was asked may be told to the fleet, as it is of everybody; not what.
+    db.execute(
+        """update outbox set data = json_remove(data, '$.text') where kind = 'unanswered'
+            and json_extract(data, '$.call') in (select value from json_each(?))""",
+        json.dumps(subject.conversations),
+    )
 
 
 def told(store: Store, subject: Subject) -> dict[str, list[dict[str, Any]]]:
@@ -119,6 +133,16 @@ def _conversations(store: Store, who: str, found: Mapping[str, set[int]]) -> set
             rows = store.read(f"select rowid, {column} from {table}")
             conversations |= {each for row, each in rows if row in found[table] and each}
     return conversations
+
+
+def _under_way(store: Store) -> set[str]:
+    """Conversations that have no end, and in which something happened lately."""
+    lately = stamp(store.now() - timedelta(days=LASTS))
+    rows = store.read(
+        "select conversation from event group by conversation having max(at) > ? and not sum(kind = 'ended')",
+        lately,
+    )
+    return {conversation for (conversation,) in rows}
 
 
 def _names(store: Store, who: str, conversations: set[str]) -> set[str]:

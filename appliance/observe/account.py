@@ -38,9 +38,12 @@ class Account:
         id: str,
         channel: str,
         clock: int,
+        agent: str,
+        desk: str,
         public: str = "",
     ) -> None:
-        """`clock`: the call's sample clock now. `public`: what anybody may know, as the desk's own lines."""
+        """`clock`: the call's sample clock now. `agent`: what the desk is called, `desk`: the version of its
+        file. `public`: what anybody may know, as the desk's own lines."""
         self.id = id
         self.began = datetime.now(UTC) - timedelta(seconds=seconds(clock))
         self._calls = calls
@@ -50,15 +53,15 @@ class Account:
         self._number: int | None = None
         self._turns: list[Turn] = []
         self._writing: set[asyncio.Task[None]] = set()
+        # Beside the call, as all of it: whoever is cut off at its first moment has an account with an end.
+        self._opening = asyncio.create_task(self._open(agent, desk))
 
-    async def open(self, agent: str, desk: str) -> None:
-        """`agent`: what the desk is called, `desk`: the version of its file."""
+    async def _open(self, agent: str, desk: str) -> None:
         trace = secrets.token_hex(16)
-        begin = self._memory.run(
-            self._calls.begin, self.id, trace, self.channel, agent, desk, self.began
-        )  # fmt: skip
         try:
-            self._number = await begin
+            self._number = await self._memory.run(
+                self._calls.begin, self.id, trace, self.channel, agent, desk, self.began
+            )
         except StorageError as error:
             log.error("no account is kept of call %s: %s", self.id, error)
 
@@ -79,8 +82,7 @@ class Account:
         recording: str = "",
     ) -> list[Mark]:
         """The call is over, and is judged; `turns` is what it comes to, `events` are its own."""
-        if self._writing:
-            await asyncio.wait(self._writing)
+        await asyncio.wait([self._opening, *self._writing])
         marks = score(turns, events, checklist)
         if self._number is None:
             return marks
@@ -95,6 +97,11 @@ class Account:
             log.error("the account of call %s has no end: %s", self.id, error)
         return marks
 
+    @property
+    def until(self) -> int:
+        """The last clock of the turns so far."""
+        return max(map(last, self._turns), default=0)
+
     def turns(self, known: Sequence[str] = (), recorded: Path | None = None) -> list[dict[str, Any]]:
         """All turns so far, without what is private. `known`: what turned out to be so. Where there is a
         recording, the caller's words are placed by its pauses."""
@@ -108,6 +115,7 @@ class Account:
         return partial(redact, asked_name=asked_name, known=known, public=self._public)
 
     async def _write(self, turn: Turn, asked_name: bool) -> None:
+        await asyncio.wait([self._opening])
         if self._number is None:
             return
         try:
@@ -182,7 +190,7 @@ def first(turn: Turn) -> int:
     match turn.cause:
         case Heard(start=start) | Noise(start=start):
             return start
-        case Silence(at=at) | TakenBack(at=at):
+        case Silence(at=at) | TakenBack(at=at) | Closing(at=at):
             return at
     return next((at for at in (turn.began, turn.spoken.start) if at is not None), 0)
 

@@ -4,19 +4,27 @@ be written without waiting for the disk; what must not be lost is in `desk.db`."
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from appliance.errors import StorageError
 from appliance.memory.migrations import each
-from appliance.memory.store import Store, stamp
+from appliance.memory.store import Damaged, Store, stamp
 from appliance.observe.score import Mark
+
+log = logging.getLogger(__name__)
 
 PAGE = 50
 """Calls on a page of the list."""
+
+ASIDE = "calls.db.damaged"
+"""What a damaged file is called from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +72,13 @@ Has = Literal["recorded", "said", "all"]
 class Calls:
     """Blocking. StorageError where the file cannot be used."""
 
-    def __init__(self, folder: Path, now: Callable[[], datetime] | None = None) -> None:
-        self.store = Store(folder / "calls.db", now, STEPS, durable=False)
+    def __init__(self, folder: Path, now: Callable[[], datetime] | None = None, anew: bool = False) -> None:
+        """`anew`: a damaged file is set aside, and a new one begun."""
+        self._path, self._now, self._anew = folder / "calls.db", now, anew
+        try:
+            self.store = self._open()
+        except Damaged as error:
+            self._set_aside(error)
 
     def begin(self, id: str, trace: str, channel: str, agent: str, desk: str, began: datetime) -> int:
         """The number of a new call."""
@@ -101,11 +114,15 @@ class Calls:
 
     def settle(self) -> int:
         """After a crash: close what was under way, at its last turn. How many calls that were."""
-        with self.store.write() as db:
-            rows = db.execute(
-                """update call set ended = strftime('%Y-%m-%dT%H:%M:%f+00:00', began, (length / 16000.0)
-                    || ' seconds') where ended is null returning number"""
-            )
+        try:
+            with self.store.write() as db:
+                rows = db.execute(
+                    """update call set ended = strftime('%Y-%m-%dT%H:%M:%f+00:00', began, (length / 16000.0)
+                        || ' seconds') where ended is null returning number"""
+                )
+        except Damaged as error:
+            self._set_aside(error)
+            return 0
         return len(rows)
 
     def page(
@@ -191,6 +208,26 @@ class Calls:
 
     def close(self) -> None:
         self.store.close()
+
+    def _open(self) -> Store:
+        return Store(self._path, self._now, STEPS, durable=False)
+
+    def _set_aside(self, damage: Damaged) -> None:
+        """Nothing that must not be lost is in it: no reason to answer nobody."""
+        if not self._anew:
+            raise StorageError(damage.wrong, "start the desk: it sets the file aside") from damage
+        if hasattr(self, "store"):
+            self.store.close()
+        try:
+            for end in ("-wal", "-shm", ""):
+                with suppress(FileNotFoundError):
+                    Path(f"{self._path}{end}").replace(self._path.with_name(f"{ASIDE}{end}"))
+        except OSError as error:
+            raise StorageError(
+                f"{damage.wrong}, and cannot be set aside ({error})", "move it away"
+            ) from error
+        self.store = self._open()
+        log.error("%s; it is set aside as %s, and a new one is begun", damage.wrong, ASIDE)
 
 
 def _kept(row: tuple[Any, ...]) -> Kept:

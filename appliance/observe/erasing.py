@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,8 @@ from appliance.config.versions import write
 from appliance.errors import StorageError
 from appliance.memory import ics
 from appliance.memory.store import Store, stamp
-from appliance.memory.subject import Subject, find, take_out, told
-from appliance.observe.calls import Calls, Has, Kept
-
-LASTS = 1.0
-"""Days that no call lasts: what is older is not being recorded any more."""
+from appliance.memory.subject import LASTS, Subject, find, take_out, told
+from appliance.observe.calls import ASIDE, Calls, Has, Kept
 
 Counts = Mapping[str, int]
 
@@ -68,6 +66,7 @@ class Eraser:
         self._calls.store.scrub()
         for end in ("", "-wal", "-shm"):  # It is made anew from what is still remembered.
             (self._data / f"recall.db{end}").unlink(missing_ok=True)
+        self._drop_damaged(0)  # Nobody can tell who is in it.
         if (self._data / "calendar.ics").exists():
             ics.publish(self._store, self._data / "calendar.ics")
         self._store.scrub()
@@ -106,28 +105,29 @@ class Eraser:
     def purge(self, retention: Retention) -> Counts:
         """Delete what was kept for as long as the desk file wants it."""
         done: Counter[str] = Counter()
+        every = (retention, *retention.flow.values())
         recorded = self._due("recorded", retention, lambda keep: keep.audio)
-        done["recording"] = self._delete(recorded) + self._strays(retention.audio)
+        done["recording"] = self._delete(recorded) + self._strays(min(keep.audio for keep in every))
         self._calls.unrecord([call.number for call in recorded])
         said = self._due("said", retention, lambda keep: keep.transcript)
         self._calls.unsay([call.number for call in said])
         over = self._due("all", retention, lambda keep: keep.events)
         done["transcript"], done["call"] = len(said), len(over)
         with self._store.write() as db:
-            for kept, table, column in (
+            for kept, table, when in (
                 (retention.transcript, "unanswered", "at"),
                 (retention.events, "message", "at"),
                 (retention.events, "notice", "at"),
                 (retention.events, "callback", "at"),
-                (retention.events, "text", "at"),
-                (retention.events, "errand", "at"),
+                (retention.events, "text", "state != 'waiting' and at"),
+                (retention.events, "errand", "until"),
                 (retention.events, "appointment", "ends"),
                 (retention.events, "visit", "came"),
                 (retention.events, "recollection", "at"),
                 (retention.events, "summary", "at"),
-                (retention.events, "event", "at"),
+                (max(retention.events, LASTS), "event", "at"),  # A call that lasts stands on its own.
             ):
-                gone = db.execute(f"delete from {table} where {column} < ? returning 1", self._before(kept))
+                gone = db.execute(f"delete from {table} where {when} < ? returning 1", self._before(kept))
                 done[table] += len(gone)
             for call in over:
                 done["event"] += len(
@@ -135,11 +135,14 @@ class Eraser:
                 )
         self._drop_scenarios([*said, *over])
         self._calls.delete([call.number for call in over])
-        if not any(done.values()):
-            return {}
+        done["damaged file"] = self._drop_damaged(min(keep.transcript for keep in every))
+        counts = {name: count for name, count in done.items() if count}
+        if counts:
+            self._receipt("purge", counts)
+        # Each time: the last one may have been cut off here, or found them in use.
         self._store.empty_log()
         self._calls.store.empty_log()
-        return self._receipt("purge", {name: count for name, count in done.items() if count})
+        return counts
 
     def _due(self, which: Has, retention: Retention, days: Callable[[Keep], float]) -> list[Kept]:
         """The calls of which something has been kept for long enough."""
@@ -152,21 +155,33 @@ class Eraser:
         ]
 
     def _before(self, days: float) -> str:
-        return stamp(self._store.now() - timedelta(days=days))
+        return stamp(self._ago(days))
+
+    def _ago(self, days: float) -> datetime:
+        return self._store.now() - timedelta(days=days)
 
     def _strays(self, days: float) -> int:
         """Delete recordings that no call is known of."""
         known = {call.recording for call in self._calls.older(self._store.now(), "recorded")}
-        oldest = (self._store.now() - timedelta(days=max(days, LASTS))).timestamp()
+        oldest = self._ago(max(days, LASTS)).timestamp()
         folder = self._data / "recordings"
         strays = [
             file
             for file in (folder.iterdir() if folder.is_dir() else ())
-            if file.name not in known and file.stat().st_mtime < oldest
+            if file.name not in known and _written(file) < oldest
         ]
         for file in strays:
             file.unlink(missing_ok=True)
         return len(strays)
+
+    def _drop_damaged(self, days: float) -> int:
+        """Delete the account that was set aside, once it is older than that."""
+        files = [
+            file for file in self._data.glob(f"{ASIDE}*") if _written(file) <= self._ago(days).timestamp()
+        ]
+        for file in files:
+            file.unlink(missing_ok=True)
+        return len(files)
 
     def _delete(self, calls: Iterable[Kept]) -> int:
         """Delete the recordings of calls; how many there were."""
@@ -202,3 +217,11 @@ class Eraser:
                 self._store.stamp(), what, json.dumps(counts),
             )  # fmt: skip
         return counts
+
+
+def _written(file: Path) -> float:
+    """When, in seconds; never where it is gone: a recording is sealed meanwhile."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf

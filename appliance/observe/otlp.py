@@ -62,6 +62,10 @@ class Exporter:
                 if not away:
                     log.warning("traces wait: %s", error)
                 away = True
+            except Exception:
+                log.exception("traces could not be sent")
+                away = True
+            if away:
                 await asyncio.sleep(AGAIN)
                 self._ended.set()
 

@@ -136,7 +136,8 @@ def _handed_over(turns: Turns) -> Answer:
     asked = [turn["number"] for turn in turns if _intent(turn) == "person" and turn["heard"]]
     if not asked:
         return NOT_ASKED
-    later = [turn for turn in turns if turn["number"] > asked[0]]
+    # Who was being put through, or talked to a person, when the desk was stopped had asked nothing more.
+    later = [turn for turn in turns if turn["number"] > asked[0] and turn["cause"] != "closing"]
     back = any(turn["cause"] == "taken back" for turn in later)
     message = any(_intent(turn) == "taken" for turn in later)
     declined = any(_intent(turn) == "declined" for turn in later)

@@ -6,11 +6,14 @@ import asyncio
 import time
 import urllib.error
 import urllib.request
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 import soundfile
 
 from appliance.books import Books
@@ -61,12 +64,28 @@ def record(books: Books, recorded: bool = True) -> None:
 
 
 def fetch(page: Page, path: str, **headers: str) -> tuple[int, bytes]:
+    code, body, _ = told(page, path, **headers)
+    return code, body
+
+
+def told(page: Page, path: str, **headers: str) -> tuple[int, bytes, Message]:
     request = urllib.request.Request(page.console.url + path, headers={"Cookie": page.cookie, **headers})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read()
+            return answer.status, answer.read(), answer.headers
     except urllib.error.HTTPError as error:
-        return error.code, error.read()
+        return error.code, error.read(), error.headers
+
+
+shared = pytest.mark.asyncio(loop_scope="module")
+"""Of tests that only look at the page, which is opened once for them."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def page(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
+    async with editing(tmp_path_factory.mktemp("desk")) as page:
+        record(page.app.books)
+        yield page
 
 
 async def test_calls_are_listed_newest_first_and_those_to_review_worst_first(tmp_path: Path) -> None:
@@ -84,37 +103,36 @@ async def test_calls_are_listed_newest_first_and_those_to_review_worst_first(tmp
         assert [call["id"] for call in review["calls"]] == ["looked-at"]
 
 
-async def test_a_call_comes_with_its_turns_stages_and_picture(tmp_path: Path) -> None:
-    async with editing(tmp_path) as page:
-        record(page.app.books)
-        code, call = await page.ask("calls/call", {"id": "looked-at"})
-        assert code == 200
-        assert [turn["number"] for turn in call["turns"]] == [1, 2]
-        assert call["turns"][0]["spoken"] == [["Hello", 0, 8000], ["there", 8000, 16_000]]
-        assert {span["name"] for span in call["spans"]} >= {"heard", "end of turn", "decided", "spoken"}
-        caller, desk = call["wave"]
-        assert max(desk) == 0
-        loud = [at * LONG / len(caller) for at, peak in enumerate(caller) if peak > 10]
-        assert (round(min(loud)), round(max(loud))) == (3, 6)
-        assert {"parking", "hours", "person"} <= set(call["intents"])
+@shared
+async def test_a_call_comes_with_its_turns_stages_and_picture(page: Page) -> None:
+    code, call = await page.ask("calls/call", {"id": "looked-at"})
+    assert code == 200
+    assert [turn["number"] for turn in call["turns"]] == [1, 2]
+    assert call["turns"][0]["spoken"] == [["Hello", 0, 8000], ["there", 8000, 16_000]]
+    assert {span["name"] for span in call["spans"]} >= {"heard", "end of turn", "decided", "spoken"}
+    caller, desk = call["wave"]
+    assert max(desk) == 0
+    loud = [at * LONG / len(caller) for at, peak in enumerate(caller) if peak > 10]
+    assert (round(min(loud)), round(max(loud))) == (3, 6)
+    assert {"parking", "hours", "person"} <= set(call["intents"])
 
 
-async def test_the_sound_comes_in_the_parts_that_the_browser_asks_for(tmp_path: Path) -> None:
-    async with editing(tmp_path) as page:
-        record(page.app.books)
-        whole = (page.app.books.recordings / "looked-at.ogg").read_bytes()
-        path = "/desk/calls/looked-at/sound"
-        assert await asyncio.to_thread(fetch, page, path) == (200, whole)
-        assert await asyncio.to_thread(fetch, page, path, Range="bytes=100-199") == (206, whole[100:200])
+@shared
+async def test_the_sound_comes_in_the_parts_that_the_browser_asks_for(page: Page) -> None:
+    whole = (page.app.books.recordings / "looked-at.ogg").read_bytes()
+    path = "/desk/calls/looked-at/sound"
+    assert await asyncio.to_thread(fetch, page, path) == (200, whole)
+    assert await asyncio.to_thread(fetch, page, path, Range="bytes=100-199") == (206, whole[100:200])
 
 
-async def test_no_other_file_is_taken_for_a_recording(tmp_path: Path) -> None:
-    async with editing(tmp_path) as page:
-        record(page.app.books)
-        for name in ("../../desk.toml", "/etc/hostname", "missing.ogg", ".ogg", "a b.ogg"):
-            page.app.books.calls.end(1, BEGAN, 0, [], recording=name)
-            code, _ = await asyncio.to_thread(fetch, page, "/desk/calls/looked-at/sound")
-            assert code == 404, name
+@shared
+async def test_no_other_file_is_taken_for_a_recording(page: Page) -> None:
+    calls = page.app.books.calls
+    number = calls.begin("elsewhere", "cd" * 16, "sip", "Alder House", "0123456789ab", BEGAN)
+    for name in ("../../desk.toml", "/etc/hostname", "missing.ogg", ".ogg", "a b.ogg"):
+        calls.end(number, BEGAN, 0, [], recording=name)
+        code, _ = await asyncio.to_thread(fetch, page, "/desk/calls/elsewhere/sound")
+        assert code == 404, name
 
 
 async def test_who_does_not_know_the_passphrase_sees_and_hears_nothing(tmp_path: Path) -> None:
@@ -139,18 +157,18 @@ SENSELESS: list[tuple[str, dict[str, object]]] = [
     ("call", {"id": "nobody"}),
     ("call", {}),
     ("list", {"after": ["a", 1]}),
+    ("list", {"after": [1, 10**30]}),
     ("correct", {"id": "looked-at", "turn": 1, "intent": "parking"}),
     ("correct", {"id": "looked-at", "turn": 2, "intent": "no such thing"}),
     ("correct", {"id": "looked-at", "turn": 99, "intent": "parking"}),
 ]
 
 
-async def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
-    async with editing(tmp_path) as page:
-        record(page.app.books)
-        for what, asked in SENSELESS:
-            assert (await page.ask(f"calls/{what}", asked))[0] == 400, asked
-        assert not page.app.books.scenarios.exists()
+@shared
+async def test_what_makes_no_sense_is_refused(page: Page) -> None:
+    for what, asked in SENSELESS:
+        assert (await page.ask(f"calls/{what}", asked))[0] == 400, asked
+    assert not page.app.books.scenarios.exists()
 
 
 async def test_a_correction_is_a_scenario_that_fails_until_the_desk_is_mended(tmp_path: Path) -> None:
@@ -246,3 +264,22 @@ async def test_by_keyboard_on_a_phone_one_goes_to_a_call_through_its_words_and_b
     assert seen.readings["hidden"] is True
     assert seen.readings["wide"] <= 390
     assert seen.readings["word"] == "there"
+
+
+@shared
+async def test_a_recording_that_is_damaged_leaves_the_call_to_be_read(page: Page) -> None:
+    _, _, headers = await asyncio.to_thread(told, page, "/desk/calls/looked-at/sound")
+    assert headers["cache-control"] == "no-store"
+    recording = page.app.books.recordings / "looked-at.ogg"
+    whole = recording.read_bytes()
+    recording.write_bytes(b"no sound")
+    code, call = await page.ask("calls/call", {"id": "looked-at"})
+    recording.write_bytes(whole)
+    assert (code, call["wave"], len(call["turns"])) == (200, None, 2)
+
+
+@shared
+async def test_counts_are_there_for_prometheus(page: Page) -> None:
+    code, body = await asyncio.to_thread(fetch, page, "/metrics")
+    assert code == 200
+    assert b"appliance_calls_under_way 0" in body

@@ -9,7 +9,7 @@ import signal
 import tempfile
 import zipfile
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +17,22 @@ import pytest
 import soundfile
 
 from appliance.app import App
+from appliance.books import Books
 from appliance.commands import erasing as erasing_command
 from appliance.config import Box, DeskFile, read_desk
 from appliance.config.keeping import Keep, Retention
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
 from appliance.errors import StorageError
+from appliance.memory.events import EventLog, insert
 from appliance.memory.recall import Recall
-from appliance.memory.store import Store
+from appliance.memory.store import Store, stamp
 from appliance.messages import RATE
-from appliance.observe.calls import Calls
+from appliance.observe.calls import ASIDE, Calls
 from appliance.observe.corrections import correct
 from appliance.observe.erasing import Eraser
+from appliance.telemetry.outbox import Outbox
+from appliance.telemetry.told import Discreet
 from tests.test_acquaintance import DESK
 from tests.test_app import ENGINES, Caller
 
@@ -291,4 +295,127 @@ def test_recall_is_there_again_after_an_erasure(tmp_path: Path) -> None:
     assert again.text == "a green bicycle"
     assert found(tmp_path, ("violet teapot",)) == {}
     calls.close()
+    store.close()
+
+
+async def test_an_account_that_was_set_aside_goes_with_a_person_or_when_its_time_is_over(
+    tmp_path: Path,
+) -> None:
+    await lived(tmp_path)
+    var = tmp_path / "var"
+    store, calls, eraser = opened(var)
+    for end in ("", "-wal"):
+        (var / f"{ASIDE}{end}").write_bytes(b"the violet teapot")
+    assert eraser.purge(Retention()) == {}
+    eraser.erase(eraser.find(NUMBER))
+    assert found(var) == {}
+    (var / ASIDE).write_bytes(b"the violet teapot")
+    os.utime(var / ASIDE, (0, 0))
+    assert eraser.purge(Retention())["damaged file"] == 1
+    assert not (var / ASIDE).exists()
+    calls.close()
+    store.close()
+
+
+def test_what_still_waits_or_lasts_is_not_of_the_past(tmp_path: Path) -> None:
+    store, calls, eraser = opened(tmp_path)
+    now = datetime.now(UTC)
+    today, later, before = stamp(now), stamp(now + timedelta(days=9)), stamp(now - timedelta(days=9))
+    with store.write() as db:
+        insert(db, "lasts", stamp(now - timedelta(minutes=5)), "flow.started", {"flow": "book", "form": 1})
+        texts = "insert into text (at, number, text, state) values (?, '1', ?, ?)"
+        db.execute(texts, before, "is late", "waiting")
+        db.execute(texts, before, "went out", "sent")
+        errands = "insert into errand (at, number, what, due, until) values (?, '1', ?, ?, ?)"
+        db.execute(errands, before, "a reminder", today, later)
+        db.execute(errands, before, "is over", before, before)
+    eraser.purge(Retention(events=0))
+    assert store.read("select text from text") == [("is late",)]
+    assert store.read("select what from errand") == [("a reminder",)]
+    assert store.read("select conversation from event") == [("lasts",)]
+    calls.close()
+    store.close()
+
+
+def test_a_log_that_could_not_be_emptied_is_emptied_the_next_time(tmp_path: Path) -> None:
+    store, calls, eraser = opened(tmp_path)
+    with store.write() as db:
+        db.execute("insert into notice (at, recipient, text) values ('2020', '', 'the violet teapot')")
+    store._kept.execute("pragma busy_timeout = 10")
+    with closing(store.connect()) as reader:
+        reader.execute("begin")
+        reader.execute("select * from notice").fetchone()
+        with pytest.raises(StorageError, match="in use"):
+            eraser.purge(Retention())
+    assert eraser.purge(Retention()) == {}
+    assert found(tmp_path, ("violet teapot",)) == {}
+    calls.close()
+    store.close()
+
+
+def test_a_recording_that_is_sealed_meanwhile_stops_no_purge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, calls, eraser = opened(tmp_path)
+    (tmp_path / "recordings").mkdir()
+    gone = tmp_path / "recordings" / "gone.part"
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter([gone]))
+    assert eraser.purge(Retention()) == {}
+    calls.close()
+    store.close()
+
+
+async def test_what_waits_for_the_fleet_loses_the_words_of_who_is_erased(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    store, calls, eraser = opened(tmp_path / "var")
+    told = Discreet(Outbox(store), "words").put
+    with store.write() as db:
+        told(db, "unanswered", {"call": "ann-asks", "text": "xyzzy plugh the violet teapot"})
+        told(db, "unanswered", {"call": "ben-books", "text": "something else"})
+    eraser.erase(eraser.find(NUMBER))
+    left = [json.loads(data) for (data,) in store.read("select data from outbox order by seq")]
+    assert left == [{"call": "ann-asks"}, {"call": "ben-books", "text": "something else"}]
+    assert found(tmp_path / "var") == {}
+    calls.close()
+    store.close()
+
+
+async def test_a_conversation_that_is_under_way_is_left_until_it_is_over(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    store, calls, eraser = opened(tmp_path / "var")
+    log = EventLog(store)
+    log.append("ann-again", "identified", {"how": "told", "number": NUMBER, "name": "Annika Lindqvist"})
+    subject = eraser.find(NUMBER)
+    assert (subject.under_way, "ann-again" in subject.conversations) == (1, False)
+    eraser.erase(subject)
+    assert len(log.read("ann-again")) == 1
+    log.append("ann-again", "ended")
+    assert eraser.find(NUMBER).conversations == ("ann-again",)
+    eraser.erase(eraser.find(NUMBER))
+    assert found(tmp_path / "var") == {}
+    calls.close()
+    store.close()
+
+
+def test_a_notice_about_somebody_else_whose_name_begins_alike_stays(tmp_path: Path) -> None:
+    store, calls, eraser = opened(tmp_path)
+    with store.write() as db:
+        for about in ("Ann came", "Annika came", "it was planned"):
+            db.execute("insert into notice (at, recipient, text) values ('2026', '', ?)", about)
+    eraser.erase(eraser.find("Ann"))
+    assert store.read("select text from notice") == [("Annika came",), ("it was planned",)]
+    calls.close()
+    store.close()
+
+
+async def test_what_cannot_be_put_in_order_keeps_nothing_else_from_it(tmp_path: Path) -> None:
+    store, calls, _ = opened(tmp_path)
+    with store.write() as db:
+        db.execute("insert into erasure (at, conversations, counts) values ('2026', '[]', '{}')")
+    calls.close()
+    (tmp_path / "recordings" / "20261123T090000Z-one.part").mkdir(parents=True)
+    books = Books(Box(tmp_path), store, InlineThread())
+    await books.settle()
+    assert store.read("select count(*) from erasure") == [(0,)]
+    await books.close()
     store.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import zipfile
 from pathlib import Path
@@ -13,8 +12,6 @@ from appliance.commands import bundle
 from appliance.observe.account import kept
 from appliance.observe.metrics import Metrics
 from appliance.observe.score import Mark
-from tests.console.editing import editing
-from tests.console.test_calls import fetch
 from tests.observe.test_erasing import SECRETS, lived
 from tests.observe.test_score import GREETING, turn
 
@@ -47,19 +44,16 @@ def test_every_line_is_one_that_prometheus_reads() -> None:
         assert line in text.splitlines()
 
 
-async def test_the_page_tells_them(tmp_path: Path) -> None:
-    async with editing(tmp_path) as page:
-        code, body = await asyncio.to_thread(fetch, page, "/metrics")
-        assert code == 200
-        assert b"appliance_calls_under_way 0" in body
-
-
 async def test_in_what_support_gets_there_is_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await lived(tmp_path)
     box = tmp_path / "box.toml"
-    box.write_text('[gsm]\npin_file = "very-secret-pin"\n[kiosk]\nenabled = false\n')
+    box.write_text(
+        '# very-secret-comment\ngsm = [{pin_file = "very-secret-pin"}]\nkiosk.enabled = false\n'
+        'traces.endpoint = "http://ann:very-secret-word@127.0.0.1:4318"\n'
+    )
+    (tmp_path / "var" / "calls.db.damaged").write_bytes(b"very-secret-account")
     monkeypatch.setattr(
         bundle, "examine", lambda *_: []
     )  # Trying every engine takes long, and is not of this.
@@ -68,5 +62,13 @@ async def test_in_what_support_gets_there_is_nobody(
         text = "\n".join(file.read(name).decode() for name in file.namelist())
         assert {"findings.json", "traces.json", "tables.json", "box.toml"} <= set(file.namelist())
     assert "execute_tool calendar.book" in text
-    for secret in (*SECRETS, "Benedict", "Okafor", "very-secret-pin"):
+    for secret in (*SECRETS, "Benedict", "Okafor", "very-secret"):
         assert secret.lower() not in text.lower(), secret
+
+
+def test_what_is_damaged_is_what_support_gets_told(tmp_path: Path) -> None:
+    for name in ("desk.db", "calls.db"):
+        (tmp_path / name).write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    assert "damaged" in bundle._tables(tmp_path / "desk.db")["wrong"]
+    assert "damaged" in bundle._traces(tmp_path)["wrong"]
+    assert not (tmp_path / "calls.db.damaged").exists()

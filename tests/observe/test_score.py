@@ -15,7 +15,7 @@ from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Box, read_desk
 from appliance.config.keeping import CHECKS, Checklist
 from appliance.memory.events import Event
-from appliance.messages import Decision, Heard, Spoken, TakenBack, Turn, samples
+from appliance.messages import Closing, Decision, Heard, Spoken, TakenBack, Turn, samples
 from appliance.observe.account import kept
 from appliance.observe.calls import Calls
 from appliance.observe.score import Mark, score
@@ -166,3 +166,11 @@ async def test_the_worst_calls_wait_first_until_a_person_looks(tmp_path: Path) -
     assert calls.to_review() == 1
     assert first.flows == ("book",)
     calls.close()
+
+
+def test_who_was_put_through_when_the_desk_was_stopped_is_not_held_against_it() -> None:
+    person = turn(2, "person", "One moment.")
+    bye = Turn("one", 3, Closing(samples(60)), Decision("closing", "the desk stops"), spoken=person.spoken)
+    assert kept(bye)["cause"] == "closing"
+    assert mark("handed_over", GREETING, person, bye).passed
+    assert not mark("handed_over", GREETING, person, turn(3, "unknown"), bye).passed

@@ -27,7 +27,7 @@ from appliance.observe.calls import Calls
 from appliance.observe.recorder import Recorder
 from appliance.observe.sealing import TONE, Beep, beeps, seal
 from tests.desk import voice
-from tests.test_app import ENGINES
+from tests.test_app import ENGINES, until
 
 FAKES = replace(ENGINES, vad=Engine("fake"), asr=Engine("fake"), tts=Engine("fake"))
 DESK = """name = "Alder House"
@@ -245,3 +245,48 @@ async def test_who_cannot_wait_for_it_has_the_call_kept_all_the_same(tmp_path: P
     assert call
     assert call.ended
     assert soundfile.info(tmp_path / "var" / "recordings" / call.recording).frames > samples(3)
+
+
+async def test_wherever_it_is_cancelled_the_line_is_hung_up_and_the_call_has_an_end(tmp_path: Path) -> None:
+    callers = []
+    async with App(Box(tmp_path / "var", recordings=True, engines=FAKES), desk(tmp_path)) as app:
+        for steps in range(1, 40, 3):
+            caller = RecordedCaller([Saying(voice(1.0))], f"call-{steps}", pace=False, linger=600)
+            talking = asyncio.create_task(app.talk(caller))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            for _ in range(4):
+                talking.cancel()
+                await asyncio.sleep(0)
+            await asyncio.wait([talking])
+            callers.append(caller)
+        assert app.calls == 0
+    assert app.books.metrics.under_way == 0
+    assert all(caller._gone for caller in callers)
+    calls = Calls(tmp_path / "var")
+    page = calls.page()
+    calls.close()
+    assert len(page) == len(callers)
+    assert all(call.ended for call in page)
+    assert not list((tmp_path / "var" / "recordings").glob("*.part"))
+
+
+async def test_what_was_said_after_the_last_answer_is_not_kept_as_sound(tmp_path: Path) -> None:
+    """Its words may be a card number that nobody wrote down."""
+    async with App(Box(tmp_path / "var", recordings=True, engines=FAKES), desk(tmp_path)) as app:
+        assert app.hearing
+        app._hearing = replace(app.hearing, asr=FakeAsr(["when are you open"]))
+        sayings = [Saying(voice(2.0)), Saying(voice(30.0))]
+        caller = RecordedCaller(sayings, "0123456789ab", pace=False)
+        talking = asyncio.create_task(app.talk(caller))
+        await until(lambda: not caller._waiting and len(caller._saying) < 800_000)
+        await caller.hang_up()
+        await talking
+        call = app.books.calls.call("0123456789ab")
+        assert call
+        turns = app.books.calls.turns(call.number)
+        left = sound(app.books.recordings / call.recording)
+    end = max(turn["spoken"]["end"] or 0 for turn in turns)
+    assert abs(len(left) - call.length) <= samples(0.1)
+    assert len(left) > end + samples(3)
+    assert np.abs(left[end + samples(0.1) :]).max() < 0.001

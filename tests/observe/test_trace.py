@@ -22,7 +22,7 @@ from appliance.config import Box, read_desk
 from appliance.config.box import Traces
 from appliance.engines.inline import InlineThread
 from appliance.errors import ApplianceError
-from appliance.messages import Heard, Spoken, Turn, Word, samples
+from appliance.messages import Closing, Heard, Spoken, Turn, Word, samples
 from appliance.observe.account import kept, last, placed
 from appliance.observe.calls import Calls, Kept
 from appliance.observe.otlp import Exporter
@@ -189,7 +189,9 @@ async def test_an_action_is_a_span_of_the_turn_that_led_to_it(tmp_path: Path) ->
     calls.close()
 
 
-async def test_a_collector_gets_the_trace_of_a_call_in_the_form_that_it_reads(tmp_path: Path) -> None:
+async def test_a_collector_gets_the_trace_in_the_form_that_it_reads_and_nothing_that_was_said(
+    tmp_path: Path,
+) -> None:
     collector = Collector()
     await booked(tmp_path, collector)
     sent = collector.spans()
@@ -202,12 +204,6 @@ async def test_a_collector_gets_the_trace_of_a_call_in_the_form_that_it_reads(tm
     assert known["appliance.turns"] == {"intValue": "7"}
     scope = collector.taken[0]["resourceSpans"][0]["scopeSpans"][0]
     assert scope["schemaUrl"] == f"https://opentelemetry.io/schemas/{CONVENTIONS}"
-    collector.shutdown()
-
-
-async def test_nothing_that_was_said_leaves_the_box(tmp_path: Path) -> None:
-    collector = Collector()
-    await booked(tmp_path, collector)
     told = json.dumps(collector.taken)
     assert collector.taken
     assert not [word for word in ("Ann", "Smith", "555 0142", "Thursday", "half past") if word in told]
@@ -238,3 +234,8 @@ def test_what_a_crash_left_open_ends_at_its_last_turn(tmp_path: Path) -> None:
     assert found
     assert found.ended == BEGAN + timedelta(seconds=1.5)
     calls.close()
+
+
+def test_a_turn_in_which_the_desk_was_stopped_begins_then(tmp_path: Path) -> None:
+    trace = spans(*written(tmp_path, [Turn("one", 2, Closing(samples(5)), began=samples(6))]))
+    assert trace[1].start == BEGAN + timedelta(seconds=5)

@@ -5,6 +5,7 @@ import { element } from "./transcript.js";
 
 const RATE = 16000; // samples a second
 const BEFORE = 0.05; // seconds before a word from which it is played
+const CAUSES = { noise: "a sound without words", "taken back": "back from the person", closing: "the desk was stopped" };
 
 export class Words {
   // `correct` takes the number of a turn and what should have been decided in it.
@@ -32,7 +33,7 @@ export class Words {
     const item = element("li", "turn");
     item.dataset.turn = turn.number;
     if (turn.heard) item.append(this.line("Caller", "caller", turn.heard));
-    else if (turn.cause !== "call") item.append(element("p", "small", `(${turn.cause})`));
+    else if (turn.cause !== "call") item.append(element("p", "small", `(${CAUSES[turn.cause] ?? turn.cause})`));
     if (turn.spoken.length || turn.decision) {
       const line = this.line("Desk", "desk", turn.spoken);
       if (turn.unsaid) line.append(element("span", "small", ` … ${turn.unsaid} more words were not heard`));
