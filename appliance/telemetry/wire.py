@@ -120,8 +120,8 @@ def unpack(payload: bytes, schema: str, largest: int = LARGEST) -> dict[str, Any
         raise BadMessage("huge", f"it has {len(payload)} bytes, and {largest} are taken")
     try:
         body = json.loads(payload.decode(), parse_constant=_not_json)
-        # Half a surrogate is a string to Python, and to nobody else.
-        json.dumps(body, ensure_ascii=False).encode()
+        # Half a surrogate, and 1e999, are a string and a number to Python, and to nobody else.
+        pack(body)
     except (ValueError, RecursionError) as error:
         raise BadMessage("malformed", f"it is no JSON ({type(error).__name__})") from error
     check(body, schema)

@@ -64,6 +64,8 @@ def test_how_a_call_came_out(turns: list[Turn], more: dict[str, Any], expected: 
         ("is Mr Jones at home in June", "is … home in …"),
         ("write to ann@example.org", "write to …"),
         ("Is the pool open", "Is the pool open"),
+        ("where is the unicorn of [name] [phone]", "where is the unicorn of …"),
+        ("write to [e-mail] please", "write to … please"),
     ],
 )
 def test_a_question_names_nobody(question: str, told: str) -> None:
