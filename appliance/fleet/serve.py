@@ -85,8 +85,9 @@ class Fleet:
         # What the last start knew of who is there is old: those who are will say so.
         with self.store.write() as db:
             db.execute("update box set online = 0")
-        await asyncio.to_thread(self.broker.start)
+        # Who is cancelled meanwhile leaves the thread at its work, and the broker must not outlive that.
         self._stack.callback(self.broker.stop)
+        await asyncio.to_thread(self.broker.start)
         self.source.start()
         self._stack.callback(self.source.stop)
         self.worker.start()
