@@ -110,8 +110,10 @@ def device_of(topic: str) -> tuple[str, str]:
     return parts[2], parts[3]
 
 
-def pack(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+def pack(body: Mapping[str, Any], errors: Literal["strict", "replace"] = "strict") -> bytes:
+    """`errors`: of half a surrogate. ValueError for that, and for a number that is none."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode(errors=errors)
 
 
 def unpack(payload: bytes, schema: str, largest: int = LARGEST) -> dict[str, Any]:
