@@ -313,11 +313,13 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _to_the_end(work: Coroutine[Any, Any, int]) -> int:
-    """Run it; SIGTERM ends it as Ctrl-C does, in order."""
+    """Run it; SIGTERM, and the end of the terminal, end it as Ctrl-C does, in order."""
 
     async def watched() -> int:
         task = asyncio.create_task(work)
-        for name in (signal.SIGTERM, signal.SIGINT):
+        # Who was started by nohup is to outlive the terminal.
+        hangup = () if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else (signal.SIGHUP,)
+        for name in (signal.SIGTERM, signal.SIGINT, *hangup):
             asyncio.get_running_loop().add_signal_handler(name, task.cancel)
         try:
             return await task

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import platform
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -37,6 +38,9 @@ LOOK = 1.0
 TRIM = 3600.0
 """Seconds between two samples of the machine's health, looks at what is off, and looks at what is too old."""
 
+AGAIN = 10.0
+"""Seconds before what failed is begun again: a full disk is not to be filled with lines that say so."""
+
 SOON = 5.0
 """Seconds between two samples at the least."""
 
@@ -50,8 +54,8 @@ PATIENCE = 300.0
 """Seconds that a restart waits for the end of the calls."""
 
 KEPT_LINES = 1_000
-PART = 100
-"""Lines of the log that are kept for the fleet to ask for; how many go in a message."""
+PART, PART_BYTES = 100, 24_000
+"""Lines of the log that are kept for the fleet to ask for; how many of them, and bytes, go in a message."""
 
 NO_FAULT = ("switched off", "not needed", "needs a modem", "no line that can call")
 """How a reason begins that is no fault."""
@@ -111,6 +115,8 @@ class Membership:
         self._log = LogTail()
         self._sampler = Sampler(app.box.data)
         self._waiting = Waiting(0, 0.0)
+        self._told: dict[str, tuple[tuple[bool, str], float]] = {}
+        """What was told of each part, on and why not, and when."""
 
     @property
     def state(self) -> tuple[bool, str]:
@@ -127,8 +133,7 @@ class Membership:
     async def serve(self, desk: Desk) -> None:
         self._loop = asyncio.get_running_loop()
         async with self._listening():
-            await self._run(self._outbox.tell, "began", self._began())
-            await self._settle()
+            await self._announce()
             try:
                 async with asyncio.TaskGroup() as tasks:
                     for work in (self._watch, self._health, self._faults, self._trim, self._obey):
@@ -151,6 +156,16 @@ class Membership:
         return await self._app.place.memory.run(do, *arguments)
 
     # What is told.
+
+    async def _announce(self) -> None:
+        """A disk that takes nothing now must not end the desk."""
+        while True:
+            try:
+                await self._run(self._outbox.tell, "began", self._began())
+                return await self._settle()
+            except ApplianceError as error:
+                log.error("the fleet is not told yet that the box has started: %s", error)
+                await asyncio.sleep(AGAIN)
 
     def _began(self) -> dict[str, Any]:
         box = self._app.box
@@ -197,20 +212,17 @@ class Membership:
 
     async def _faults(self) -> None:
         """What goes off, and what is on again; of what comes and goes, how it is each minute."""
-        told: dict[str, tuple[bool, str]] = {}
-        when: dict[str, float] = {}
-        while True:
-            await asyncio.sleep(LOOK)
-            for status in self._statuses():
-                fine = status.on or status.why.startswith(NO_FAULT)
-                now = (fine, "" if fine else status.why[:500])
-                known = told.get(status.name, (True, ""))
-                calm = time.monotonic() - when.get(status.name, -CALM) >= CALM
-                if status.name == self.name or now == known or not calm:
-                    continue
-                told[status.name], when[status.name] = now, time.monotonic()
-                fault = {"what": status.name[:64], "on": fine, "why": now[1]}
-                await self._run(self._outbox.tell, "fault", fault)
+        await asyncio.sleep(LOOK)
+        for status in self._statuses():
+            fine = status.on or status.why.startswith(NO_FAULT)
+            now = (fine, "" if fine else status.why[:500])
+            known, at = self._told.get(status.name, ((True, ""), -CALM))
+            calm = time.monotonic() - at >= CALM
+            if status.name == self.name or now == known or not calm:
+                continue
+            fault = {"what": status.name[:64], "on": fine, "why": now[1]}
+            await self._run(self._outbox.tell, "fault", fault)
+            self._told[status.name] = now, time.monotonic()
 
     async def _trim(self) -> None:
         await self._run(self._outbox.trim)
@@ -263,6 +275,10 @@ class Membership:
         except ApplianceError as error:
             why = str(error)
             log.error("desk file %d of the fleet is not served: %s", serial, why)
+        except Exception as error:
+            # It must not keep the commands waiting, a restart among them.
+            why = f"it could not be served ({type(error).__name__}); the log tells more"
+            log.exception("desk file %d of the fleet is not served", serial)
         await self._run(self._desired.report, self._app.desk.digest, serial, not why, why)
 
     async def _do(self, command: Command) -> None:
@@ -274,9 +290,9 @@ class Membership:
         if command.do == "restart" and await self._quiet():
             raise Restart
         try:
-            result = await self._deeds()[command.do](command)
-        except KeyError:
-            await self._run(self._commands.now, command.id, "failed", "this box does not know the command")
+            if not (deed := self._deeds().get(command.do)):
+                raise ApplianceError("this box does not know the command")
+            result = await deed(command)
         except ApplianceError as error:
             await self._run(self._commands.now, command.id, "failed", str(error))
         except Exception as error:
@@ -312,15 +328,10 @@ class Membership:
         return "\n".join(f"{'fine' if each.fine else 'bad'}: {each.what}: {each.said}" for each in findings)
 
     async def _logs(self, command: Command) -> str:
-        lines = list(self._log.lines)
-        parts = [lines[start : start + PART] for start in range(0, len(lines), PART)]
-        for number, part in enumerate(parts, 1):
-            told = {
-                "id": command.id,
-                "part": number,
-                "parts": len(parts),
-                "lines": [each[:250] for each in part],
-            }
+        lines = [each[:250] for each in self._log.lines]
+        found = parts(lines)
+        for number, part in enumerate(found, 1):
+            told = {"id": command.id, "part": number, "parts": len(found), "lines": part}
             await self._run(self._outbox.tell, "log", told)
         return f"{len(lines)} lines"
 
@@ -343,6 +354,20 @@ class Membership:
         return self._kiosk
 
 
+def parts(lines: Sequence[str]) -> list[list[str]]:
+    """Lines in order, so many together as one message takes."""
+    found: list[list[str]] = []
+    room = 0
+    for line in lines:
+        size = len(json.dumps(line, ensure_ascii=False).encode(errors="replace")) + 1
+        if not found or len(found[-1]) == PART or size > room:
+            found.append([])
+            room = PART_BYTES
+        found[-1].append(line)
+        room -= size
+    return found
+
+
 def address(settings: Fleet) -> Address:
     host, _, port = settings.broker.rpartition(":")
     return Address(
@@ -357,9 +382,12 @@ async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
             await work()
         except Restart:
             raise
+        except ApplianceError as error:
+            log.error("what is told to the fleet is incomplete: %s", error)
+            await asyncio.sleep(AGAIN)
         except Exception:
             log.exception("what is told to the fleet is incomplete")
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(AGAIN)
 
 
 def spoken_time(seconds: float) -> str:

@@ -139,12 +139,15 @@ class Authority:
         _write(self.ca, made.public_bytes(serialization.Encoding.PEM))
 
     def _make_server(self, names: Sequence[str]) -> None:
-        """The server's certificate, made anew where it lacks a name."""
+        """The server's certificate, made anew where it lacks a name. Its key stays: a program that dies
+        between two files would leave a pair that does not fit, and a broker that never starts."""
         wanted = {*names, *_own_names()}
         if self.server.exists() and wanted <= _names(self.server):
             return
         wanted |= _names(self.server) if self.server.exists() else set()
-        key = ec.generate_private_key(ec.SECP256R1())
+        if not self.server_key.exists():
+            _write(self.server_key, _private(ec.generate_private_key(ec.SECP256R1())))
+        key = _load(self.server_key)
         until = datetime.now(UTC) + timedelta(days=365 * YEARS - 1)
         builder = (
             self._builder("fleet-server", key.public_key(), until)
@@ -153,7 +156,6 @@ class Authority:
             )
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         )
-        _write(self.server_key, _private(key))
         made = builder.sign(self._key, hashes.SHA256())
         _write(self.server, made.public_bytes(serialization.Encoding.PEM))
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -77,9 +78,17 @@ class Broker:
         self._pid = folder / "mosquitto.pid"
         self.host, self.port = host, port
         self.process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._over = False
 
     def start(self) -> None:
-        """Start it, and wait until it answers. ApplianceError where it does not."""
+        """Start it, and wait until it answers. ApplianceError where it does not, or is stopped already."""
+        with self._lock:
+            if self._over:
+                raise ApplianceError("the broker is stopped, and is not started again")
+            self._start()
+
+    def _start(self) -> None:
         if not Path(PROGRAM).exists():
             raise ApplianceError("mosquitto is not installed", "apt install mosquitto")
         if len(str(self.socket.absolute())) > LONGEST_PATH:
@@ -89,12 +98,13 @@ class Broker:
         self._write()
         self._end_orphan()
         self.socket.unlink(missing_ok=True)
-        self.process = subprocess.Popen([PROGRAM, "-c", str(self._configuration)])
+        # In a session of its own: the end of a terminal is ours to hear of, and the broker ends after us.
+        self.process = subprocess.Popen([PROGRAM, "-c", str(self._configuration)], start_new_session=True)
         self._pid.write_text(str(self.process.pid))
         until = time.monotonic() + 10
         while not self.socket.exists():
             if self.process.poll() is not None or time.monotonic() > until:
-                self.stop()
+                self._end()
                 raise ApplianceError(
                     f"mosquitto did not start on {self.host}:{self.port}",
                     "see what it says above; another program may have the port",
@@ -102,7 +112,12 @@ class Broker:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Safe to repeat."""
+        """For good, also where somebody starts it at this moment. Safe to repeat."""
+        with self._lock:
+            self._over = True
+            self._end()
+
+    def _end(self) -> None:
         if self.process:
             self.process.terminate()
             try:

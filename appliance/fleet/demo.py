@@ -195,7 +195,7 @@ async def demo(count: int, fleet: Fleet) -> None:
     chance = random.Random(count)
     names = [f"{SITES[n % len(SITES)].split()[0].lower()}-{n // len(SITES) + 1}" for n in range(count)]
     with tempfile.TemporaryDirectory(prefix="fleet-demo-") as folder:
-        await asyncio.to_thread(_enrol, fleet, names, Path(folder))
+        await _enrol(fleet, names, Path(folder))
         # Some have never been heard from.
         there = [name for name in names if chance.random() > 0.02] or names
         async with asyncio.TaskGroup() as tasks:
@@ -206,8 +206,8 @@ async def demo(count: int, fleet: Fleet) -> None:
                 await asyncio.sleep(0.01)
 
 
-def _enrol(fleet: Fleet, names: list[str], folder: Path) -> None:
-    """As boxes do, without the way there."""
+async def _enrol(fleet: Fleet, names: list[str], folder: Path) -> None:
+    """As boxes do, without the way there. In no thread, which would go on writing once this is cancelled."""
     (folder / "ca.pem").write_bytes(fleet.authority.ca.read_bytes())
     for number, name in enumerate(names):
         [code] = members.invite(fleet.store, fleet.authority, [name], SITES[number % len(SITES)]).values()
@@ -221,3 +221,4 @@ def _enrol(fleet: Fleet, names: list[str], folder: Path) -> None:
         (folder / f"{name}.pem").write_bytes(issued.certificate)
         private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         (folder / f"{name}.key").write_bytes(private)
+        await asyncio.sleep(0)

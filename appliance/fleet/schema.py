@@ -85,4 +85,13 @@ def beginning(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning,)
+def order(db: sqlite3.Connection) -> None:
+    # By which message each thing about a box is known: what comes late must not undo what came after it.
+    db.execute(
+        """create table known (
+            box integer not null references box, what text not null, boot integer not null,
+            seq integer not null, at integer not null, primary key (box, what)) without rowid"""
+    )
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order)

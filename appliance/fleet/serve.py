@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,14 +85,14 @@ class Fleet:
         # What the last start knew of who is there is old: those who are will say so.
         with self.store.write() as db:
             db.execute("update box set online = 0")
-        await asyncio.to_thread(self.broker.start)
+        # Who is cancelled meanwhile leaves the thread at its work, and the broker must not outlive that.
         self._stack.callback(self.broker.stop)
+        await asyncio.to_thread(self.broker.start)
         self.source.start()
         self._stack.callback(self.source.stop)
         self.worker.start()
         self._stack.callback(self.worker.stop)
-        for port, server in self._servers.items():
-            await self._stack.enter_async_context(_opened(server, port))
+        await self._stack.enter_async_context(_opened(self._servers))
         for work in (self.broker.watch(), self._tell(), self._prune(), self._dashboard.paint()):
             task = asyncio.create_task(work)
             self._stack.callback(task.cancel)
@@ -121,21 +121,28 @@ class Fleet:
 
 
 @asynccontextmanager
-async def _opened(server: Server, port: int) -> AsyncIterator[None]:
-    serving = asyncio.create_task(_served(server))
+async def _opened(servers: Mapping[int, Server]) -> AsyncIterator[None]:
+    """By their ports."""
+    serving: list[asyncio.Task[None]] = []
+    try:
+        for port, server in servers.items():
+            serving.append(asyncio.create_task(_served(server)))
+            await _started(server, serving[-1], port)
+        yield
+    finally:
+        for server in servers.values():
+            server.should_exit = True
+        await asyncio.gather(*serving)
+
+
+async def _started(server: Server, serving: asyncio.Task[None], port: int) -> None:
     until = asyncio.get_running_loop().time() + OPEN
     while not server.started:
         if serving.done() or asyncio.get_running_loop().time() > until:
-            serving.cancel()
             raise ApplianceError(
                 f"port {port} cannot be opened", "end the program that has it, or choose another"
             )
         await asyncio.sleep(0.01)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await serving
 
 
 async def _served(server: Server) -> None:

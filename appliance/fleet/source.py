@@ -15,7 +15,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from appliance.telemetry.wire import VERSION
+from appliance.telemetry.wire import LARGEST, VERSION
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,9 @@ GROUP = "fleet"
 
 HELD = 20_000
 """Messages that wait for the worker; what is more is dropped, and sent again by its box."""
+
+IDLE = 0.05
+"""Seconds that a worker waits for what comes before it looks whether it is to stop."""
 
 AGAIN = 0.3
 """Seconds before the broker is tried again."""
@@ -72,7 +75,7 @@ class Mosquitto:
 
     def fetch(self, most: int, seconds: float) -> list[Received]:
         try:
-            found = [self._came.get(timeout=0.2)]
+            found = [self._came.get(timeout=IDLE)]
         except queue.Empty:
             return []
         until = time.monotonic() + seconds
@@ -141,6 +144,7 @@ class Mosquitto:
 
     def _heard(self, client: Client, _: Any, message: MQTTMessage) -> None:
         try:
-            self._came.put_nowait(Received(message.topic, bytes(message.payload)))
+            # By one byte more it is known to be too large; no box is to fill the memory with the rest.
+            self._came.put_nowait(Received(message.topic, bytes(message.payload[: LARGEST + 1])))
         except queue.Full:
             self.lost += 1

@@ -168,7 +168,7 @@ class Store:
                 db.executemany("delete from message where id = ?", stored)
                 continue
             done.counts["stored"] += 1
-            self._learn(db, box, at, told, latency)
+            self._learn(db, box, at, told, number, latency)
         got = [(told.message.seq, told.message.seq) for told in batch]
         got += [
             (first, last)
@@ -189,12 +189,26 @@ class Store:
         box: int,
         at: int,
         told: Told,
+        boot: int,
         latency: dict[tuple[int, int, int, int], int],
     ) -> None:
         """What a message that is new changes of what is known of its box."""
         data = told.message.data
-        match told.message.kind:
+        kind = told.message.kind
+        if kind in ("began", "health", "reported", "fault"):
+            what = f"{data['what']} is off" if kind == "fault" else kind
+            # A clock that was ahead is no reason to think nothing new of the box until it is that late.
+            moment = min(at, told.received)
+            if not self._newest(db, box, what, boot, told.message.seq, moment):
+                return
+        match kind:
             case "began":
+                # What was off at the start before is told again if it still is.
+                db.execute(
+                    """delete from fault where box = ? and cause in (
+                        select what from known where box = ? and boot != ? and at <= ?)""",
+                    (box, box, boot, moment),
+                )
                 self._know(db, box, version=data["version"], desk=data["desk"], began=_json(data))
             case "health":
                 self._know(
@@ -225,18 +239,31 @@ class Store:
                 self._know(db, box, desk=data["desk"], reported=_json(data), serial=data["serial"])
             case "answer":
                 db.execute(
-                    """update command set state = ?, result = ?, answered = ?
-                        where id = ? and box = ? and state not in ('done', 'failed', 'expired')""",
-                    (
-                        data["state"],
-                        data.get("result", ""),
-                        told.received,
-                        data["id"],
-                        box,
-                    ),
+                    # That it has expired is a guess of ours until the box says what came of it.
+                    """update command set state = ?1, result = ?2, answered = ?3 where id = ?4 and box = ?5
+                        and (answered is null or state = 'received' or (state = 'running'
+                            and ?1 != 'received'))""",
+                    (data["state"], data.get("result", ""), told.received, data["id"], box),
                 )
             case "dropped" if told.message.boot != data["boot"]:
                 self._given_up(db, box, data)
+
+    def _newest(self, db: sqlite3.Connection, box: int, what: str, boot: int, seq: int, at: int) -> bool:
+        """Whether nothing that was made later has told of this, or of a later start, already. In one start
+        the numbers decide, between starts the clock of the box."""
+        return bool(
+            db.execute(
+                """insert into known (box, what, boot, seq, at) select ?1, ?2, ?3, ?4, ?5
+                    where not exists (select 1 from known
+                        where box = ?1 and what = 'began' and boot != ?3 and at > ?5)
+                    on conflict (box, what) do update
+                        set boot = excluded.boot, seq = excluded.seq, at = excluded.at
+                        where case when boot = excluded.boot then seq < excluded.seq
+                            else at <= excluded.at end
+                    returning 1""",
+                (box, what, boot, seq, at),
+            ).fetchall()
+        )
 
     def _ail(self, db: sqlite3.Connection, box: int, at: int, causes: Sequence[str]) -> None:
         over = [(box, cause) for cause in ALL if cause not in causes]

@@ -28,8 +28,9 @@ def overview(store: Store) -> dict[str, Any]:
     """Is everything all right, and if not, what first?"""
     now = store.now()
     [(total, online, calls)] = store.read(
-        """select count(*), coalesce(sum(online), 0), coalesce(sum(case when online then calls end), 0)
-            from box where state = 'member'"""
+        """select count(*), coalesce(sum(there), 0), coalesce(sum(case when there then calls end), 0)
+            from (select calls, online and seen >= ? as there from box where state = 'member')""",
+        now - STALE,
     )
     today = dict(store.read("select outcome, sum(n) from outcome where day = ? group by 1", now // DAY))
     return {

@@ -90,12 +90,12 @@ def find(store: Store, who: str) -> Subject:
 
 
 def take_out(db: Database, subject: Subject) -> None:
-    """Delete every row, within a transaction that is under way."""
+    """Delete every row, within a transaction that is under way; and words that the fleet has not got yet."""
     for table, rows in subject.rows.items():
         if rows:
             every = json.dumps(rows)
             db.execute(f"delete from {table} where rowid in (select value from json_each(?))", every)
-    # That something was asked may be told to the fleet, as it is of everybody; not what.
+    # The message stays, for the fleet would wait for its number.
     db.execute(
         """update outbox set data = json_remove(data, '$.text') where kind = 'unanswered'
             and json_extract(data, '$.call') in (select value from json_each(?))""",

@@ -18,7 +18,7 @@ KEPT = 1_000
 OVER = ("done", "failed", "expired")
 
 LARGEST = 15_000
-"""Characters of a result."""
+"""Characters of a result; fewer where they take many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Commands:
     def now(self, id: str, state: str, result: str = "") -> None:
         with self._store.write() as db:
             db.execute("update command set state = ? where id = ?", state, id)
-            told = {"id": id, "state": state, **({"result": result[:LARGEST]} if result else {})}
+            told = {"id": id, "state": state, **({"result": _short(result)} if result else {})}
             self._outbox.put(db, "answer", told)
 
     def _first(self, state: str) -> Command | None:
@@ -112,3 +112,11 @@ class Desired:
             [(last,)] = db.execute("select coalesce(max(serial), 0) from desired where state != 'waiting'")
             told = {"desk": desk, "serial": last, "fine": fine, "why": why[:1000]}
             self._outbox.put(db, "reported", told)
+
+
+def _short(result: str) -> str:
+    """So much of it as a message takes."""
+    result = result[:LARGEST]
+    while len(json.dumps(result, ensure_ascii=False).encode(errors="replace")) > 2 * LARGEST:
+        result = result[: len(result) * 3 // 4]
+    return result

@@ -69,21 +69,24 @@ class Outbox:
             [(self._number,)] = db.execute(
                 "insert into boot (id, at) values (?, ?) returning number", self.boot, store.stamp()
             )
-            [(self._bytes,)] = db.execute(f"select coalesce(sum(length(data) + {EACH}), 0) from outbox")
+            self._bytes = self._sum(db)
 
     def put(self, db: Database, kind: str, data: Mapping[str, Any]) -> None:
         """Tell the fleet, within a transaction that is under way. What no fleet would take is a mistake of
         the program's; it is logged, and keeps nobody from being answered."""
-        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         try:
+            # A file's name may be no Unicode; and a number that is none would keep all the others waiting.
+            text = wire.pack(data, errors="replace").decode()
             wire.check(json.loads(text), kind)
             if len(text.encode()) > LARGEST - 200:
                 raise BadMessage("huge", "it is too long")
-        except BadMessage as error:
+        except (BadMessage, ValueError) as error:
             log.error("the fleet is not told of %s: %s", kind, error)
             return
-        # What was counted for a transaction that is then undone is only counted too much.
         self._bytes += len(text) + EACH
+        if self._bytes > self._room:
+            # What was counted for transactions that were then undone is not there.
+            self._bytes = self._sum(db) + len(text) + EACH
         if self._bytes > self._room:
             self._make_room(db)
         self._put(db, kind, text)
@@ -132,6 +135,10 @@ class Outbox:
         first = self._store.read("select ts from outbox order by boot, seq limit 1")
         now = _milliseconds(self._store.now())
         return Waiting(count, max(0.0, (now - first[0][0]) / 1000) if first else 0.0)
+
+    def _sum(self, db: Database) -> int:
+        [(taken,)] = db.execute(f"select coalesce(sum(length(data) + {EACH}), 0) from outbox")
+        return int(taken)
 
     def _put(self, db: Database, kind: str, text: str) -> None:
         [(seq,)] = db.execute("update boot set last = last + 1 where number = ? returning last", self._number)

@@ -13,8 +13,9 @@ from appliance.telemetry.outbox import Outbox
 Told = tuple[str, Mapping[str, Any]]
 """A kind of message and its data."""
 
-MASKED = re.compile(r"\S+@\S+|\S*\d\S*|(?<!^)(?<![.?!] )\b[A-Z]\w*")
-"""What may name somebody: addresses, anything with a digit, and words with a capital in mid-sentence."""
+MASKED = re.compile(r"\[[\w-]+\]|\S+@\S+|\S*\d\S*|(?<!^)(?<![.?!] )\b[A-Z]\w*")
+"""What may name somebody: addresses, anything with a digit, and words with a capital in mid-sentence; and
+what was taken out before, with the kind of it: [name]."""
 
 NUMBERS = frozenset(
     "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"

@@ -110,8 +110,10 @@ def device_of(topic: str) -> tuple[str, str]:
     return parts[2], parts[3]
 
 
-def pack(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+def pack(body: Mapping[str, Any], errors: Literal["strict", "replace"] = "strict") -> bytes:
+    """`errors`: of half a surrogate. ValueError for that, and for a number that is none."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode(errors=errors)
 
 
 def unpack(payload: bytes, schema: str, largest: int = LARGEST) -> dict[str, Any]:
@@ -120,8 +122,8 @@ def unpack(payload: bytes, schema: str, largest: int = LARGEST) -> dict[str, Any
         raise BadMessage("huge", f"it has {len(payload)} bytes, and {largest} are taken")
     try:
         body = json.loads(payload.decode(), parse_constant=_not_json)
-        # Half a surrogate is a string to Python, and to nobody else.
-        json.dumps(body, ensure_ascii=False).encode()
+        # Half a surrogate, and 1e999, are a string and a number to Python, and to nobody else.
+        pack(body)
     except (ValueError, RecursionError) as error:
         raise BadMessage("malformed", f"it is no JSON ({type(error).__name__})") from error
     check(body, schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,12 @@ def test_the_servers_certificate_is_made_anew_for_a_new_name(tmp_path: Path) -> 
     assert (tmp_path / "server.pem").read_bytes() == before
     Authority(tmp_path, ["fleet.example", "192.0.2.7"])
     assert {"fleet.example", "192.0.2.7", "localhost"} <= names()
+    # The two are files: a program may die between them.
+    for certificate in (before, (tmp_path / "server.pem").read_bytes()):
+        (tmp_path / "server.pem").write_bytes(certificate)
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            tmp_path / "server.pem", tmp_path / "server.key"
+        )
 
 
 def test_a_claim_code_runs_out_and_a_newer_one_takes_its_place(tmp_path: Path) -> None:
@@ -85,4 +92,6 @@ def test_a_claim_code_runs_out_and_a_newer_one_takes_its_place(tmp_path: Path) -
     assert (name, common_name(issued.certificate)) == ("lobby", "lobby")
     members.revoke(store, "lobby")
     assert members.revoked(store) == [issued.serial]
+    with pytest.raises(ApplianceError, match="no box"):
+        members.revoke(store, "lobby")
     store.close()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
+import tempfile
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -24,12 +27,16 @@ def ask(url: str, body: dict[str, Any] | None = None) -> Any:
         return json.loads(answer.read())
 
 
+def ports() -> tuple[str, ...]:
+    return "--broker", str(free_port()), "--door", str(free_port()), "--page", str(free_port())
+
+
 def test_from_an_empty_folder_to_a_box_that_is_steered(folder: Path) -> None:
-    broker, door, page = (str(free_port()) for _ in range(3))
-    ports = ("--broker", broker, "--door", door, "--page", page)
+    where = ports()
+    door, page = where[3], where[5]
     keeping = ("--folder", str(folder / "server"))
     server = subprocess.Popen(
-        command(folder, "fleet", "serve", "--host", "127.0.0.1", *ports, *keeping),
+        command(folder, "fleet", "serve", "--host", "127.0.0.1", *where, *keeping),
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     box = None
@@ -53,10 +60,28 @@ def test_from_an_empty_folder_to_a_box_that_is_steered(folder: Path) -> None:
         wait_for(lambda: [each["state"] for each in ask(seen)["commands"]] == ["done"])
         assert "no more" in appliance(folder, "fleet", "revoke", "lobby", *keeping).stdout
         wait_for(lambda: ask(seen)["state"] == "revoked" and not ask(seen)["online"], 5)
-        assert "no box" in appliance(folder, "fleet", "revoke", "lobby", *keeping).stderr
     finally:
         for process in (box, server):
             if process:
                 process.terminate()
                 process.communicate(timeout=20)
     assert server.returncode == 0
+
+
+def test_a_demo_leaves_nothing_behind_when_its_terminal_is_closed() -> None:
+    # Not tmp_path: the path of a socket has to be short.
+    with tempfile.TemporaryDirectory() as folder:
+        demo = subprocess.Popen(
+            command(Path(folder), "fleet", "demo", "--boxes", "200", *ports()),
+            env={**os.environ, "TMPDIR": folder}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+        assert demo.stdout
+        assert "simulated" in demo.stdout.readline()
+        [broker] = Path(folder).glob("fleet-*/broker/mosquitto.pid")
+        pid = broker.read_text()
+        os.killpg(demo.pid, signal.SIGHUP)
+        _, said = demo.communicate(timeout=20)
+        assert (demo.returncode, "Traceback" in said) == (0, False), said
+        assert not Path("/proc", pid).exists()
+        assert list(Path(folder).iterdir()) == []

@@ -16,7 +16,7 @@ from appliance.errors import ApplianceError
 from appliance.fleet import dispatch, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
-from appliance.fleet.serve import Fleet
+from appliance.fleet.serve import Fleet, Ports
 from appliance.telemetry import bundle, enrol
 from appliance.telemetry.client import Address, Line
 from appliance.telemetry.orders import Commands
@@ -116,7 +116,7 @@ async def test_a_stolen_box_is_shown_out_within_five_seconds_and_stays_out(
     box.outbox.tell("fault", FAULT)
     other.outbox.tell("fault", FAULT)
     await until(lambda: other.waiting == 0)
-    await asyncio.sleep(1)
+    await asyncio.sleep(0.5)  # It tries to come back all the time.
     assert not box.line.state[0]
     assert box.waiting == 1
     assert made(fleet, "stolen") == []
@@ -193,6 +193,19 @@ async def test_a_server_that_was_killed_leaves_no_broker_in_the_way(tmp_path: Pa
     assert left.process.wait(5) == -9
     assert another.process.poll() is None
     another.stop()
+
+
+async def test_a_server_that_is_cancelled_while_it_starts_leaves_no_broker(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path / "f", "127.0.0.1", Ports(free_port(), free_port(), free_port()))
+    starting = asyncio.create_task(fleet.__aenter__())
+    await asyncio.sleep(0)  # The broker is being started in a thread now.
+    starting.cancel()
+    await asyncio.wait([starting])
+    await asyncio.get_running_loop().shutdown_default_executor()
+    left = fleet.broker.process
+    assert left is None or left.poll() is not None
+    with pytest.raises(ApplianceError, match="stopped"):
+        fleet.broker.start()
 
 
 @pytest.mark.parametrize("who", ["broker", "server"])

@@ -18,10 +18,12 @@ from appliance.config import Box, read_desk
 from appliance.config.box import Fleet as Settings
 from appliance.config.versions import Versions
 from appliance.console.server import Status
+from appliance.errors import StorageError
 from appliance.fleet import dispatch, members, views
 from appliance.fleet.serve import Fleet
 from appliance.membership import Membership, Restart
-from appliance.telemetry import enrol
+from appliance.telemetry import enrol, wire
+from appliance.telemetry.outbox import Outbox
 from appliance.workshop.workshop import Workshop
 from tests.fleet.conftest import until
 from tests.telemetry.brokers import needs_mosquitto
@@ -63,11 +65,13 @@ class Desk:
             files = self.folder / "box.toml", self.path
             self.member = Membership(self.app, self.app.outbox, files, lambda: self.status, workshop)
             self.serving = asyncio.create_task(self.member.serve(self.app))
-            yield
-            self.serving.cancel()
-            with suppress(asyncio.CancelledError, Restart):
-                await self.serving
-            workshop.close()
+            try:
+                yield
+            finally:
+                self.serving.cancel()
+                with suppress(asyncio.CancelledError, Restart):
+                    await self.serving
+                workshop.close()
 
     def seen(self) -> dict[str, Any]:
         found = views.box(self.fleet.store, "lobby")
@@ -160,6 +164,34 @@ async def test_commands_are_done_and_what_cannot_be_says_why(desk_of: Make, flee
         assert desk.member.state[0]
 
 
+def test_a_log_goes_in_parts_that_a_message_takes() -> None:
+    lines = [letter * 250 for letter in "x…\x1b" * 100]
+    found = membership.parts(lines)
+    assert [line for part in found for line in part] == lines
+    for part in found:
+        told = {"id": "a" * 64, "part": 1, "parts": 99, "lines": part}
+        assert len(wire.pack(told)) < wire.LARGEST - 200
+    assert membership.parts([]) == []
+
+
+async def test_a_disk_that_takes_nothing_at_the_start_ends_nothing(
+    desk_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "AGAIN", 0.05)
+    desk = await asyncio.to_thread(desk_of)
+    tell, full = Outbox.tell, [StorageError("the disk is full")] * 2
+
+    def told(self: Outbox, kind: str, data: dict[str, Any]) -> None:
+        if full:
+            raise full.pop()
+        tell(self, kind, data)
+
+    monkeypatch.setattr(Outbox, "tell", told)
+    async with desk.up():
+        await until(lambda: desk.seen()["version"])
+        assert not full
+
+
 async def test_a_restart_ends_the_program_and_is_done_when_it_is_back(desk_of: Make, fleet: Fleet) -> None:
     desk = await asyncio.to_thread(desk_of)
     async with desk.up():
@@ -179,7 +211,7 @@ async def test_a_restart_ends_the_program_and_is_done_when_it_is_back(desk_of: M
 
 
 async def test_a_desk_file_of_the_fleet_is_served_and_a_bad_one_is_refused(
-    desk_of: Make, fleet: Fleet
+    desk_of: Make, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = await asyncio.to_thread(desk_of)
     async with desk.up():
@@ -195,6 +227,12 @@ async def test_a_desk_file_of_the_fleet_is_served_and_a_bad_one_is_refused(
         assert desk.path.read_text() == newer
         causes = {cause["cause"] for cause in views.attention(fleet.store)}
         assert {"refused the desk file", "runs another desk file than it should"} <= causes
+        # Whatever fails, the next command is obeyed.
+        monkeypatch.setattr(Workshop, "publish", None)
+        serial = dispatch.wish(fleet.store, fleet.authority, "lobby", DESK.replace("Alder", "Cedar"))
+        assert (await desk.ask("logs"))[0] == "done"
+        await until(lambda: desk.seen()["reported"]["serial"] == serial)
+        assert "TypeError" in desk.seen()["reported"]["why"]
 
 
 async def test_a_box_that_was_killed_in_a_call_tells_of_it(desk_of: Make, fleet: Fleet) -> None:

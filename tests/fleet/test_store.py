@@ -92,6 +92,64 @@ def test_what_comes_again_is_acknowledged_again_and_stored_once(server: Server) 
     assert server.acks[-1] == {"boot": BOOT, "upto": 1, "also": []}
 
 
+def began(seq: int, boot: str, at: int) -> Message:
+    return Message(boot, seq, at, "began", {"version": "1", "desk": "aa"})
+
+
+def off(server: Server) -> list[str]:
+    return [cause for (cause,) in server.store.read("select cause from fault order by cause")]
+
+
+def test_what_comes_late_does_not_undo_what_came_after_it(server: Server) -> None:
+    server.take(fault(2, on=True))
+    server.take(fault(1))
+    assert off(server) == []
+    told = {"desk": "bb", "serial": 2, "fine": True, "why": ""}
+    server.take(Message(BOOT, 4, NOW, "reported", told))
+    server.take(Message(BOOT, 3, NOW, "reported", {**told, "desk": "aa", "serial": 1}))
+    assert server.store.read("select desk, serial from box where name = 'lobby'") == [("bb", 2)]
+
+
+def test_what_was_off_before_a_start_is_off_if_it_is_told_again(server: Server) -> None:
+    later = "f" * 16
+    server.take(fault(1, at=NOW - 2000), Message(BOOT, 2, NOW - 2000, "fault", {"what": "sip", "on": False}))
+    # Alerts come before the record that a box began; and one of the start before comes late.
+    server.take(fault(2, later, NOW + 1))
+    server.take(began(1, later, NOW))
+    assert off(server) == ["gsm is off"]
+    server.take(Message(BOOT, 3, NOW - 1000, "fault", {"what": "kiosk", "on": False}))
+    server.take(began(4, BOOT, NOW - 3000))
+    assert off(server) == ["gsm is off"]
+    server.take(fault(3, later, NOW + 1, on=True))
+    assert off(server) == []
+
+
+def test_a_clock_that_was_ahead_and_is_put_right_keeps_nothing_from_being_learned(server: Server) -> None:
+    server.take(Message(BOOT, 1, NOW + 500_000, "health", {"calls": 1}))
+    server.time += 10
+    server.take(Message("f" * 16, 1, NOW + 5_000, "health", {"calls": 2}))
+    assert server.store.read("select calls from box where name = 'lobby'") == [(2,)]
+
+
+def test_what_a_box_says_of_a_command_counts_more_than_that_it_seems_to_have_expired(server: Server) -> None:
+    with server.store.write() as db:
+        db.execute(
+            "insert into command (id, box, do, at, expires, state) values ('a', 1, 'x', 0, 0, 'expired')"
+        )
+    states = []
+    for seq, state in enumerate(("running", "received", "done", "running", "expired"), 1):
+        server.take(Message(BOOT, seq, NOW, "answer", {"id": "a", "state": state}))
+        states += [found for (found,) in server.store.read("select state from command")]
+    assert states == ["running", "running", "done", "done", "done"]
+
+
+def test_a_box_that_was_not_heard_from_for_long_is_not_counted_as_there(server: Server) -> None:
+    server.worker.take([Received(wire.state_topic("lobby"), b'{"online": true}')])
+    assert views.overview(server.store)["online"] == 1
+    server.time += 600
+    assert views.overview(server.store)["online"] == 0
+
+
 def test_what_was_deleted_by_age_is_still_known(server: Server) -> None:
     server.take(fault(1))
     server.time += 8 * 86_400

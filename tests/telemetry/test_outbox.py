@@ -19,8 +19,9 @@ from hypothesis import strategies as some
 from appliance.memory.events import EventLog, insert
 from appliance.memory.store import Store
 from appliance.telemetry import outbox as outboxes
+from appliance.telemetry.orders import Commands
 from appliance.telemetry.outbox import Outbox, merge
-from appliance.telemetry.wire import Message
+from appliance.telemetry.wire import LARGEST, Message
 
 HEALTH = {"cpu": 12.5}
 FAULT = {"what": "gsm", "on": False}
@@ -149,6 +150,30 @@ def test_what_no_fleet_would_take_is_not_put_in(store: Store, caplog: pytest.Log
     assert [message.seq for message in kept(outbox)] == [1]
     assert "not told of fault" in caplog.text
     assert "secret words" not in caplog.text
+    outbox.tell("health", {"cpu": float("nan")})
+    outbox.tell("fault", {"what": "gsm", "on": False, "why": "no file \udcff"})
+    assert [message.data.get("why") for message in kept(outbox)] == [None, "no file ?"]
+
+
+def test_what_was_undone_takes_no_room(store: Store) -> None:
+    outbox = Outbox(store, room=5_000)
+    for _ in range(100):
+        with contextlib.suppress(ZeroDivisionError), store.write() as db:
+            outbox.put(db, "health", HEALTH)
+            raise ZeroDivisionError
+    for _ in range(10):
+        outbox.tell("health", HEALTH)
+    assert [message.kind for message in kept(outbox)] == ["health"] * 10
+
+
+@pytest.mark.parametrize("letter", ["x", '"', "…", "\x1b", "\U0001f600"])
+def test_a_long_result_of_a_command_is_cut_and_told(store: Store, letter: str) -> None:
+    outbox = Outbox(store)
+    Commands(store, outbox).now("a", "done", letter * 20_000)
+    [told] = kept(outbox)
+    assert told.data["state"] == "done"
+    assert len(told.data["result"]) > 2_500
+    assert len(told.pack()) < LARGEST
 
 
 RANGE = some.tuples(some.integers(1, 60), some.integers(0, 9)).map(lambda each: (each[0], sum(each)))

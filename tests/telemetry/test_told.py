@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from appliance.memory.notebook import add_unanswered
+from appliance.memory.store import Store
+from appliance.memory.subject import Subject, take_out
 from appliance.messages import Decision, Heard, Spoken, Turn, samples
 from appliance.telemetry import wire
 from appliance.telemetry.health import Sampler
-from appliance.telemetry.told import Tally, redacted, turn_told
+from appliance.telemetry.outbox import Outbox
+from appliance.telemetry.told import Discreet, Tally, redacted, turn_told
 
 
 def turn(intent: str = "hours", why: str = "meant", source: str = "", heard: bool = True) -> Turn:
@@ -64,10 +68,27 @@ def test_how_a_call_came_out(turns: list[Turn], more: dict[str, Any], expected: 
         ("is Mr Jones at home in June", "is … home in …"),
         ("write to ann@example.org", "write to …"),
         ("Is the pool open", "Is the pool open"),
+        ("where is the unicorn of [name] [phone]", "where is the unicorn of …"),
+        ("write to [e-mail] please", "write to … please"),
     ],
 )
 def test_a_question_names_nobody(question: str, told: str) -> None:
     assert redacted(question) == told
+
+
+def test_the_words_of_who_is_erased_are_told_no_more(tmp_path: Path) -> None:
+    store = Store(tmp_path / "desk.db")
+    outbox = Outbox(store)
+    store.tell = Discreet(outbox, "words").put
+    for call in ("one", "two"):
+        add_unanswered(store, call, "do you sell stamps")
+    with store.write() as db:
+        take_out(db, Subject("ann", ("one",), {}))
+    assert [message.data for message in outbox.next(9)] == [
+        {"call": "one"},
+        {"call": "two", "text": "do you sell stamps"},
+    ]
+    store.close()
 
 
 PI = {

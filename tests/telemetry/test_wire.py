@@ -60,6 +60,7 @@ def test_a_field_that_is_not_known_yet_is_no_fault_of_the_message() -> None:
         (envelope(v=2), "unknown"),
         (envelope(d={"what": "gsm"}), "malformed"),
         (envelope(d={"what": "\ud800", "on": True}), "malformed"),
+        (FAULT.pack().replace(b'"no modem"', b'"","more":1e999'), "malformed"),
         (envelope(d={"what": "x" * wire.LARGEST, "on": True}), "huge"),
     ],
 )
