@@ -33,7 +33,7 @@ from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
-from appliance.messages import Line, Turn
+from appliance.messages import Heard, Line, Turn
 from appliance.observe.account import Account
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
@@ -71,6 +71,8 @@ class App:
         self._keep = keep
         self._stack = AsyncExitStack()
         self._calls = 0
+        self.heard = 0
+        """Turns, by sound, in which words were heard."""
         self._idle = asyncio.Event()
         self._idle.set()
         self.leave = Leave()
@@ -210,7 +212,7 @@ class App:
 
     @property
     def calls(self) -> int:
-        """Calls that are under way."""
+        """Calls that are under way; those by which the desk tries itself are none."""
         return self._calls
 
     async def quiet(self) -> None:
@@ -334,8 +336,8 @@ class App:
         place = served.place
         if not place.trial:
             log.info("call %s by %s began", call.id, call.channel)
-        self._calls += 1
-        self._idle.clear()
+            self._calls += 1
+            self._idle.clear()
         events = EventLog(place.store)
         clerk = Clerk(
             served.desk, events, served.runner, place.memory, place.hands, call.id, local_now,
@@ -358,6 +360,7 @@ class App:
 
         def keep(turn: Turn) -> None:
             tally.keep(turn)
+            self.heard += hung_up is not None and isinstance(turn.cause, Heard)
             if account:
                 account.keep(turn)
                 self._keep(turn)
@@ -368,9 +371,10 @@ class App:
             await self._note(clerk.began())
             await converse(call, brain, keep, foresee(brain))
         finally:
-            self._calls -= 1
-            if not self._calls:
-                self._idle.set()
+            if not place.trial:
+                self._calls -= 1
+                if not self._calls:
+                    self._idle.set()
             await self._note(clerk.ended(lambda: tally.told(call.now(), len(clerk.done), clerk.busy)))
             if clerk.did_something and not place.trial:
                 publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")

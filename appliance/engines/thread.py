@@ -28,6 +28,8 @@ class EngineThread:
         self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
         self.closed = False
+        self.done = 0
+        """Pieces of work that are finished: of a thread that is busy, a sign that it is not stuck."""
         self._thread.start()
 
     async def run(self, do: Callable[..., T], *args: Any) -> T:
@@ -99,3 +101,4 @@ class EngineThread:
                 future.set_exception(RuntimeError(f"StopIteration: {error}"))
             except BaseException as error:
                 future.set_exception(error)
+            self.done += 1
