@@ -51,6 +51,9 @@ log = logging.getLogger(__name__)
 OUTSIDE = 4
 """Actions beyond the box that may wait for their answers at the same time."""
 
+PAPERS = 10.0
+"""Seconds that a start waits for papers to be read; the first time they may take many minutes."""
+
 
 class App:
     """One desk on one box, from `async with` to its end. It is the `Desk` that lines hand callers to."""
@@ -121,7 +124,9 @@ class App:
         served.tidy(self.box.data, self._desk)
         # In the thread that meanings are asked of: nobody calls yet to whom learning would have to give way.
         embed, meanings = self._engines.embedding()
-        self.served = await served.load(self._desk, embed, meanings, meanings, self.box.data, self.place)
+        self.served = await served.load(
+            self._desk, embed, meanings, meanings, self.box.data, self.place, self._study, PAPERS
+        )
         await self.served.open()
         keeping = asyncio.create_task(self.books.serve(lambda: self.desk.retention))
         self._stack.callback(keeping.cancel)
@@ -351,16 +356,9 @@ class App:
         )  # fmt: skip
         first = served.desk.lines.calling.format(desk=served.desk.name, what=opening) if opening else ""
         brain = Brain(
-            served.knowledge,
-            place.notebook,
-            self._wording,
-            call.id,
-            clerk,
-            self._picker,
-            handoff,
-            consent,
+            served.knowledge, place.notebook, self._wording, call.id, clerk, self._picker, handoff, consent,
             first,
-        )
+        )  # fmt: skip
         account: Account | None = None
         tally = Tally(call.id, call.channel, served.desk.digest)
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from appliance import lastline
 from appliance.actions import Hands, Runner
@@ -150,7 +151,9 @@ async def answers(app: App, within: float) -> None:
     caller, memory = _Caller(), app.place.memory
     file = "the file of what is kept"
     own = {f"the {name} thread": thread for name, thread in threads(app).items()}
-    parts = {part: asyncio.create_task(thread.run(int)) for part, thread in own.items()}
+    parts: dict[str, asyncio.Task[Any]] = {
+        part: asyncio.create_task(thread.run(int)) for part, thread in own.items()
+    }
     own[file] = memory
     parts[file] = asyncio.create_task(memory.run(app.place.store.read, "select count(*) from sqlite_schema"))
     finished = {part: thread.done for part, thread in own.items()}
