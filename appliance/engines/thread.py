@@ -88,7 +88,8 @@ class EngineThread:
     def _loop(self) -> None:
         if self.nice:
             # On Linux it is the thread's own, and that of threads which the engine makes in it.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.nice)
+            ours = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(19, ours + self.nice))
         while (item := self._work.get()) is not None:
             future, do = item
             if not future.set_running_or_notify_cancel():
