@@ -213,7 +213,7 @@ async def test_a_desk_that_hears_is_told_from_one_that_is_deaf(
 
         monkeypatch.setattr(asr, "transcribe", broken)
         with pytest.raises(Unwell, match="does not hear"):
-            await hears(app, 60.0)
+            await hears(app, 40.0)
 
 
 async def test_a_desk_that_is_found_deaf_twice_is_not_fed(
