@@ -33,7 +33,7 @@ from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
-from appliance.messages import Line, Turn
+from appliance.messages import Heard, Line, Turn
 from appliance.observe.account import Account
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
@@ -53,6 +53,9 @@ LET_GO = 5.0
 
 OUTSIDE = 4
 """Actions beyond the box that may wait for their answers at the same time."""
+
+PAPERS = 10.0
+"""Seconds that a start waits for papers to be read; the first time they may take many minutes."""
 
 
 class App:
@@ -74,6 +77,8 @@ class App:
         self._keep = keep
         self._stack = AsyncExitStack()
         self._calls = 0
+        self.heard = 0
+        """Turns, by sound, in which words were heard."""
         self._idle = asyncio.Event()
         self._idle.set()
         self.leave = Leave()
@@ -122,7 +127,9 @@ class App:
         served.tidy(self.box.data, self._desk)
         # In the thread that meanings are asked of: nobody calls yet to whom learning would have to give way.
         embed, meanings = self._engines.embedding()
-        self.served = await served.load(self._desk, embed, meanings, meanings, self.box.data, self.place)
+        self.served = await served.load(
+            self._desk, embed, meanings, meanings, self.box.data, self.place, self._study, PAPERS
+        )
         await self.served.open()
         keeping = asyncio.create_task(self.books.serve(lambda: self.desk.retention))
         self._stack.callback(keeping.cancel)
@@ -213,7 +220,7 @@ class App:
 
     @property
     def calls(self) -> int:
-        """Calls that are under way."""
+        """Calls that are under way; those by which the desk tries itself are none."""
         return self._calls
 
     async def quiet(self) -> None:
@@ -366,19 +373,22 @@ class App:
 
         def keep(turn: Turn) -> None:
             tally.keep(turn)
+            self.heard += hung_up is not None and isinstance(turn.cause, Heard)
             if account:
                 account.keep(turn)
                 self._keep(turn)
 
-        self._calls += 1
-        self._idle.clear()
+        if not place.trial:
+            self._calls += 1
+            self._idle.clear()
         try:
             await self._note(clerk.began())
             await converse(call, brain, keep, foresee(brain))
         finally:
-            self._calls -= 1
-            if not self._calls:
-                self._idle.set()
+            if not place.trial:
+                self._calls -= 1
+                if not self._calls:
+                    self._idle.set()
             await self.books.see_through(self._over(call.now(), served, clerk, tally, account, hung_up))
 
     async def _over(

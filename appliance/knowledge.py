@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -49,10 +50,30 @@ class Knowledge:
         self._understood: Memo[Understood] = Memo()
         self._found: Memo[Passage | None] = Memo()
 
-    async def load(self, thread: EngineThread | None = None) -> list[str]:
+    async def load(
+        self,
+        thread: EngineThread | None = None,
+        reader: EngineThread | None = None,
+        within: float | None = None,
+    ) -> list[str]:
         """Learn the phrases and read the papers; what is wrong with a paper, in plain words. Raises
-        ConfigError for a phrase that cannot be read. In a `thread` of its own, no call waits for it."""
-        return await (thread or self._thread).run(self._load)
+        ConfigError for a phrase that cannot be read. In a `thread` of its own, no call waits for it; papers
+        are read by `reader`, if there is one, and where that takes longer than `within` seconds, the desk
+        answers without them until they are read."""
+        thread = thread or self._thread
+        await thread.run(self._learn)
+        self.papers_off = "they are being read"
+        self._reading = asyncio.create_task((reader or thread).run(self._read_papers))
+        try:
+            await asyncio.wait([self._reading], timeout=within)
+        except asyncio.CancelledError:
+            self._reading.cancel()
+            raise
+        if self._reading.done():
+            return self._reading.result()
+        log.info("papers: %s", self.papers_off)
+        self._reading.add_done_callback(self._read)
+        return []
 
     async def understand(self, text: str) -> Understood:
         """Which fact or flow the text means, and how sure that is."""
@@ -113,7 +134,18 @@ class Knowledge:
             return Understood("accept", "phrase", (Candidate(match.intent, 1.0),), match.slots)
         return understood
 
-    def _load(self) -> list[str]:
+    def _read(self, reading: asyncio.Task[list[str]]) -> None:
+        """Later than was waited for."""
+        if reading.cancelled():
+            return
+        if error := reading.exception():
+            self.papers_off = f"they cannot be read ({error})"
+            log.error("papers are off: %s", error)
+            return
+        for problem in reading.result():
+            log.warning("papers: %s", problem)
+
+    def _learn(self) -> None:
         intents = {name: fact.ask for name, fact in self.desk.fact.items()}
         services = standing.phrases(self.desk)
         self._services = Phrases(services)
@@ -129,7 +161,6 @@ class Knowledge:
             raise ConfigError(f"desk.toml: {wrong}", mend) from error
         if isinstance(embed, KeptEmbed):
             embed.learned()
-        return self._read_papers()
 
     def _read_papers(self) -> list[str]:
         """What is wrong with them, in plain words: a desk answers without papers too."""

@@ -18,22 +18,29 @@ class Leave:
         self._talking: set[Voice] = set()
         self._nobody = asyncio.Event()
         self._nobody.set()
+        self._somebody = asyncio.Event()
 
     @contextmanager
     def talking(self, voice: Voice) -> Iterator[None]:
         """For as long as a call lasts."""
         self._talking.add(voice)
         self._nobody.clear()
+        self._somebody.set()
         try:
             yield
         finally:
             self._talking.discard(voice)
             if not self._talking:
                 self._nobody.set()
+                self._somebody.clear()
 
     async def nobody(self) -> None:
         """Wait until nobody talks."""
         await self._nobody.wait()
+
+    async def somebody(self) -> None:
+        """Wait until somebody talks."""
+        await self._somebody.wait()
 
     async def take(self, patience: float) -> None:
         """End the calls there are: each is told goodbye once the desk has finished its sentence. Returns when

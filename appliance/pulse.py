@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from appliance import lastline
 from appliance.actions import Hands, Runner
@@ -44,6 +45,12 @@ AGAIN = 2.0
 SOUND_WITHIN = 60.0
 """Seconds that it may take; it takes a quarter of that."""
 
+PATIENT = 20.0
+"""Seconds that its caller waits for an answer: a box that has much to do takes longer, and is not deaf."""
+
+LET_GO = 1.0
+"""Seconds in which a call that hangs is given up."""
+
 STEADY = 600.0
 """Seconds without trouble after which the box counts as mended."""
 
@@ -68,6 +75,8 @@ class Pulse:
         self._status = status
         self._well_since: float | None = None
         self._deaf = ""
+        self._deaf_at = 0
+        """How much had been heard when it was found to be deaf."""
 
     async def beat(self) -> None:
         """Until cancelled. The first call that is answered makes the desk ready."""
@@ -82,7 +91,8 @@ class Pulse:
             began = time.monotonic()
             try:
                 await answers(self._app, 2 * every)
-                if self._deaf:
+                # Whoever was heard since has proved it wrong.
+                if self._deaf and self._app.heard == self._deaf_at:
                     raise Unwell(self._deaf)
             except Unwell as trouble:
                 self._well_since = None
@@ -93,18 +103,36 @@ class Pulse:
             await asyncio.sleep(max(0.0, began + every - time.monotonic()))
 
     async def _by_sound(self) -> None:
-        """Once may be bad luck on a busy box; twice is no luck."""
+        """Once may be bad luck; twice is no luck."""
+        await self._app.prepared()
         failures = 0
         while True:
             await self._app.leave.nobody()
             try:
-                await hears(self._app, SOUND_WITHIN)
+                if not await self._undisturbed():
+                    continue
                 failures, self._deaf = 0, ""
             except Unwell as trouble:
                 failures += 1
                 log.warning("a call by sound: %s", trouble)
-                self._deaf = str(trouble) if failures > 1 else ""
+                if failures > 1:
+                    self._deaf, self._deaf_at = str(trouble), self._app.heard
             await asyncio.sleep(AGAIN if failures else BY_SOUND)
+
+    async def _undisturbed(self) -> bool:
+        """Hold a call by sound, and give way to whoever calls: then it tells nothing. Raises Unwell."""
+        holding = asyncio.create_task(hears(self._app, SOUND_WITHIN))
+        coming = asyncio.create_task(self._app.leave.somebody())
+        try:
+            await asyncio.wait({holding, coming}, return_when=asyncio.FIRST_COMPLETED)
+            if coming.done():
+                return False
+            holding.result()
+            return True
+        finally:
+            for task in (holding, coming):
+                task.cancel()
+            await asyncio.wait({holding, coming})
 
     def _feed(self) -> None:
         now = time.monotonic()
@@ -118,25 +146,37 @@ class Pulse:
 
 
 async def answers(app: App, within: float) -> None:
-    """Hold the scripted call. Raises Unwell where any part of it does not come within so many seconds."""
-    caller = _Caller()
-    part = "the threads"
+    """Hold the scripted call. Raises Unwell where any part of it does not come within so many seconds. A
+    thread that has finished some work meanwhile has much to do, and does not hang."""
+    caller, memory = _Caller(), app.place.memory
+    file = "the file of what is kept"
+    own = {f"the {name} thread": thread for name, thread in threads(app).items()}
+    parts: dict[str, asyncio.Task[Any]] = {
+        part: asyncio.create_task(thread.run(int)) for part, thread in own.items()
+    }
+    own[file] = memory
+    parts[file] = asyncio.create_task(memory.run(app.place.store.read, "select count(*) from sqlite_schema"))
+    finished = {part: thread.done for part, thread in own.items()}
+    parts["the conversation"] = asyncio.create_task(_chat(app, caller))
     try:
-        async with asyncio.timeout(within):
-            for name, thread in threads(app).items():
-                part = f"the {name} thread"
-                await thread.run(int)
-            part = "the file of what is kept"
-            await app.place.memory.run(app.place.store.read, "select count(*) from sqlite_schema")
-            part = "the conversation"
-            async with _nowhere(app) as served:
-                await app.chat(caller, served)
-    except TimeoutError:
-        raise Unwell(f"{part} hangs") from None
-    except Exception as error:
-        raise Unwell(f"{part} failed ({error})") from error
+        await asyncio.wait(parts.values(), timeout=within)
+        for part, doing in parts.items():
+            if not doing.done():
+                if part not in own or own[part].done == finished[part]:
+                    raise Unwell(f"{part} hangs")
+            elif error := doing.exception():
+                raise Unwell(f"{part} failed ({error})") from error
+    finally:
+        for doing in parts.values():
+            doing.cancel()
+        await asyncio.wait(parts.values(), timeout=LET_GO)
     if len(caller.turns) <= len(SCRIPT) or not all(turn.spoken.text for turn in caller.turns):
         raise Unwell("a scripted caller got no answer")
+
+
+async def _chat(app: App, caller: _Caller) -> None:
+    async with _nowhere(app) as served:
+        await app.chat(caller, served)
 
 
 IN_MEMORY = shm if (shm := Path("/dev/shm")).is_dir() else None
@@ -154,23 +194,18 @@ def threads(app: App) -> dict[str, EngineThread]:
 async def hears(app: App, within: float) -> None:
     """Hold a call by sound, in real time: somebody says something to the desk, and it hears words and speaks.
     Raises Unwell where it does not."""
-    turns: list[Turn] = []
-
-    def watch(what: Notice) -> None:
-        if isinstance(what, Turn):
-            turns.append(what)
-
-    caller = RecordedCaller([Saying(lastline.sound(SHIPPED))], "pulse", linger=1.5, watch=watch)
+    caller = _Speaker()
     try:
         async with asyncio.timeout(within), _nowhere(app) as served:
             await app.talk(caller, served=served)
-    except TimeoutError:
-        raise Unwell("a call by sound does not end") from None
+    except TimeoutError:  # A desk that hears nothing asks again and again.
+        if caller.heard:
+            raise Unwell("a call by sound does not end") from None
     except Exception as error:
         raise Unwell(f"a call by sound failed ({error})") from error
-    if not any(turn.spoken.text for turn in turns):
+    if not caller.answers:
         raise Unwell("the desk says nothing")
-    if not any(isinstance(turn.cause, Heard) and turn.spoken.text for turn in turns):
+    if not caller.heard:
         raise Unwell("the desk does not hear what is said to it")
 
 
@@ -199,3 +234,19 @@ class _Caller(ScriptedCaller):
         super().notice(what)
         if isinstance(what, Turn):
             self.turns.append(what)
+
+
+class _Speaker(RecordedCaller):
+    """Hangs up once there was an answer to what was said."""
+
+    def __init__(self, pace: bool = True) -> None:
+        super().__init__([Saying(lastline.sound(SHIPPED))], "pulse", pace, linger=PATIENT)
+        self.answers = 0
+        self.heard = False
+
+    def notice(self, what: Notice) -> None:
+        super().notice(what)
+        if isinstance(what, Turn) and what.spoken.text:
+            self.answers += 1
+            self.heard = self.heard or isinstance(what.cause, Heard)
+            self._gone = self.heard

@@ -50,12 +50,19 @@ class Served:
 
 
 async def load(
-    desk: DeskFile, embed: Embed, thread: EngineThread, study: EngineThread, papers: Path, place: Place
+    desk: DeskFile,
+    embed: Embed,
+    thread: EngineThread,
+    study: EngineThread,
+    papers: Path,
+    place: Place,
+    reader: EngineThread | None = None,
+    within: float | None = None,
 ) -> Served:
     """Learn a desk file in the thread `study`, to be asked in `thread`; indexes of papers lie in `papers`.
-    Raises ConfigError."""
+    `reader` and `within` are as for `Knowledge.load`. Raises ConfigError."""
     knowledge = Knowledge(desk, embed, thread, index(papers, desk))
-    problems = await knowledge.load(study)
+    problems = await knowledge.load(study, reader, within)
     runner = Runner(place.store, desk.actions, UNSENT if place.trial else REGISTRY)
     return Served(desk, knowledge, runner, place, tuple(problems))
 

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from appliance import models, pulse
+from appliance import capacity, models, pulse
 from appliance.app import App
 from appliance.config import SHIPPED, Box, DeskFile, Engine, Fact, read_box
 from appliance.memory.store import Store
+from appliance.messages import FRAME, RATE, Heard, Notice, Spoken, Turn
 from appliance.notify import Manager
 from appliance.pulse import Pulse, Unwell, answers, hears, threads
+from appliance.voice import Voice
 from tests.audio_server import until
 from tests.test_app import ENGINES, VOICE
 
@@ -41,6 +43,20 @@ async def stuck(app: App, name: str) -> AsyncIterator[None]:
     finally:
         free.set()
         await work
+
+
+@asynccontextmanager
+async def hearing(folder: Path) -> AsyncIterator[App]:
+    """One that is to be tried by sound."""
+    async with App(Box(folder / "data", engines=VOICE), DESK) as app:
+        real = Engine("whisper", "whisper-tiny.en")
+        app.box = replace(app.box, engines=replace(app.box.engines, asr=real))
+        yield app
+
+
+def nobody() -> Voice:
+    """Somebody of whom nothing but that they are there counts."""
+    return object()  # type: ignore[return-value]
 
 
 class Listener:
@@ -115,6 +131,36 @@ async def test_it_says_which_part_does_not_answer(tmp_path: Path, monkeypatch: p
             await answers(app, 10.0)
 
 
+async def test_a_thread_that_has_much_to_do_is_not_taken_for_one_that_hangs(tmp_path: Path) -> None:
+    async with App(Box(tmp_path / "data", engines=VOICE), DESK) as app:
+        some, all_of_it = threading.Event(), threading.Event()
+        work = [asyncio.create_task(threads(app)["asr"].run(free.wait)) for free in (some, all_of_it)]
+        asyncio.get_running_loop().call_later(0.1, some.set)
+        try:
+            await answers(app, 1.0)
+            with pytest.raises(Unwell, match="the asr thread hangs"):
+                await answers(app, 0.2)
+        finally:
+            all_of_it.set()
+            await asyncio.wait(work)
+
+
+async def test_the_desk_that_tries_itself_takes_nobodys_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path) as app:
+        seen = []
+        notice = pulse._Caller.notice
+
+        def look(self: pulse._Caller, what: Notice) -> None:
+            seen.append((app.calls, app.room))
+            notice(self, what)
+
+        monkeypatch.setattr(pulse._Caller, "notice", look)
+        await answers(app, 10.0)
+        assert set(seen) == {(0, capacity.MOST)}
+
+
 async def test_a_file_that_cannot_be_read_is_no_desk_that_answers(tmp_path: Path) -> None:
     async with desk(tmp_path) as app:
         app.place.store.close()
@@ -167,7 +213,7 @@ async def test_a_desk_that_hears_is_told_from_one_that_is_deaf(
 
         monkeypatch.setattr(asr, "transcribe", broken)
         with pytest.raises(Unwell, match="does not hear"):
-            await hears(app, 60.0)
+            await hears(app, 40.0)
 
 
 async def test_a_desk_that_is_found_deaf_twice_is_not_fed(
@@ -181,9 +227,7 @@ async def test_a_desk_that_is_found_deaf_twice_is_not_fed(
 
     monkeypatch.setattr(pulse, "hears", deaf)
     monkeypatch.setattr(pulse, "AGAIN", 0.05)
-    async with App(Box(tmp_path / "data", engines=VOICE), DESK) as app:
-        real = Engine("whisper", "whisper-tiny.en")
-        app.box = replace(app.box, engines=replace(app.box.engines, asr=real))
+    async with hearing(tmp_path) as app:
         beating = asyncio.create_task(Pulse(app, listener.manager).beat())
         async with asyncio.timeout(10):
             while not (await listener.told()).startswith("STATUS=does not answer: the desk does not hear"):
@@ -191,3 +235,69 @@ async def test_a_desk_that_is_found_deaf_twice_is_not_fed(
         assert len(tried) >= 2
         beating.cancel()
     listener.close()
+
+
+async def test_who_is_heard_proves_that_the_desk_is_not_deaf(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deaf(*_: object) -> None:
+        raise Unwell("the desk does not hear what is said to it")
+
+    monkeypatch.setattr(pulse, "hears", deaf)
+    monkeypatch.setattr(pulse, "AGAIN", 0.05)
+    async with hearing(tmp_path) as app:
+        beating = asyncio.create_task(Pulse(app, listener.manager).beat())
+        async with asyncio.timeout(10):
+            while not (await listener.told()).startswith("STATUS=does not answer"):
+                pass
+            with app.leave.talking(nobody()):  # The desk is not tried while somebody talks.
+                app.heard += 1
+                while not (await listener.told()).startswith("WATCHDOG"):
+                    pass
+        beating.cancel()
+    listener.close()
+
+
+async def test_a_call_by_sound_gives_way_to_whoever_calls(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, given_up = asyncio.Event(), asyncio.Event()
+
+    async def long(*_: object) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    monkeypatch.setattr(pulse, "hears", long)
+    async with hearing(tmp_path) as app:
+        beating = asyncio.create_task(Pulse(app, listener.manager).beat())
+        async with asyncio.timeout(10):
+            await begun.wait()
+            with app.leave.talking(nobody()):
+                await given_up.wait()
+                begun.clear()
+            await begun.wait()
+        beating.cancel()
+    listener.close()
+
+
+def quiet_at_the_end(frames: list[bytes]) -> float:
+    """Seconds."""
+    last = max(number for number, pcm in enumerate(frames) if any(pcm))
+    return (len(frames) - 1 - last) * FRAME / RATE
+
+
+async def test_its_caller_waits_for_a_slow_box_and_not_for_a_quick_one() -> None:
+    slow, quick = pulse._Speaker(pace=False), pulse._Speaker(pace=False)
+    for caller in (slow, quick):
+        await caller.playout.write(b"\1\0" * FRAME)  # The greeting.
+    assert quiet_at_the_end([frame.pcm async for frame in slow.microphone()]) > pulse.PATIENT - 0.1
+    frames = []
+    async for frame in quick.microphone():
+        frames.append(frame.pcm)
+        if len(frames) * FRAME > 10 * RATE:
+            quick.notice(Turn("pulse", 2, Heard("hello", 0, 0, 0, 0), spoken=Spoken("Good morning.")))
+    assert len(frames) * FRAME <= 11 * RATE
+    assert quick.heard

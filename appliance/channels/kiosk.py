@@ -126,8 +126,9 @@ class Kiosk:
         self._tell(*self.state)
 
     def wake_now(self) -> None:
-        """The button: wake as if spoken to. Does nothing during a call."""
-        self._pressed.set()
+        """The button: wake as if spoken to. Does nothing during a call; while one ends, the next is begun."""
+        if not self._call_on or self._call_on.over:
+            self._pressed.set()
 
     def end_now(self) -> None:
         """The handset is put back: end the call. Does nothing without one."""
@@ -146,7 +147,6 @@ class Kiosk:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sound.keep())
                 while True:
-                    self._pressed.clear()
                     await self._converse(desk, await self._woken(engine))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -159,6 +159,7 @@ class Kiosk:
     async def _converse(self, desk: Desk, channel: KioskChannel) -> None:
         lost = self._sound.lost
         self._call_on = channel
+        self._pressed.clear()
         self.show("listening")
         try:
             if self._chime and self._mode in ("word", "button"):
@@ -262,6 +263,11 @@ class KioskChannel:
     @property
     def half_duplex(self) -> bool:
         return self._kiosk.half_duplex
+
+    @property
+    def over(self) -> bool:
+        """Whether it has been hung up."""
+        return self._over
 
     def heard_itself(self) -> None:
         self._kiosk.heard_itself()

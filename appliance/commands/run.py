@@ -80,8 +80,8 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
         stop = told_to_stop()
         try:
             await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
-            manager.tell(STOPPING=1)
             if not serving.done():
+                manager.tell(STOPPING=1)
                 await app.leave.take(LEAVE)
         finally:
             stop.cancel()
@@ -91,6 +91,8 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
             try:
                 serving.result()
             except Restart:
+                # The same process goes on: told of a stop, the manager would kill it for taking too long.
+                manager.tell(WATCHDOG=1, STATUS="starting anew")
                 return AGAIN
     return 0
 

@@ -13,6 +13,7 @@ T = TypeVar("T")
 class InlineThread(EngineThread):
     def __init__(self) -> None:
         self.closed = False
+        self.done = 0
 
     async def run(self, do: Callable[..., T], *args: Any) -> T:
         return do(*args)

@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,11 @@ class Piper:
         self._config = config
         self._reader = PiperVoice(session=None, config=config)
         self.voice = self._vits.digest
-        self._usual = self._loudness()
+
+    def warm(self) -> None:
+        """Learn how loud the voice is, which takes as long as to read a sentence; it must be known before the
+        first."""
+        _ = self._usual
 
     def speak(self, text: str, pace: float = 1.0) -> Iterator[bytes]:
         resampler = Resampler(self._config.sample_rate)
@@ -105,7 +110,8 @@ class Piper:
         scales = config.noise_scale, config.length_scale / pace, config.noise_w_scale
         return self._vits.speak(self._reader.phonemes_to_ids(phonemes), scales, config.default_speaker_id)
 
-    def _loudness(self) -> float:
+    @cached_property
+    def _usual(self) -> float:
         """LUFS of the voice as it is."""
         sound = [stretch for sentence in self._reader.phonemize(TRIAL) for stretch in self._say(sentence)]
         return loudness(blocks(np.concatenate(sound), self._config.sample_rate))

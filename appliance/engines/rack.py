@@ -31,6 +31,7 @@ class Rack:
         self._make = make
         self._engines: dict[str, tuple[Any, EngineThread]] = {}
         self._threads: list[EngineThread] = []
+        self._warming: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
         """Every engine that box.toml names, side by side."""
@@ -59,6 +60,8 @@ class Rack:
 
     async def close(self) -> None:
         """All at once: each may have a piece of work in hand."""
+        for warming in self._warming:
+            warming.cancel()
         await asyncio.gather(*(asyncio.to_thread(thread.close) for thread in self._threads))
 
     async def _load(self, kind: str) -> None:
@@ -75,6 +78,17 @@ class Rack:
             self.off[kind] = str(error)
             return
         self._engines[kind] = engine, thread
+        if hasattr(engine, "warm"):
+            warming = asyncio.create_task(self._warm(kind, engine.warm, thread))
+            self._warming.add(warming)
+            warming.add_done_callback(self._warming.discard)
+
+    async def _warm(self, kind: str, warm: Callable[[], None], thread: EngineThread) -> None:
+        """What the first to ask it would wait for; the start need not."""
+        try:
+            await thread.run(warm)
+        except Exception as error:
+            log.warning("%s is not as quick as it should be: %s", kind, error)
 
     def _not_needed(self, kind: str, spec: config.Engine) -> str:
         kiosk = self._box.kiosk

@@ -28,6 +28,8 @@ class EngineThread:
         self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
         self.closed = False
+        self.done = 0
+        """Pieces of work that are finished: of a thread that is busy, a sign that it is not stuck."""
         self._thread.start()
 
     async def run(self, do: Callable[..., T], *args: Any) -> T:
@@ -86,7 +88,8 @@ class EngineThread:
     def _loop(self) -> None:
         if self.nice:
             # On Linux it is the thread's own, and that of threads which the engine makes in it.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.nice)
+            ours = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(19, ours + self.nice))
         while (item := self._work.get()) is not None:
             future, do = item
             if not future.set_running_or_notify_cancel():
@@ -99,3 +102,4 @@ class EngineThread:
                 future.set_exception(RuntimeError(f"StopIteration: {error}"))
             except BaseException as error:
                 future.set_exception(error)
+            self.done += 1

@@ -260,8 +260,8 @@ class Whisper:
     def _all_but(self, pattern: str) -> list[int]:
         """Every token but those whose text matches, and the end."""
         wanted = re.compile(pattern)
+        # All in one: one by one it takes a fifth of a second of each start.
+        texts = self._tokens.decode_batch([[token] for token in range(self._tokens.get_vocab_size())], False)
         return [
-            token
-            for token in range(self._tokens.get_vocab_size())
-            if token != self._end and not wanted.fullmatch(self._tokens.decode([token], False))
+            token for token, text in enumerate(texts) if token != self._end and not wanted.fullmatch(text)
         ]

@@ -227,9 +227,13 @@ async def test_a_handset_that_is_put_back_ends_the_call_and_the_light_goes_out(
         kiosk.wake_now()
         await until(lambda: desk.calls)
         desk.calls[0].notice(Heard("hello", 0, 1, 1, 1))
+        kiosk.wake_now()  # It is lifted already.
         kiosk.end_now()
         await until(lambda: desk.ended == 1)
         await until(lambda: shown == ["listening", "thinking", "idle"])
+        kiosk.wake_now()  # Lifted again, before the room is quiet.
+        await until(lambda: len(desk.calls) == 2)
+        assert shown[-1] == "listening"
 
 
 async def test_a_call_outlives_a_short_absence_of_the_microphone(

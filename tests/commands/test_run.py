@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import signal
+import socket
 import time
 import urllib.request
 from pathlib import Path
@@ -15,8 +16,9 @@ from gpiozero.pins.mock import MockFactory
 from rich.console import Console
 
 from appliance.app import App
-from appliance.commands.run import Running
+from appliance.commands.run import AGAIN, Running, run
 from appliance.config.box import Box, Engine, Engines, Kiosk, Web
+from appliance.membership import Restart
 from tests import desk as whole
 from tests import test_command
 from tests.test_command import DESK, start
@@ -79,10 +81,25 @@ async def test_whether_somebodys_coming_is_noticed_is_told(
     engines = Engines(fake, fake, fake, fake, fake, fake, Engine("none"), fake)
     box = Box(tmp_path, engines=engines, kiosk=Kiosk(wake="presence"), web=Web(enabled=False))
     async with App(box, whole.DESK) as app:
-        running = Running(app, Console(file=io.StringIO()))
+        running = Running(app, Console(file=io.StringIO()), (tmp_path / "box.toml", tmp_path / "desk.toml"))
         told = {status.name: status for status in running.status()}
         if running._kiosk and running._kiosk._presence:
             running._kiosk._presence.close()
     assert told["presence"].on is pins
     assert ("no pins on this machine" in told["presence"].why) is not pins
     assert told["kiosk"].why == "not started"
+
+
+async def test_the_service_manager_is_not_told_of_a_stop_by_a_desk_that_starts_anew(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asked(*_: object) -> None:
+        raise Restart
+
+    monkeypatch.setattr(Running, "serve", asked)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(1)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        assert await run(folder / "box.toml", folder / "desk.toml") == AGAIN
+        assert manager.recv(4096) == b"WATCHDOG=1\nSTATUS=starting anew"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ from appliance.config import DeskFile, Fact
 from appliance.documents import Documents
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
+from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 from appliance.knowledge import Knowledge
 from appliance.memory.vectors import connect
@@ -195,6 +198,23 @@ async def test_a_desk_whose_papers_cannot_be_had_answers_without_them_and_says_w
     assert "made anew" in knowledge.papers_off
     assert await knowledge.look_up("where is the roof") is None
     assert (await knowledge.understand("where is the bar")).candidates[0].intent == "bar"
+
+
+async def test_a_desk_does_not_wait_for_papers_that_take_long(papers: Path, tmp_path: Path) -> None:
+    desk = DeskFile("House", fact={"bar": Fact(("where is the bar",), "Here.")}, documents=str(papers))
+    knowledge = Knowledge(desk, FakeEmbed(), InlineThread(), tmp_path / "index.db")
+    reader, free = EngineThread("reader"), threading.Event()
+    before = asyncio.create_task(reader.run(free.wait))
+    await asyncio.sleep(0)
+    assert await knowledge.load(reader=reader, within=0.01) == []
+    assert knowledge.papers_off == "they are being read"
+    assert await knowledge.look_up("where is the roof") is None
+    assert (await knowledge.understand("where is the bar")).candidates[0].intent == "bar"
+    free.set()
+    await before
+    await reader.run(int)
+    assert knowledge.papers_off == ""
+    reader.close()
 
 
 class Dense(FakeEmbed):

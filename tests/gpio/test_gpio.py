@@ -127,3 +127,18 @@ async def test_a_machine_without_pins_says_so(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "lgpio")
     with pytest.raises(DeviceError, match="no pins that can be reached"):
         Light(Gpio(light=(5,)))
+
+
+async def test_what_the_library_for_the_pins_raises_is_told_in_plain_words(
+    pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Busy(Exception):
+        """As lgpio's, where the kernel has the pin."""
+
+    def claim(_: MockPin, function: str) -> None:
+        if function == "output":
+            raise Busy("GPIO busy")
+
+    monkeypatch.setattr(MockPin, "_set_function", claim)
+    with pytest.raises(DeviceError, match="the door front at pin 15 does not work"):
+        Door(Gpio(pins="mock", door={"front": 15}), "front")
