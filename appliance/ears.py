@@ -148,7 +148,7 @@ class Ears:
         """What the next utterance probably is."""
         self._expect = what
         if self._utterance:
-            self._utterance.expect = what
+            self._utterance.expect = replace(what, cuts_in=self._utterance.expect.cuts_in)
 
     def enough(self, text: str) -> None:
         """These words, if they are what the caller said before a pause, are all that is needed."""
@@ -202,7 +202,7 @@ class Ears:
             case Change.STARTED:
                 oldest = max(self._transcribed_until, end - len(recent) // 2)
                 start = max(self._turn.span.start - BEFORE, oldest)
-                self._utterance = Utterance(self._hearing, self._expect)
+                self._utterance = Utterance(self._hearing, replace(self._expect, cuts_in=speaks))
                 self._utterance.add(bytes(recent[2 * (start - end) :]))
                 every = PARTIAL_EVERY if speaks else SHOWN_EVERY
                 self._utterance.partial_every = STREAM_EVERY if self._hearing.asr.streams else every

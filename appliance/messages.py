@@ -61,6 +61,8 @@ class Expect:
     """How many digits or letters make the answer whole, where that is known."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """What a key of a telephone stands for, in words: pressed, it is a whole answer."""
+    cuts_in: bool = False
+    """Whether it is said while the desk speaks: a single word then is probably a command."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Mouth:
         self._played = 0
         """... and those that it has played."""
         self._timeline: list[tuple[int, int, int]] = []
-        """Clock, sample of the answer and count of all that was played."""
+        """Clock, sample of the answer and count of what was played without a break."""
         self._paused = self._goes_back = False
 
     @property
@@ -92,14 +92,21 @@ class Mouth:
         """The device has played this much more."""
         start = audio.at if self._spoken.start is None else self._spoken.start
         count = len(audio.pcm) // 2
-        self._timeline.append((audio.at, self._played, count))
+        at, first, before = self._timeline[-1] if self._timeline else (0, 0, 0)
+        if before and (at + before, first + before) == (audio.at, self._played):
+            self._timeline[-1] = at, first, before + count
+        else:
+            self._timeline.append((audio.at, self._played, count))
         self._played += count
         self._spoken = replace(self._spoken, start=start, end=audio.end)
 
     def spoken(self) -> Spoken:
         """What was played so far of the latest answer."""
         played = [word for word in self._words() if word.end <= self._played]
-        words = tuple(Word(word.text, self._clock(word.start), self._clock(word.end)) for word in played)
+        # One word may end where another begins that was played again, later.
+        words = tuple(
+            Word(word.text, self._clock(word.start), self._clock(word.end - 1) + 1) for word in played
+        )
         return replace(self._spoken, text=" ".join(word.text for word in played), words=words)
 
     def _clock(self, place: int) -> int:

@@ -134,3 +134,9 @@ async def test_the_words_so_far_are_asked_for_less_often_while_the_desk_is_silen
     result = await call(tmp_path, [""], [Saying(voice(3.2))], asr=asr)
     told = [event for event in result.events if isinstance(event, Partial) and not event.paused]
     assert len(told) == 1
+
+
+async def test_the_recogniser_is_told_what_is_said_while_the_desk_speaks(tmp_path: Path) -> None:
+    asr = FakeAsr(["when are you open", "stop"])
+    await call(tmp_path, [""], [Saying(voice(1.0)), Saying(voice(1.0), into=1.0)], asr=asr)
+    assert [expect.cuts_in for expect in asr.expected] == [False, True]

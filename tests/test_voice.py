@@ -75,6 +75,13 @@ async def test_what_was_cut_off_is_remembered_to_the_word(tmp_path: Path) -> Non
     assert len(spoken.text.split()) == pytest.approx(played / PACE, abs=1)
 
 
+async def test_a_word_ends_where_it_was_heard_to_end_though_the_next_was_said_twice(tmp_path: Path) -> None:
+    result, _ = await cut_in(tmp_path, "mhm")
+    words = result.turns[1].spoken.words
+    assert [word.text for word in words] == ANSWER.split()
+    assert all(0 < word.end - word.start <= 1.5 * PACE for word in words)
+
+
 async def test_a_click_lowers_the_voice_and_no_more(tmp_path: Path) -> None:
     result, sound = await cut_in(tmp_path, "never heard", lasting=0.02)
     assert result.turns[1].spoken.whole

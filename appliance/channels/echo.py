@@ -89,15 +89,15 @@ class Canceller:
     def removed(self) -> float | None:
         """dB by which the echo was lessened (median over the last seconds); None where there was too little
         echo to tell."""
-        told = [
-            heard - left for heard, left in self._seconds if heard > max(AUDIBLE, self._room + ABOVE_ROOM)
-        ]
+        judged = tuple(self._seconds)  # At one go: the microphone's thread adds to them meanwhile.
+        told = [heard - left for heard, left in judged if heard > max(AUDIBLE, self._room + ABOVE_ROOM)]
         return median(told) if len(told) >= JUDGED else None
 
     @property
     def fails(self) -> bool:
         """Whether there is an echo and it stays."""
-        return self.removed is not None and self.removed < ENOUGH
+        removed = self.removed
+        return removed is not None and removed < ENOUGH
 
     def _reference(self, start: int, count: int) -> bytes:
         """What is played in those samples; silence where nothing is."""

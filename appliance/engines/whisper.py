@@ -77,6 +77,16 @@ UNSURE = -1.2
 SPEECH = 0.2
 """Probability that nobody speaks below which somebody does, however unsure the words."""
 
+COMMANDS = ("Stop", "No", "Help", "Wait", "Go", "Cancel", "Repeat")
+"""Words with which people cut in. Said alone into the desk's voice they are half lost with its echo."""
+
+BRIEF = 1.5
+"""Seconds within which one of them is said, the quiet around it included."""
+
+COMMANDED = -1.3
+"""Mean log-probability from which on a command that was listened for was said. Most are at -0.3 to -1.2,
+coughs, noises and the desk's own voice at -1.5 to -3."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Guess:
@@ -148,7 +158,8 @@ class Whisper:
             encoded = self._encode(sound, WHOLE)
             guess = self._decode(encoded, length, expect)[0]
         if self._imagined(guess, expect):
-            return Transcript("", 0.0)
+            command = self._command(encoded, length) if expect.cuts_in and length <= BRIEF else None
+            return replace(command.transcript, finished=finished) if command else Transcript("", 0.0)
         if guess.lost or guess.score < DOUBTFUL:
             guess = self._best([guess, *self._decode(encoded, length, expect, beam=5)])
         if expect.kind == "digits":
@@ -229,6 +240,13 @@ class Whisper:
             return []
         ids: list[int] = self._tokens.encode(f" {', '.join(expect.words)}.", add_special_tokens=False).ids
         return [self._id("<|startofprev|>"), *ids[:WORDS]]
+
+    def _command(self, encoded: Any, length: float) -> _Guess | None:
+        """The command that was said, if one was and nothing else."""
+        guess = self._decode(encoded, length, Expect(words=COMMANDS))[0]
+        said = spoken.words(guess.text)
+        known = len(said) == 1 and said[0].capitalize() in COMMANDS
+        return guess if known and guess.score > COMMANDED else None
 
     def _dictated(self, first: _Guess, encoded: Any, length: float, expect: Expect) -> _Guess:
         """A number of a plausible length, if the first guess is a digit or so off one."""

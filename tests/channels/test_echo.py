@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
+import threading
 from typing import Literal
 
 import numpy as np
@@ -111,6 +113,27 @@ def test_an_echo_that_stays_is_known_after_ten_seconds() -> None:
     talk(useless, echo=0.3)
     assert useless.removed == pytest.approx(0, abs=0.5)
     assert useless.fails
+
+
+def test_it_may_be_asked_while_the_microphone_hears_on() -> None:
+    canceller = Canceller(FakeEcho(gain=0.0).stream())
+    talk(canceller, echo=0.3)
+    over = threading.Event()
+
+    def hear_on() -> None:
+        while not over.is_set():
+            canceller._judge(-20.0, -20.0, -20.0)
+
+    microphone = threading.Thread(target=hear_on)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        microphone.start()
+        assert all(canceller.fails for _ in range(5000))
+    finally:
+        over.set()
+        microphone.join()
+        sys.setswitchinterval(before)
 
 
 def test_an_echo_that_goes_is_no_failure() -> None:

@@ -4,9 +4,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from appliance import spoken
+from appliance.bench.sets import DATA, to_pcm
+from appliance.bench.turns.recordings import Sound, read, trimmed
+from appliance.bench.turns.scenes import cough
+from appliance.ears import BEFORE
 from appliance.engines.logmel import log_mel
 from appliance.engines.utterance import LONGEST
 from appliance.engines.whisper import Whisper
@@ -53,13 +58,30 @@ def test_no_words_where_nobody_speaks(whisper: Whisper, name: str) -> None:
     assert stream.partial() == ""
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cough_into_the_desks_voice_is_no_command(whisper: Whisper, seed: int) -> None:
+    assert hear(whisper, aside(cough(seed).sound), Expect(cuts_in=True)) == ""
+
+
+def test_a_word_too_faint_to_be_sure_of_is_a_command_only_where_somebody_cuts_in(whisper: Whisper) -> None:
+    file = DATA / "speech16k/an4/train/an72-mrab-b.flac"
+    if not file.is_file():
+        pytest.skip(f"the recordings are not in {DATA}")
+    stop = aside(trimmed(read(file)))
+    assert hear(whisper, stop) == ""
+    assert spoken.words(hear(whisper, stop, Expect(cuts_in=True))) == ["stop"]
+
+
+def aside(sound: Sound) -> bytes:
+    """As ears hand it over: with the quiet before it, and that by which a pause is told."""
+    return to_pcm(np.concatenate([np.zeros(BEFORE, np.float32), sound, np.zeros(2000, np.float32)]))
+
+
 def test_far_too_loud_is_still_heard(whisper: Whisper, speech: bytes) -> None:
     assert "forward" in hear(whisper, clipped(speech)).lower()
 
 
 def test_very_quiet_is_still_heard(whisper: Whisper, speech: bytes) -> None:
-    import numpy as np
-
     quiet = (np.frombuffer(speech, dtype="<i2") // 20).astype("<i2").tobytes()
     assert "forward" in hear(whisper, quiet).lower()
 
@@ -146,8 +168,6 @@ def test_a_broken_model_says_so(tmp_path: Path) -> None:
 
 
 def test_the_spectrogram_sees_a_tone_in_its_band() -> None:
-    import numpy as np
-
     at = np.arange(RATE) / RATE
     low, high = (log_mel(np.sin(2 * np.pi * hertz * at).astype(np.float32)) for hertz in (300, 6000))
     assert low.shape == high.shape == (80, 100)
