@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from appliance import capacity, config, lastline, served, slots
+from appliance import capacity, config, served, slots
 from appliance.actions import Hands, Runner
 from appliance.aftermath import settle
+from appliance.ahead import lay_in
 from appliance.books import Books
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
 from appliance.channels.exchange import Exchange
 from appliance.clerk import Clerk, local_now
-from appliance.config import standing
 from appliance.consent import Consent
 from appliance.conversation import converse
 from appliance.ears import Hearing
@@ -39,7 +39,7 @@ from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
 from appliance.phone.handoff import HandOff, Means
 from appliance.picking import Picker
-from appliance.served import Place, Served, fixed_lines, unbroken
+from appliance.served import Place, Served, unbroken
 from appliance.speech import Delivery, SoundStore, Speech
 from appliance.telemetry.outbox import Outbox
 from appliance.telemetry.told import Discreet, Tally
@@ -82,8 +82,8 @@ class App:
         self._idle = asyncio.Event()
         self._idle.set()
         self.leave = Leave()
-        self._hearing: Hearing | None = None
-        self._speech: Speech | None = None
+        self.hearing: Hearing | None = None
+        self.speech: Speech | None = None
         self.exchange: Exchange | None = None
         """By which the desk calls people; none where no line can."""
         self.capacity: capacity.Capacity | None = None
@@ -137,10 +137,10 @@ class App:
             log.warning("papers: %s", problem)
         if "vad" in self._engines and "asr" in self._engines:
             vad, asr, (eot, thread) = self._engines["vad"], self._engines["asr"], self.engine("eot")
-            self._hearing = Hearing(*vad, *asr, eot, thread)
+            self.hearing = Hearing(*vad, *asr, eot, thread)
         if "tts" in self._engines:
             sounds = SoundStore(self.box.data / "speech")
-            self._speech = Speech(*self._engines["tts"], Delivery(self.desk), sounds)
+            self.speech = Speech(*self._engines["tts"], Delivery(self.desk), sounds)
         if "llm" in self._engines:
             self._wording = Wording(*self._engines["llm"])
             self._picker = Picker(*self._engines["llm"])
@@ -175,8 +175,8 @@ class App:
         then nothing has changed."""
         await ready.open()
         self.served = ready
-        if self._speech:
-            self._speech = self._speech.for_desk(ready.desk)
+        if self.speech:
+            self.speech = self.speech.for_desk(ready.desk)
         self._preparing = asyncio.create_task(self._prepare(self._preparing))
 
     async def _prepare(self, before: asyncio.Task[None] | None = None) -> None:
@@ -189,25 +189,10 @@ class App:
                 await self._memory.run(slots.warm, local_now())
                 if self._wording:
                     await self._wording.warm()
-            if self._speech:
-                desk = self.desk
-                for line in fixed_lines(standing.whole(desk)):
-                    await self._idle.wait()
-                    if desk is not self.desk:
-                        return
-                    await self._speech.lay_in(line)
-                await lastline.keep(self._speech, desk.lines.out_of_order, self.box.data)
-                await self._word_ahead(self._speech)
+            if self.speech:
+                await lay_in(self.speech, self._wording, lambda: self.served, self.quiet, self.box.data)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
-
-    async def _word_ahead(self, speech: Speech) -> None:
-        knowledge = self.served.knowledge
-        for name, fact in knowledge.desk.fact.items():
-            if self._wording and knowledge.rephrased(name):
-                await self._idle.wait()
-                async for line in self._wording.reword(fact.say):
-                    await speech.prepare(line.text)
 
     async def prepared(self) -> None:
         """Wait until the desk is as quick as it will be."""
@@ -231,14 +216,6 @@ class App:
     def papers_off(self) -> str:
         """Why nothing is looked up in papers; empty where it is."""
         return self.served.knowledge.papers_off
-
-    @property
-    def hearing(self) -> Hearing | None:
-        return self._hearing
-
-    @property
-    def speech(self) -> Speech | None:
-        return self._speech
 
     def echo_stream(self) -> EchoStream | None:
         """What takes the desk's voice out of a kiosk's microphone; None where it is not the desk's to do."""
@@ -293,7 +270,7 @@ class App:
         if self.leave.taken:
             await channel.hang_up()
             return
-        if not self._hearing or not self._speech:
+        if not self.hearing or not self.speech:
             log.error("call %s ended: no voice (%s)", channel.id, self.voice_off())
             await channel.hang_up()
             return
@@ -301,8 +278,8 @@ class App:
         kept = self.books.recorder(channel.id, desk) if not (recording or served.place.trial) else None
         consent = Consent(desk.recording, kept) if kept else None
         recorder = Recorder(recording) if recording else kept
-        hearing = replace(self._hearing, patience=MANNERS[desk.turns])
-        speech = self._speech if served is self.served else self._speech.for_desk(desk)
+        hearing = replace(self.hearing, patience=MANNERS[desk.turns])
+        speech = self.speech if served is self.served else self.speech.for_desk(desk)
         # That it is recorded must be heard.
         whole = {*unbroken(desk), desk.lines.recorded}
         voice = Voice(channel, hearing, speech, recorder, desk.silence, whole, desk.keys)
@@ -334,8 +311,8 @@ class App:
     async def turn_away(self, channel: AudioChannel) -> None:
         """Tell who called that nobody can talk to them now, and hang up."""
         try:
-            if self._speech:
-                async for pcm in self._speech.speak(Line(self.desk.lines.busy)):
+            if self.speech:
+                async for pcm in self.speech.speak(Line(self.desk.lines.busy)):
                     await channel.playout.write(pcm)
                 await channel.playout.drain()
         finally:
@@ -417,9 +394,9 @@ class App:
         desk = served.desk
         if not desk.handoff or not self.exchange or served.place.trial:
             return None
-        assert self._hearing
-        assert self._speech
-        means = Means(self.exchange, self._hearing, self._speech)
+        assert self.hearing
+        assert self.speech
+        means = Means(self.exchange, self.hearing, self.speech)
         return HandOff(desk.handoff, desk.lines, means, voice, channel, local_now, desk.closed)
 
     async def _note(self, writing: Awaitable[None]) -> None:
