@@ -132,7 +132,6 @@ async def test_joined_by_sip_the_two_hear_each_other_and_the_end_of_one_is_the_e
         await caller.call(uri, 25)
         await until(lambda: desk.ended == 1, within=5)
         await until(lambda: line.stack and not line.stack.calls, within=5)
-        await waiting
     finally:
         waiting.cancel()
         serving.cancel()
