@@ -24,7 +24,7 @@ MEGABYTES = 6.0
 async def test_some_calls_in_a_storm(tmp_path: Path) -> None:
     async with office(tmp_path, SEED, modems=9, sip=False) as there:
         before = Footprint.now()
-        await there.calls(range(30))
+        await there.calls(range(16))
         await there.settled()
         after = Footprint.now()
         assert there.wrong == []

@@ -81,7 +81,8 @@ async def test_whether_somebodys_coming_is_noticed_is_told(
     engines = Engines(fake, fake, fake, fake, fake, fake, Engine("none"), fake)
     box = Box(tmp_path, engines=engines, kiosk=Kiosk(wake="presence"), web=Web(enabled=False))
     async with App(box, whole.DESK) as app:
-        running = Running(app, Console(file=io.StringIO()), (tmp_path / "box.toml", tmp_path / "desk.toml"))
+        files = tmp_path / "box.toml", tmp_path / "desk.toml"
+        running = Running(app, Console(file=io.StringIO()), files)
         told = {status.name: status for status in running.status()}
         if running._kiosk and running._kiosk._presence:
             running._kiosk._presence.close()

@@ -223,7 +223,7 @@ async def test_the_person_may_press_a_key_instead(tmp_path: Path) -> None:
         await until(lambda: talk.line.wire.gone)
 
 
-@pytest.mark.parametrize("answers", ["busy", "nobody answered", "down"])
+@pytest.mark.parametrize("answers", [pytest.param("busy", marks=pytest.mark.slow), "nobody answered", "down"])
 async def test_where_nobody_takes_it_the_caller_is_asked_for_a_message(tmp_path: Path, answers: str) -> None:
     async with talking(tmp_path, [WISH, "yes", "This is Ann, call me"], line=Line(answers)) as talk:
         talk.say()

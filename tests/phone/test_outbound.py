@@ -129,7 +129,7 @@ async def test_who_does_not_answer_is_tried_again_by_plan_and_then_left_in_peace
 
 
 async def test_a_machine_is_tried_again_or_told(tmp_path: Path) -> None:
-    async with box(tmp_path, Answering([MACHINE])) as desk:
+    async with box(tmp_path, Answering([tones(0.3, 1000)])) as desk:
         desk.errands.put(ANN, WHAT, MONDAY)
         await desk.outbound.look()
         assert desk.outcomes() == [("waiting", "machine", 1)]

@@ -29,6 +29,7 @@ MODELS = ("whisper-tiny.en", "silero-vad", "piper-en_US-joe-medium", "minilm-l6-
 @pytest.mark.skipif(
     not all((models.ROOT / name).is_dir() for name in MODELS), reason="the models are not here"
 )
+@pytest.mark.slow
 async def test_two_callers_at_once_ask_and_each_hears_the_answer(tmp_path: Path) -> None:
     box, _ = config.read_box(config.SHIPPED / "box.toml")
     desk, _ = config.read_desk(config.SHIPPED / "desk.toml")

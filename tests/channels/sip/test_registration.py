@@ -144,6 +144,7 @@ async def test_a_wrong_password_is_told_and_no_call_is_expected(tmp_path: Path) 
         assert "40" in why
 
 
+@pytest.mark.slow
 async def test_a_pbx_that_is_not_there_is_told(tmp_path: Path) -> None:
     async with registering("open sesame", free_port()) as (line, _):
         await until(
