@@ -66,7 +66,7 @@ class Eraser:
         self._calls.store.scrub()
         for end in ("", "-wal", "-shm"):  # It is made anew from what is still remembered.
             (self._data / f"recall.db{end}").unlink(missing_ok=True)
-        self._drop_damaged(0)  # Nobody can tell who is in it.
+        self._drop_damaged()  # Nobody can tell who is in it.
         if (self._data / "calendar.ics").exists():
             ics.publish(self._store, self._data / "calendar.ics")
         self._store.scrub()
@@ -135,7 +135,9 @@ class Eraser:
                 )
         self._drop_scenarios([*said, *over])
         self._calls.delete([call.number for call in over])
-        done["damaged file"] = self._drop_damaged(min(keep.transcript for keep in every))
+        done["damaged file"] = self._drop_damaged(
+            self._ago(min(keep.transcript for keep in every)).timestamp()
+        )
         counts = {name: count for name, count in done.items() if count}
         if counts:
             self._receipt("purge", counts)
@@ -174,11 +176,9 @@ class Eraser:
             file.unlink(missing_ok=True)
         return len(strays)
 
-    def _drop_damaged(self, days: float) -> int:
-        """Delete the account that was set aside, once it is older than that."""
-        files = [
-            file for file in self._data.glob(f"{ASIDE}*") if _written(file) <= self._ago(days).timestamp()
-        ]
+    def _drop_damaged(self, before: float = math.inf) -> int:
+        """Delete the account that was set aside, where it was last written before, in seconds."""
+        files = [file for file in self._data.glob(f"{ASIDE}*") if _written(file) <= before]
         for file in files:
             file.unlink(missing_ok=True)
         return len(files)

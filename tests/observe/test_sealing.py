@@ -26,8 +26,9 @@ from appliance.observe.account import kept, last
 from appliance.observe.calls import Calls
 from appliance.observe.recorder import Recorder
 from appliance.observe.sealing import TONE, Beep, beeps, seal
+from tests.audio_server import until
 from tests.desk import voice
-from tests.test_app import ENGINES, until
+from tests.test_app import ENGINES
 
 FAKES = replace(ENGINES, vad=Engine("fake"), asr=Engine("fake"), tts=Engine("fake"))
 DESK = """name = "Alder House"

@@ -239,3 +239,20 @@ def test_what_a_crash_left_open_ends_at_its_last_turn(tmp_path: Path) -> None:
 def test_a_turn_in_which_the_desk_was_stopped_begins_then(tmp_path: Path) -> None:
     trace = spans(*written(tmp_path, [Turn("one", 2, Closing(samples(5)), began=samples(6))]))
     assert trace[1].start == BEGAN + timedelta(seconds=5)
+
+
+async def test_a_trace_that_cannot_be_made_ends_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = Calls(tmp_path)
+    number = calls.begin("one", "ab" * 16, "kiosk", "Alder House", "0123456789ab", BEGAN)
+    calls.keep(number, {"number": 1}, 0)
+    calls.end(number, BEGAN, 0, [])
+    serving = asyncio.create_task(Exporter("http://127.0.0.1:9", calls, InlineThread()).serve())
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert not serving.done()
+    assert "traces could not be sent" in caplog.text
+    serving.cancel()
+    await asyncio.wait([serving])
+    calls.close()

@@ -18,12 +18,16 @@ const words = new Words(at("said"), sound, correct);
 let which = "review";
 let after = null; // where the next page begins
 let shown = null; // the call that is looked at
+let wanted = ""; // the one that was chosen last, while it is fetched
 
 // The list
 
 async function list(more = false) {
+  const asked = which;
+  at("more").disabled = true;
   try {
-    const page = await ask("calls/list", { review: which === "review", after: more ? after : null });
+    const page = await ask("calls/list", { review: asked === "review", after: more ? after : null });
+    if (asked !== which) return;
     after = page.after;
     at("enter").hidden = true;
     at("notice").hidden = true;
@@ -37,6 +41,8 @@ async function list(more = false) {
     if (more) rows[0]?.querySelector("button").focus();
   } catch (problem) {
     complain(problem);
+  } finally {
+    at("more").disabled = false;
   }
 }
 
@@ -72,8 +78,11 @@ function lasted(samples) {
 // One call
 
 async function open(id) {
+  wanted = id;
   try {
-    shown = await ask("calls/call", { id });
+    const call = await ask("calls/call", { id });
+    if (wanted !== id) return;
+    shown = call;
   } catch (problem) {
     return complain(problem);
   }
