@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,7 @@ class Fleet:
 
     async def _start(self) -> None:
         self._stack.callback(self.store.close)
+        self._stack.enter_context(_alone(self.folder))
         self.authority.revoke(members.revoked(self.store))
         # What the last start knew of who is there is old: those who are will say so.
         with self.store.write() as db:
@@ -118,6 +120,19 @@ class Fleet:
             with contextlib.suppress(ApplianceError):
                 gone = await asyncio.to_thread(self.store.prune)
             await asyncio.sleep(PRUNE_ON if gone else PRUNE)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """A second server would end the broker of the first, which it takes for one that was left behind."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ApplianceError(
+                f"another server runs in {folder}", "end it first, or choose another --folder"
+            ) from error
+        yield
 
 
 @asynccontextmanager

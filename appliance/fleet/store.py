@@ -206,8 +206,9 @@ class Store:
                 # What was off at the start before is told again if it still is.
                 db.execute(
                     """delete from fault where box = ? and cause in (
-                        select what from known where box = ? and boot != ? and at <= ?)""",
-                    (box, box, boot, moment),
+                        select what from known
+                            where box = ? and boot != ? and (boot < ? or at <= ?))""",
+                    (box, box, boot, boot, moment),
                 )
                 self._know(db, box, version=data["version"], desk=data["desk"], began=_json(data))
             case "health":
@@ -250,16 +251,17 @@ class Store:
 
     def _newest(self, db: sqlite3.Connection, box: int, what: str, boot: int, seq: int, at: int) -> bool:
         """Whether nothing that was made later has told of this, or of a later start, already. In one start
-        the numbers decide, between starts the clock of the box."""
+        the numbers decide. Of two starts the earlier is the one that came first to the fleet and is so by
+        the clock of the box, which may have no battery."""
         return bool(
             db.execute(
                 """insert into known (box, what, boot, seq, at) select ?1, ?2, ?3, ?4, ?5
                     where not exists (select 1 from known
-                        where box = ?1 and what = 'began' and boot != ?3 and at > ?5)
+                        where box = ?1 and what = 'began' and boot > ?3 and at > ?5)
                     on conflict (box, what) do update
                         set boot = excluded.boot, seq = excluded.seq, at = excluded.at
                         where case when boot = excluded.boot then seq < excluded.seq
-                            else at <= excluded.at end
+                            else boot < excluded.boot or at <= excluded.at end
                     returning 1""",
                 (box, what, boot, seq, at),
             ).fetchall()

@@ -195,6 +195,15 @@ async def test_a_server_that_was_killed_leaves_no_broker_in_the_way(tmp_path: Pa
     another.stop()
 
 
+async def test_a_second_server_in_the_same_folder_says_so_and_does_the_first_no_harm(fleet: Fleet) -> None:
+    second = Fleet(fleet.folder, "127.0.0.1", Ports(free_port(), free_port(), free_port()))
+    with pytest.raises(ApplianceError, match="another server"):
+        await second.__aenter__()
+    assert fleet.broker.process
+    assert fleet.broker.process.poll() is None
+    assert fleet.store.read("select count(*) from box") == [(0,)]
+
+
 async def test_a_server_that_is_cancelled_while_it_starts_leaves_no_broker(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path / "f", "127.0.0.1", Ports(free_port(), free_port(), free_port()))
     starting = asyncio.create_task(fleet.__aenter__())

@@ -131,6 +131,15 @@ def test_a_clock_that_was_ahead_and_is_put_right_keeps_nothing_from_being_learne
     assert server.store.read("select calls from box where name = 'lobby'") == [(2,)]
 
 
+def test_a_box_whose_clock_begins_anew_at_each_start_is_learned_of(server: Server) -> None:
+    later = "f" * 16
+    server.take(began(1, BOOT, NOW), fault(2), Message(BOOT, 3, NOW, "health", {"calls": 1}))
+    server.take(Message(later, 1, 0, "began", {"version": "2", "desk": "bb"}))
+    server.take(Message(later, 2, 1, "health", {"calls": 2}))
+    assert server.store.read("select version, calls from box where name = 'lobby'") == [("2", 2)]
+    assert off(server) == []
+
+
 def test_what_a_box_says_of_a_command_counts_more_than_that_it_seems_to_have_expired(server: Server) -> None:
     with server.store.write() as db:
         db.execute(
