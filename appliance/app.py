@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from appliance import __version__, capacity, config, lastline, served, slots
+from appliance import capacity, config, lastline, served, slots
 from appliance.actions import Hands, Runner
 from appliance.aftermath import settle
 from appliance.books import Books
@@ -248,17 +248,11 @@ class App:
         return self._engines.get(kind)
 
     async def measure(self) -> None:
-        """See how many conversations can be held at once: for lines by which several come. It is measured
-        once, for it takes as long as half a start."""
-        if self.voice_off():
-            return
-        kinds, engines, path = ("vad", "asr", "tts"), self.box.engines, self.box.data / "capacity.json"
-        of_what = f"{__version__}, {capacity.processor()}, {[getattr(engines, kind) for kind in kinds]}"
-        self.capacity = capacity.known(path, of_what)
-        if not self.capacity:
-            self.capacity = await capacity.measure(*(self._engines[kind] for kind in kinds))
-            capacity.keep(path, of_what, self.capacity)
-        log.info("%s", self.capacity)
+        """See how many conversations can be held at once: for lines by which several come."""
+        if not self.voice_off():
+            engines = (self._engines[kind] for kind in ("vad", "asr", "tts"))
+            self.capacity = await capacity.measure(*engines)
+            log.info("%s", self.capacity)
 
     @property
     def room(self) -> int:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from appliance.engines import Asr, Tts, Vad
@@ -59,39 +56,7 @@ async def measure(
         transcribing = await asr[1].run(_transcribed, asr[0], pcm)
     lasts = len(pcm) / 2 / RATE
     load = hearing / lasts + (speaking + TRANSCRIPTS * transcribing) / TURN
-    return Capacity(of(load, cores()), load, time.monotonic() - began)
-
-
-def known(path: Path, of_what: str) -> Capacity | None:
-    """What `keep` kept of the same; None where that is nothing."""
-    try:
-        kept = json.loads(path.read_text("utf-8"))
-        if kept["of"] == of_what:
-            return Capacity(of(float(kept["load"]), cores()), float(kept["load"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return None
-
-
-def keep(path: Path, of_what: str, capacity: Capacity) -> None:
-    """So that the next start need not measure. A disk that takes nothing is no harm."""
-    new = path.with_suffix(".new")
-    with suppress(OSError):
-        new.write_text(json.dumps({"of": of_what, "load": capacity.load}), "utf-8")
-        new.replace(path)
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-def processor() -> str:
-    """What it calls itself, as far as Linux tells."""
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-        told = [line for line in lines if line.lower().startswith(("model name", "model\t", "cpu part"))]
-        return f"{cores()} of {'; '.join(sorted(set(told)))}"
-    return str(cores())
+    return Capacity(of(load, len(os.sched_getaffinity(0))), load, time.monotonic() - began)
 
 
 def _spoken(tts: Tts) -> tuple[bytes, float]:

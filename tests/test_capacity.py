@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from appliance import capacity
-from appliance.capacity import Capacity
 from appliance.engines.fake import FakeAsr, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
 
@@ -34,20 +31,3 @@ async def test_it_is_measured_on_the_engines_themselves() -> None:
     slow = await capacity.measure((Toiling(), thread), (FakeAsr(), thread), (FakeTts(), thread))
     assert slow.load > quick.load
     assert 1 <= slow.conversations <= quick.conversations <= capacity.MOST
-
-
-def test_what_was_measured_once_holds_for_the_same_engines(tmp_path: Path) -> None:
-    path = tmp_path / "capacity.json"
-    assert capacity.known(path, "these engines") is None
-    capacity.keep(path, "these engines", Capacity(3, 0.25, 2.0))
-    assert capacity.known(path, "these engines") == Capacity(capacity.of(0.25, capacity.cores()), 0.25)
-    assert capacity.known(path, "other engines") is None
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "null", '{"of": "it"}', '{"of": "it", "load": "much"}', "\0"]
-)
-def test_a_file_that_is_broken_is_none(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "capacity.json"
-    path.write_text(text)
-    assert capacity.known(path, "it") is None
