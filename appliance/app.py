@@ -75,7 +75,7 @@ class App:
         self._stack = AsyncExitStack()
         self._calls = 0
         self.heard = 0
-        """Turns, by sound, in which words were heard and answered."""
+        """Turns, by sound, in which words of callers were heard and answered."""
         self._idle = asyncio.Event()
         self._idle.set()
         self.leave = Leave()
@@ -358,8 +358,8 @@ class App:
 
         def keep(turn: Turn) -> None:
             tally.keep(turn)
-            self.heard += bool(hung_up and isinstance(turn.cause, Heard) and turn.spoken.text)
             if account:
+                self.heard += bool(hung_up and isinstance(turn.cause, Heard) and turn.spoken.text)
                 account.keep(turn)
                 self._keep(turn)
 
