@@ -78,7 +78,7 @@ class App:
         self._stack = AsyncExitStack()
         self._calls = 0
         self.heard = 0
-        """Turns, by sound, in which words were heard."""
+        """Turns, by sound, in which words of callers were heard and answered."""
         self._idle = asyncio.Event()
         self._idle.set()
         self.leave = Leave()
@@ -350,8 +350,8 @@ class App:
 
         def keep(turn: Turn) -> None:
             tally.keep(turn)
-            self.heard += hung_up is not None and isinstance(turn.cause, Heard)
             if account:
+                self.heard += bool(hung_up and isinstance(turn.cause, Heard) and turn.spoken.text)
                 account.keep(turn)
                 self._keep(turn)
 

@@ -76,7 +76,7 @@ class Pulse:
         self._well_since: float | None = None
         self._deaf = ""
         self._deaf_at = 0
-        """How much had been heard when it was found to be deaf."""
+        """How much had been heard before it was found to be deaf."""
 
     async def beat(self) -> None:
         """Until cancelled. The first call that is answered makes the desk ready."""
@@ -108,6 +108,7 @@ class Pulse:
         failures = 0
         while True:
             await self._app.leave.nobody()
+            before = self._app.heard
             try:
                 if not await self._undisturbed():
                     continue
@@ -116,7 +117,7 @@ class Pulse:
                 failures += 1
                 log.warning("a call by sound: %s", trouble)
                 if failures > 1:
-                    self._deaf, self._deaf_at = str(trouble), self._app.heard
+                    self._deaf, self._deaf_at = str(trouble), before
             await asyncio.sleep(AGAIN if failures else BY_SOUND)
 
     async def _undisturbed(self) -> bool:
