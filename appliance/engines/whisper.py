@@ -85,7 +85,7 @@ BRIEF = 1.5
 
 COMMANDED = -1.3
 """Mean log-probability from which on a command that was listened for was said. Most are at -0.3 to -1.2,
-coughs, noises and the desk's own voice at -1.5 to -3."""
+coughs and noises at -1.6 to -3."""
 
 
 @dataclass(frozen=True, slots=True)
