@@ -221,16 +221,16 @@ class Turn:
     cause: Cause | None = None
     """What the desk answered; None where it spoke first."""
     decision: Decision | None = None
-    began: int | None = field(default=None, compare=False)
-    """Clock when deciding began ..."""
-    answered: int | None = field(default=None, compare=False)
-    """... and when the answer was decided."""
     meant: str = ""
     """The words that were to be said, as far as they were ready."""
     spoken: Spoken = field(default_factory=Spoken)
     """What was played of them."""
     foreseen: bool = False
     """Whether the answer was prepared before the turn was over."""
+    began: int | None = field(default=None, compare=False)
+    """Clock when deciding began ..."""
+    answered: int | None = field(default=None, compare=False)
+    """... and when the answer was decided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 REAL_TIME = tuple(
-    f"tests/{name}" for name in ("channels/", "console/", "test_command.py", "test_real_desk.py")
+    f"tests/{name}" for name in ("channels/test_", "console/", "test_command.py", "test_real_desk.py")
 )
 """Tests that listen and speak at the pace of people: all on one side, so that each has a core to itself."""
 

@@ -262,7 +262,7 @@ def test_a_secret_may_be_a_credential_of_the_service_manager(
         """\
 [web]
 password_file = "$CREDENTIALS_DIRECTORY/page"
-[gsm]
+[[gsm]]
 pin_file = "$CREDENTIALS_DIRECTORY/pin"
 [[sip.account]]
 user = "desk"
@@ -273,10 +273,10 @@ password_file = "$CREDENTIALS_DIRECTORY/sip"
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/appliance.service")
     box, _ = read_box(path)
     given = Path("/run/credentials/appliance.service")
-    assert [box.web.password_file, box.gsm.pin_file, box.sip.account[0].password_file] == [
+    assert [box.web.password_file, box.gsm[0].pin_file, box.sip.account[0].password_file] == [
         given / "page", given / "pin", given / "sip",
     ]  # fmt: skip
     monkeypatch.delenv("CREDENTIALS_DIRECTORY")
     by_hand, _ = read_box(path)
     with pytest.raises(ConfigError, match="let systemd start the desk"):
-        secret(by_hand.gsm.pin_file)
+        secret(by_hand.gsm[0].pin_file)

@@ -42,8 +42,17 @@ def turns() -> list[Turn]:
     second = Spoken("From nine", samples(7), samples(9), samples(6.8), True, answer)
     decision = Decision("hours", "near", "desk.toml fact.hours", 0.7, 0.01)
     return [
-        Turn("looked-at", 1, None, Decision("greeting", "the call began"), 0, 0, "Hello there", first),
-        Turn("looked-at", 2, heard, decision, samples(6.4), samples(6.5), "From nine", second),
+        Turn(
+            "looked-at",
+            1,
+            None,
+            Decision("greeting", "the call began"),
+            "Hello there",
+            first,
+            began=0,
+            answered=0,
+        ),
+        Turn("looked-at", 2, heard, decision, "From nine", second, began=samples(6.4), answered=samples(6.5)),
     ]
 
 

@@ -50,7 +50,7 @@ async def test_each_of_many_calls_can_be_explained(tmp_path: Path, by: str, coun
                 await app.chat(ScriptedCaller(says, f"call-{number}"))
             else:
                 assert app.hearing
-                app._hearing = replace(app.hearing, asr=FakeAsr(says))
+                app.hearing = replace(app.hearing, asr=FakeAsr(says))
                 sayings = [Saying(voice(1.0)) for _ in says]
                 await app.talk(RecordedCaller(sayings, f"call-{number}", pace=False))
         calls = app.books.calls

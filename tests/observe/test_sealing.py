@@ -165,7 +165,7 @@ async def talked(folder: Path, says: Sequence[str], **changed: Any) -> Talked:
     """A call by sound that is recorded, in scripted time: its turns, its length, and its recording."""
     async with App(Box(folder / "var", recordings=True, engines=FAKES), desk(folder, **changed)) as app:
         assert app.hearing
-        app._hearing = replace(app.hearing, asr=FakeAsr(says))
+        app.hearing = replace(app.hearing, asr=FakeAsr(says))
         caller = RecordedCaller([Saying(voice(2.0)) for _ in says], "0123456789ab", pace=False)
         await app.talk(caller)
         call = app.books.calls.call("0123456789ab")
@@ -225,7 +225,7 @@ async def test_who_cannot_wait_for_it_has_the_call_kept_all_the_same(tmp_path: P
     """As where the page is closed: the conversation is cancelled, and soon once more."""
     async with App(Box(tmp_path / "var", recordings=True, engines=FAKES), desk(tmp_path)) as app:
         assert app.hearing
-        app._hearing = replace(app.hearing, asr=FakeAsr(["when are you open"]))
+        app.hearing = replace(app.hearing, asr=FakeAsr(["when are you open"]))
         answered = asyncio.Event()
 
         def watch(notice: Notice) -> None:
@@ -276,7 +276,7 @@ async def test_what_was_said_after_the_last_answer_is_not_kept_as_sound(tmp_path
     """Its words may be a card number that nobody wrote down."""
     async with App(Box(tmp_path / "var", recordings=True, engines=FAKES), desk(tmp_path)) as app:
         assert app.hearing
-        app._hearing = replace(app.hearing, asr=FakeAsr(["when are you open"]))
+        app.hearing = replace(app.hearing, asr=FakeAsr(["when are you open"]))
         sayings = [Saying(voice(2.0)), Saying(voice(30.0))]
         caller = RecordedCaller(sayings, "0123456789ab", pace=False)
         talking = asyncio.create_task(app.talk(caller))

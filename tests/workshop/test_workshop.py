@@ -104,8 +104,8 @@ async def test_the_lines_of_the_new_desk_are_made_ahead(tmp_path: Path) -> None:
         workshop = Workshop(app, path, tmp_path, Versions(tmp_path / "desks"))
         await publish(workshop, NEWER)
         await app.prepared()
-        assert app._speech
-        assert "We are open from ten." in app._speech._kept
+        assert app.speech
+        assert "We are open from ten." in app.speech._kept
 
 
 async def test_a_form_that_is_open_is_finished_on_the_desk_it_began_with(tmp_path: Path) -> None:
