@@ -13,7 +13,7 @@ llm:  ## build the engine for language models, once
 	@python3 tools/setup.py llm
 
 test: setup-test lint  ## set up what the tests need and run them (ARGS="-k wake")
-	$(PYTHON) -m pytest -n 2 --durations=15 $(ARGS)
+	$(PYTHON) -m pytest -n 2 --tb=native --durations=15 $(ARGS)
 
 test-slow: setup-test  ## the tests that take minutes or hours
 	$(PYTHON) -m pytest --durations=15 -m slow --timeout=0 $(ARGS)
