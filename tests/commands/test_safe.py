@@ -32,7 +32,7 @@ LINE = np.full(8000, 3000, dtype="<i2").tobytes()
 
 async def test_a_caller_hears_the_line_to_its_end_and_is_let_go() -> None:
     heard = bytearray()
-    caller = RecordedCaller([], pace=False, linger=60)
+    caller = RecordedCaller([], linger=60)
     caller.playout.on_played = lambda audio: heard.extend(audio.pcm)
     await asyncio.wait_for(FixedDesk(LINE, "Being mended.").talk(caller), 10)
     assert bytes(heard) == LINE

@@ -22,7 +22,7 @@ SAID = tomllib.loads((Path(__file__).parent / "said.toml").read_text("utf-8"))
 def knowledge(request: pytest.FixtureRequest, minilm: MiniLM) -> tuple[str, Knowledge]:
     desk, _ = config.read_desk(config.SHIPPED / f"{request.param}.toml")
     knowledge = Knowledge(desk, minilm, InlineThread())
-    knowledge._load()
+    knowledge._learn()
     return request.param, knowledge
 
 
