@@ -95,11 +95,14 @@ class EngineThread:
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                if self.closed:
-                    raise EngineError(f"the {self._thread.name} engine has been stopped")
-                future.set_result(do())
+                try:
+                    if self.closed:
+                        raise EngineError(f"the {self._thread.name} engine has been stopped")
+                    result = do()
+                finally:
+                    self.done += 1  # Before anybody can know of it.
+                future.set_result(result)
             except StopIteration as error:  # asyncio cannot carry it and would wait for ever.
                 future.set_exception(RuntimeError(f"StopIteration: {error}"))
             except BaseException as error:
                 future.set_exception(error)
-            self.done += 1

@@ -108,7 +108,7 @@ def rtp_ports(process: int) -> list[int]:
 async def test_ten_thousand_junk_packets_in_mid_call_leave_the_call_unhurt(tmp_path: Path) -> None:
     async with desk() as (line, echo, port):
         telephone = Telephone(tmp_path / "phone", bytes(32_000 * 5) + voice(2.0) + bytes(64_000))
-        calling = asyncio.create_task(telephone.call(f"sip:desk@{HOST}:{port}", 10))
+        calling = asyncio.create_task(telephone.call(f"sip:desk@{HOST}:{port}", 13))
         await until(lambda: echo.calls)
         assert line.stack
         assert line.stack.process
