@@ -12,9 +12,11 @@ run:  ## set up what is missing and start the desk (ARGS="--box box.toml")
 llm:  ## build the engine for language models, once
 	@python3 tools/setup.py llm
 
-# What failed beside another test is tried once more alone: some keep time with the world.
+# What failed beside another test is tried once more alone, for some keep time with the world; a run that broke off
+# is no such failure.
 test: setup-test lint  ## set up what the tests need and run them (ARGS="-k wake")
-	$(PYTHON) -m pytest -n 2 --tb=native --durations=15 $(ARGS) || $(PYTHON) -m pytest --lf --lfnf=none
+	$(PYTHON) -m pytest -n 2 --tb=native --durations=15 $(ARGS); code=$$?; \
+	if [ $$code -ne 1 ]; then exit $$code; fi; $(PYTHON) -m pytest --lf --lfnf=none
 
 test-slow: setup-test  ## the tests that take minutes or hours
 	$(PYTHON) -m pytest --durations=15 -m slow --timeout=0 $(ARGS)
