@@ -21,7 +21,7 @@ LARGEST = 32 << 10
 """Bytes of a message from a box."""
 
 LARGEST_DOWN = 512 << 10
-"""Bytes of a message to a box: a whole desk file fits."""
+"""Bytes of a message to a box."""
 
 DEVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 """What a box may be called: a label of a host's name."""
@@ -98,8 +98,17 @@ def up(device: str, kind: str) -> str:
     return f"va/{VERSION}/{device}/up/{KINDS[kind].channel}"
 
 
-def down(device: str, what: Literal["ack", "cmd", "desired"]) -> str:
+def down(device: str, what: Literal["ack", "cmd", "desired", "piece", "certificate"]) -> str:
     return f"va/{VERSION}/{device}/dn/{what}"
+
+
+ASKED = ("fetch", "renew")
+"""What a box asks for and is answered at once, if at all: it is in no outbox, and asked again where nothing
+comes."""
+
+
+def asked(device: str, what: Literal["fetch", "renew"]) -> str:
+    return f"va/{VERSION}/{device}/up/{what}"
 
 
 def device_of(topic: str) -> tuple[str, str]:
@@ -108,6 +117,18 @@ def device_of(topic: str) -> tuple[str, str]:
     if len(parts) < 4 or parts[:2] != ["va", str(VERSION)] or not DEVICE.fullmatch(parts[2]):
         raise BadMessage("unknown", "the topic is not of a fleet")
     return parts[2], parts[3]
+
+
+def pack_part(sha256: str, offset: int, part: bytes, gone: bool = False) -> bytes:
+    """A part of a piece, after a line that tells which."""
+    head = {"sha256": sha256, "offset": offset, **({"gone": True} if gone else {})}
+    return pack(head) + b"\n" + part
+
+
+def unpack_part(payload: bytes) -> tuple[dict[str, Any], bytes]:
+    """The line before a part, and the part. Raises BadMessage for whatever else it is."""
+    head, _, part = payload.partition(b"\n")
+    return unpack(head, "piece"), part
 
 
 def pack(body: Mapping[str, Any], errors: Literal["strict", "replace"] = "strict") -> bytes:
