@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,6 +28,9 @@ SLACK = timedelta(days=30)
 """A box without a network may be that far behind."""
 
 Key = ec.EllipticCurvePrivateKey
+
+CLAIMING = x509.ObjectIdentifier("2.25.184093211746239501874521")
+"""What a bulk certificate may be used for; an arc that everybody may make up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,37 @@ class Authority:
         )
         made = builder.sign(self._key, hashes.SHA256())
         return Issued(made.public_bytes(serialization.Encoding.PEM), f"{made.serial_number:x}", until)
+
+    def bulk(self, days: int) -> tuple[Issued, bytes]:
+        """A certificate by which many boxes may enrol, and its key (PEM). It is for nothing else: the broker
+        does not take it, for it is no client's."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        until = datetime.now(UTC) + timedelta(days=days)
+        builder = self._builder("Bulk Claim", key.public_key(), until).add_extension(
+            x509.ExtendedKeyUsage([CLAIMING]), critical=True
+        )
+        made = builder.sign(self._key, hashes.SHA256())
+        issued = Issued(
+            made.public_bytes(serialization.Encoding.PEM), f"{made.serial_number:x}", until
+        )
+        return issued, _private(key)
+
+    def claims(self, certificate: bytes, signature: bytes, signed: bytes) -> str:
+        """The serial number of the bulk certificate (PEM) by whose key something was signed. ValueError where
+        it is none of ours, is out of date, or another's key has signed."""
+        found = x509.load_pem_x509_certificate(certificate)
+        key = found.public_key()
+        try:
+            found.verify_directly_issued_by(self._certificate)
+            use = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+            if CLAIMING not in use or not isinstance(key, ec.EllipticCurvePublicKey):
+                raise ValueError("it is none to enrol by")
+            key.verify(signature, signed, ec.ECDSA(hashes.SHA256()))
+        except (InvalidSignature, TypeError, x509.ExtensionNotFound) as error:
+            raise ValueError("it is not signed as it should be") from error
+        if not found.not_valid_before_utc <= datetime.now(UTC) <= found.not_valid_after_utc:
+            raise ValueError("it is out of date")
+        return f"{found.serial_number:x}"
 
     def revoke(self, serials: Iterable[str]) -> None:
         """Write the list of the certificates that count no more: these, and no others."""

@@ -1,9 +1,8 @@
-"""What boxes are told: commands and desk files, again until they answer; and who is of the fleet no more is
-shown out."""
+"""What boxes are told: commands and what they should be, again until they answer; and who is of the fleet no
+more is shown out."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import secrets
@@ -17,25 +16,31 @@ from appliance.fleet.broker import Broker
 from appliance.fleet.source import Mosquitto
 from appliance.fleet.store import Store
 from appliance.telemetry import wire
-from appliance.telemetry.bundle import Bundle, sign
-from appliance.telemetry.wire import LARGEST_DOWN
 
 log = logging.getLogger(__name__)
 
-DEEDS = ("doctor", "logs", "greet", "mute", "unmute", "restart")
+DEEDS = (
+    "doctor", "logs", "stream", "greet", "mute", "unmute", "lock", "unlock", "renew", "restart",
+)  # fmt: skip
 """What a box may be asked to do."""
 
 GOOD_FOR = 600_000
 """Milliseconds in which a command may begin."""
 
 AGAIN, WISH_AGAIN = 5_000, 60_000
-"""Milliseconds before a command that was not answered is sent again; and a desk file."""
+"""Milliseconds before a command that was not answered is sent again; and what a box should be."""
+
+STREAMED = 60
+"""Minutes at the most for which a box sends what it logs."""
 
 
 def ask(store: Store, name: str, do: str, arguments: Mapping[str, Any] | None = None) -> str:
     """Queue a command for a box; its id. ApplianceError where there is no such box or command."""
     if do not in DEEDS:
         raise ApplianceError(f"{do!r} is no command", f"one of: {', '.join(DEEDS)}")
+    minutes = (arguments or {}).get("minutes", 10)
+    if do == "stream" and not (isinstance(minutes, int) and 1 <= minutes <= STREAMED):
+        raise ApplianceError(f"a log is followed for 1 to {STREAMED} minutes")
     id, now = secrets.token_hex(8), store.now()
     with store.write() as db:
         box = db.execute("select id from box where name = ? and state = 'member'", (name,)).fetchone()
@@ -48,27 +53,6 @@ def ask(store: Store, name: str, do: str, arguments: Mapping[str, Any] | None = 
     return id
 
 
-def wish(store: Store, authority: Authority, name: str, desk: str) -> int:
-    """Let a box have a desk file; the number of that wish. ApplianceError where it is too long."""
-    digest = hashlib.sha256(desk.encode()).hexdigest()[:12]
-    with store.write() as db:
-        [(serial,)] = db.execute(
-            "insert into desired (at, device, digest, payload) values (?, ?, ?, x'') returning serial",
-            (store.now(), name, digest),
-        )
-        payload = sign(Bundle(name, serial, store.now(), desk), authority.bundle_key)
-        if len(payload) > LARGEST_DOWN or len(desk) > 400_000:
-            raise ApplianceError("the desk file is too long", "400,000 characters are sent")
-        db.execute("update desired set payload = ? where serial = ?", (payload, serial))
-        changed = db.execute(
-            "update box set wanted = ?, wanted_serial = ? where name = ? and state = 'member'",
-            (digest, serial, name),
-        )
-        if not changed.rowcount:
-            raise ApplianceError(f"there is no box {name} in the fleet")
-        return int(serial)
-
-
 class Dispatch:
     """`turn` is called now and then, and blocks for some milliseconds."""
 
@@ -77,22 +61,28 @@ class Dispatch:
         self._source = source
         self._broker = broker
         self._authority = authority
+        self._listed = -1
+        """Certificates on the list of those that count no more."""
         self._sent: dict[int, int] = {}
         """When which wish was sent."""
 
     def turn(self) -> None:
+        self._list_revoked()
         self._show_out()
         self._expire()
         self._send_commands()
         self._send_wishes()
 
+    def _list_revoked(self) -> None:
+        """Before anybody is shown out, who must not come in again."""
+        revoked = members.revoked(self._store)
+        if len(revoked) != self._listed:
+            self._authority.revoke(revoked)
+            self._broker.reread()
+            self._listed = len(revoked)
+
     def _show_out(self) -> None:
-        """The list of revoked certificates first: who is shown out must not come in again."""
         gone = self._store.read("select name from box where state = 'revoked' and kicked < 2")
-        if not gone:
-            return
-        self._authority.revoke(members.revoked(self._store))
-        self._broker.reread()
         for (name,) in gone:
             try:
                 self._source.kick(name)
@@ -121,7 +111,7 @@ class Dispatch:
         )
         sent = []
         for id, do, expires, arguments, name in due:
-            command = {"id": id, "do": do, "expires": expires, "with": json.loads(arguments)}
+            command = {"id": id, "do": do, "expires": expires, "now": now, "with": json.loads(arguments)}
             if self._source.publish(wire.down(name, "cmd"), wire.pack(command)):
                 sent.append((now, id))
         if sent:

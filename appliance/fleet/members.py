@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from appliance.errors import ApplianceError
 from appliance.fleet.authority import Authority, Issued
@@ -18,6 +19,10 @@ that it has never seen."""
 
 DAYS = 30
 """For which a claim code is good."""
+
+DAY = 86_400_000
+RENEWALS = 5
+"""Certificates that a box may ask for in a day (milliseconds)."""
 
 
 def invite(store: Store, authority: Authority, names: Sequence[str], site: str = "") -> dict[str, str]:
@@ -61,13 +66,122 @@ def enrol(store: Store, authority: Authority, secret: bytes, request: bytes) -> 
         except ValueError as error:
             raise ApplianceError(f"the signing request is not taken ({error})") from error
         db.execute("update claim set used = ? where code = ?", (now, _hashed(secret)))
-        [(box,)] = db.execute(
-            """insert into box (name, site, since) values (?, ?, ?) on conflict (name) do update set
-                site = excluded.site, since = excluded.since, state = 'member', kicked = 0 returning id""",
-            (name, site, now),
-        )
-        db.execute("insert into certificate (serial, box, at) values (?, ?, ?)", (issued.serial, box, now))
+        _admit(db, name, site, now, issued)
         return name, issued
+
+
+def bulk(store: Store, authority: Authority, site: str, boxes: int, days: int = DAYS) -> str:
+    """What so many boxes may enrol by, as one PEM: the bulk certificate, its key, and the fleet's own
+    certificate. Whoever has it can have a box of theirs in the fleet: keep it as a password."""
+    if not 1 <= boxes <= 100_000 or not 1 <= days <= 365:
+        raise ApplianceError("a bulk certificate is for 1 to 100,000 boxes, and 1 to 365 days")
+    issued, key = authority.bulk(days)
+    now = store.now()
+    with store.write() as db:
+        db.execute(
+            "insert into bulk (serial, site, at, until, uses) values (?, ?, ?, ?, ?)",
+            (issued.serial, site, now, now + days * DAY, boxes),
+        )
+    return (issued.certificate + key + authority.ca.read_bytes()).decode()
+
+
+def enrol_in_bulk(
+    store: Store, authority: Authority, certificate: bytes, signature: bytes, request: bytes, name: str
+) -> Issued:
+    """The certificate of a box that has signed its request by the key of a bulk certificate. ApplianceError
+    where that counts no more, or the name is none or taken."""
+    try:
+        serial = authority.claims(certificate, signature, request)
+    except ValueError as error:
+        raise ApplianceError(f"the bulk certificate is not good: {error}") from error
+    if not DEVICE.fullmatch(name):
+        raise ApplianceError(f"{name!r} is no name of a box", "small letters, digits and hyphens: lobby-1")
+    now = store.now()
+    with store.write() as db:
+        found = db.execute(
+            "select site from bulk where serial = ? and revoked is null and until > ? and used < uses",
+            (serial, now),
+        ).fetchone()
+        if not found:
+            raise ApplianceError("the bulk certificate is used up, out of date or revoked", "ask for another")
+        # One that was revoked comes back by a code of its own: somebody has to want it.
+        if db.execute("select 1 from box where name = ?", (name,)).fetchone():
+            raise ApplianceError(f"the fleet knows a box {name} already", "choose another --as")
+        try:
+            issued = authority.issue(request, name)
+        except ValueError as error:
+            raise ApplianceError(f"the signing request is not taken ({error})") from error
+        db.execute("update bulk set used = used + 1 where serial = ?", (serial,))
+        _admit(db, name, found[0], now, issued)
+        return issued
+
+
+def revoke_bulk(store: Store, serial: str) -> None:
+    """Nobody may enrol by it any more; who has stays. ApplianceError where there is none such."""
+    with store.write() as db:
+        changed = db.execute(
+            "update bulk set revoked = ? where serial = ? and revoked is null", (store.now(), serial)
+        )
+        if not changed.rowcount:
+            raise ApplianceError(f"there is no bulk certificate {serial}")
+
+
+def _admit(db: Any, name: str, site: str, now: int, issued: Issued) -> None:
+    [(box,)] = db.execute(
+        """insert into box (name, site, since) values (?, ?, ?) on conflict (name) do update set
+            site = excluded.site, since = excluded.since, state = 'member', kicked = 0 returning id""",
+        (name, site, now),
+    )
+    _certify(db, box, now, issued)
+
+
+def _certify(db: Any, box: int, now: int, issued: Issued, renews: str | None = None) -> None:
+    db.execute(
+        "insert into certificate (serial, box, at, until, renews) values (?, ?, ?, ?, ?)",
+        (issued.serial, box, now, round(issued.until.timestamp() * 1000), renews),
+    )
+
+
+def renew(store: Store, authority: Authority, name: str, request: bytes) -> Issued:
+    """A box's certificate for a new key; the one that it has counts until `using` says that the new one is
+    in use. ApplianceError where the box is not of the fleet, asks too often, or the request is none."""
+    now = store.now()
+    with store.write() as db:
+        found = db.execute("select id from box where name = ? and state = 'member'", (name,)).fetchone()
+        if not found:
+            raise ApplianceError(f"there is no box {name} in the fleet")
+        [(lately,)] = db.execute(
+            "select count(*) from certificate where box = ? and renews is not null and at > ?",
+            (*found, now - DAY),
+        )
+        if lately >= RENEWALS:
+            raise ApplianceError(f"it has asked for {lately} certificates within a day", "wait until tomorrow")
+        try:
+            issued = authority.issue(request, name)
+        except ValueError as error:
+            raise ApplianceError(f"the signing request is not taken ({error})") from error
+        old = db.execute(
+            "select serial from certificate where box = ? and revoked is null order by at desc limit 1", found
+        ).fetchone()
+        _certify(db, *found, now, issued, old[0] if old else "")
+        return issued
+
+
+def using(store: Store, name: str, serial: str) -> None:
+    """A box has come by this certificate: those that it had before count no more. The server that runs tells
+    the broker."""
+    with store.write() as db:
+        found = db.execute(
+            """select box, certificate.at from certificate join box on box.id = box
+                where serial = ? and name = ? and revoked is null and state = 'member'""",
+            (serial, name),
+        ).fetchone()
+        if found:
+            db.execute(
+                """update certificate set revoked = ? where box = ? and serial != ? and at <= ?
+                    and revoked is null""",
+                (store.now(), found[0], serial, found[1]),
+            )
 
 
 def revoke(store: Store, name: str) -> None:

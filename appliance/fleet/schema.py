@@ -94,4 +94,30 @@ def order(db: sqlite3.Connection) -> None:
     )
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order)
+def rollouts(db: sqlite3.Connection) -> None:
+    for statement in (
+        """create table bundle (
+            version integer primary key autoincrement, at integer not null, name text not null,
+            by text not null default '', pieces text not null)""",
+        "alter table desired add column version integer not null default 0",
+        "create index desired_device on desired (device, serial)",
+        """create table rollout (
+            id integer primary key autoincrement, bundle integer not null references bundle,
+            at integer not null, by text not null default '', begins integer not null, plan text not null,
+            state text not null, wave integer not null default 0, wave_began integer not null default 0,
+            evidence text not null default '{}', cursor integer not null default 0,
+            why text not null default '', ended integer)""",
+        """create table rollout_box (
+            rollout integer not null references rollout, box integer not null references box,
+            place integer not null, serial integer not null default 0, sent integer not null default 0,
+            share integer not null default 0, primary key (rollout, box)) without rowid""",
+        """create table bulk (
+            serial text primary key, site text not null, at integer not null, until integer not null,
+            uses integer not null, used integer not null default 0, revoked integer)""",
+        "alter table certificate add column until integer not null default 0",
+        "alter table certificate add column renews text",
+    ):
+        db.execute(statement)
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order, rollouts)

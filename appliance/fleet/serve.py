@@ -13,10 +13,13 @@ from pathlib import Path
 
 from appliance.errors import ApplianceError
 from appliance.fleet import members
+from appliance.fleet.asked import Asked
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
+from appliance.fleet.bundles import Pieces
 from appliance.fleet.dashboard import Dashboard, Door, Server
 from appliance.fleet.dispatch import Dispatch
+from appliance.fleet.rollouts import Rollouts
 from appliance.fleet.source import Mosquitto
 from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
@@ -54,9 +57,12 @@ class Fleet:
         self.store = Store(folder / "fleet.db")
         self.broker = Broker(folder / "broker", self.authority, host, ports.broker)
         self.source = Mosquitto(self.broker.socket)
-        self.worker = Worker(self.source, self.store)
+        self.pieces = Pieces(folder / "pieces")
+        asked = Asked(self.store, self.source, self.authority, self.pieces)
+        self.worker = Worker(self.source, self.store, asked.answer)
         self._dispatch = Dispatch(self.store, self.source, self.broker, self.authority)
-        self._dashboard = Dashboard(self.store, self.authority)
+        self._rollouts = Rollouts(self.store, self.authority)
+        self._dashboard = Dashboard(self.store, self.authority, self.pieces)
         door = Door(self.store, self.authority, ports.broker)
         self._servers = {
             ports.page: Server(self._dashboard.app(), "127.0.0.1", ports.page),
@@ -95,7 +101,7 @@ class Fleet:
         self.worker.start()
         self._stack.callback(self.worker.stop)
         await self._stack.enter_async_context(_opened(self._servers))
-        for work in (self.broker.watch(), self._tell(), self._prune(), self._dashboard.paint()):
+        for work in (self.broker.watch(), self._tell(), self._roll_out(), self._prune(), self._dashboard.paint()):
             task = asyncio.create_task(work)
             self._stack.callback(task.cancel)
             self._tasks.append(task)
@@ -112,6 +118,16 @@ class Fleet:
                 log.error("%s", error)
             except Exception:
                 log.exception("what boxes are told is late")
+            await asyncio.sleep(LOOK)
+
+    async def _roll_out(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._rollouts.turn)
+            except ApplianceError as error:
+                log.error("%s", error)
+            except Exception:
+                log.exception("rollouts stand still")
             await asyncio.sleep(LOOK)
 
     async def _prune(self) -> None:

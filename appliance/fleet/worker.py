@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from appliance.errors import ApplianceError
 from appliance.fleet.source import Received, Source
@@ -29,9 +29,17 @@ AGAIN = 1.0
 
 
 class Worker:
-    def __init__(self, source: Source, store: Store) -> None:
+    def __init__(
+        self,
+        source: Source,
+        store: Store,
+        answer: Callable[[str, str, bytes], None] = lambda device, what, payload: None,
+    ) -> None:
+        """`answer` gets what a box asks: its name, one of wire.ASKED, and the payload. BadMessage where it is
+        no question."""
         self._source = source
         self._store = store
+        self._answer = answer
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         self.counts: Counter[str] = Counter()
@@ -81,6 +89,9 @@ class Worker:
                 channel, _, last = rest.partition("/")
                 if rest == "state":
                     states[device] = bool(wire.unpack(each.payload, "state")["online"]), now
+                elif channel == "up" and last in wire.ASKED:
+                    self._answer(device, last, each.payload)
+                    counts["asked"] += 1
                 elif channel == "up":
                     told.append(Told(device, wire.read(each.payload, last), now))
                 else:
