@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import ApplianceError, StorageError
+from appliance.fleet import audit
 from appliance.fleet.authority import Authority
 from appliance.fleet.store import Store
 from appliance.telemetry.bundle import NAME, Kind, Manifest, Piece, sign
@@ -93,7 +94,7 @@ def make(
     settings: str = "",
     models: Mapping[str, Path] | None = None,
     system: Path | None = None,
-    by: str = "",
+    who: str = audit.ITSELF,
 ) -> Bundle:
     """Keep a bundle, under the next version. `models` are folders, by what the models are called. What can be
     seen to be wrong with it without a box is an ApplianceError."""
@@ -128,9 +129,11 @@ def make(
         at = store.now()
         [(version,)] = db.execute(
             "insert into bundle (at, name, by, pieces) values (?, ?, ?, ?) returning version",
-            (at, name[:128], by, rows),
+            (at, name[:128], who, rows),
         )
-    return Bundle(version, name, at, by, tuple(found))
+        made = Bundle(version, name[:128], at, who, tuple(found))
+        audit.record(db, at, who, "bundle.made", str(version), after=made.hash, name=made.name)
+    return made
 
 
 def find(store: Store, version: int) -> Bundle:
@@ -187,7 +190,11 @@ def undoing(version: int) -> Manifest:
     return Manifest("", 0, 0, version, back=True, undo=version)
 
 
-def send(store: Store, authority: Authority, name: str, bundle: Bundle, back: bool = False) -> int:
-    """Let one box have a bundle; the number of that wish."""
+def send(
+    store: Store, authority: Authority, name: str, bundle: Bundle, back: bool = False, who: str = audit.ITSELF
+) -> int:
+    """Let one box have a bundle; the number of that wish. `back`: even where it has a newer one."""
     with store.write() as db:
-        return wish(db, store.now(), authority, name, manifest(bundle, back=back))
+        serial = wish(db, store.now(), authority, name, manifest(bundle, back=back))
+        audit.record(db, store.now(), who, "bundle.sent", name, after=bundle.hash, version=bundle.version)
+    return serial

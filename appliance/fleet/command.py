@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.fleet import members
+from appliance.fleet import audit, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.demo import demo as simulate
 from appliance.fleet.serve import Fleet, Ports
@@ -31,7 +31,7 @@ async def demo(count: int, ports: Ports) -> int:
 
 def invite(folder: Path, names: Sequence[str], site: str) -> int:
     store = Store(folder / "fleet.db")
-    for name, code in members.invite(store, Authority(folder / "keys"), names, site).items():
+    for name, code in members.invite(store, Authority(folder / "keys"), names, site, audit.here()).items():
         print(f"{name}  {code}")
     store.close()
     print("on the box: appliance fleet enrol CODE SERVER:8884")
@@ -40,7 +40,7 @@ def invite(folder: Path, names: Sequence[str], site: str) -> int:
 
 def revoke(folder: Path, name: str) -> int:
     store = Store(folder / "fleet.db")
-    members.revoke(store, name)
+    members.revoke(store, name, audit.here())
     store.close()
     print(f"{name} is of the fleet no more; the server that runs ends its session")
     return 0

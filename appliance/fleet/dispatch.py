@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from appliance.errors import ApplianceError
-from appliance.fleet import members
+from appliance.fleet import audit, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
 from appliance.fleet.source import Mosquitto
@@ -34,7 +34,9 @@ STREAMED = 60
 """Minutes at the most for which a box sends what it logs."""
 
 
-def ask(store: Store, name: str, do: str, arguments: Mapping[str, Any] | None = None) -> str:
+def ask(
+    store: Store, name: str, do: str, arguments: Mapping[str, Any] | None = None, who: str = audit.ITSELF
+) -> str:
     """Queue a command for a box; its id. ApplianceError where there is no such box or command."""
     if do not in DEEDS:
         raise ApplianceError(f"{do!r} is no command", f"one of: {', '.join(DEEDS)}")
@@ -50,6 +52,7 @@ def ask(store: Store, name: str, do: str, arguments: Mapping[str, Any] | None = 
             "insert into command (id, box, do, at, expires, arguments) values (?, ?, ?, ?, ?, ?)",
             (id, *box, do, now, now + GOOD_FOR, json.dumps(arguments or {})),
         )
+        audit.record(db, now, who, "command.queued", name, command=id, do=do)
     return id
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from appliance.errors import ApplianceError
+from appliance.fleet import audit
 from appliance.fleet.authority import Authority, Issued
 from appliance.fleet.store import Store
 from appliance.telemetry.wire import DEVICE
@@ -25,7 +26,9 @@ RENEWALS = 5
 """Certificates that a box may ask for in a day (milliseconds)."""
 
 
-def invite(store: Store, authority: Authority, names: Sequence[str], site: str = "") -> dict[str, str]:
+def invite(
+    store: Store, authority: Authority, names: Sequence[str], site: str = "", who: str = audit.ITSELF
+) -> dict[str, str]:
     """Claim codes for new boxes, by name; each is good once. ApplianceError where a name is none or taken."""
     codes = {}
     with store.write() as db:
@@ -45,6 +48,7 @@ def invite(store: Store, authority: Authority, names: Sequence[str], site: str =
                 "insert into claim (code, name, site, at, until) values (?, ?, ?, ?, ?)",
                 (_hashed(secret), name, site, now, now + DAYS * 86_400_000),
             )
+            audit.record(db, now, who, "box.invited", name, site=site)
             codes[name] = written(secret + authority.fingerprint[:MARK])
     return codes
 
@@ -67,10 +71,13 @@ def enrol(store: Store, authority: Authority, secret: bytes, request: bytes) -> 
             raise ApplianceError(f"the signing request is not taken ({error})") from error
         db.execute("update claim set used = ? where code = ?", (now, _hashed(secret)))
         _admit(db, name, site, now, issued)
+        audit.record(db, now, audit.ITSELF, "box.enrolled", name, after=issued.serial, site=site)
         return name, issued
 
 
-def bulk(store: Store, authority: Authority, site: str, boxes: int, days: int = DAYS) -> str:
+def bulk(
+    store: Store, authority: Authority, site: str, boxes: int, days: int = DAYS, who: str = audit.ITSELF
+) -> str:
     """What so many boxes may enrol by, as one PEM: the bulk certificate, its key, and the fleet's own
     certificate. Whoever has it can have a box of theirs in the fleet: keep it as a password."""
     if not 1 <= boxes <= 100_000 or not 1 <= days <= 365:
@@ -82,6 +89,7 @@ def bulk(store: Store, authority: Authority, site: str, boxes: int, days: int = 
             "insert into bulk (serial, site, at, until, uses) values (?, ?, ?, ?, ?)",
             (issued.serial, site, now, now + days * DAY, boxes),
         )
+        audit.record(db, now, who, "bulk.made", issued.serial, site=site, boxes=boxes, days=days)
     return (issued.certificate + key + authority.ca.read_bytes()).decode()
 
 
@@ -113,10 +121,11 @@ def enrol_in_bulk(
             raise ApplianceError(f"the signing request is not taken ({error})") from error
         db.execute("update bulk set used = used + 1 where serial = ?", (serial,))
         _admit(db, name, found[0], now, issued)
+        audit.record(db, now, audit.ITSELF, "box.enrolled", name, after=issued.serial, bulk=serial)
         return issued
 
 
-def revoke_bulk(store: Store, serial: str) -> None:
+def revoke_bulk(store: Store, serial: str, who: str = audit.ITSELF) -> None:
     """Nobody may enrol by it any more; who has stays. ApplianceError where there is none such."""
     with store.write() as db:
         changed = db.execute(
@@ -124,6 +133,7 @@ def revoke_bulk(store: Store, serial: str) -> None:
         )
         if not changed.rowcount:
             raise ApplianceError(f"there is no bulk certificate {serial}")
+        audit.record(db, store.now(), who, "bulk.revoked", serial)
 
 
 def _admit(db: Any, name: str, site: str, now: int, issued: Issued) -> None:
@@ -164,6 +174,7 @@ def renew(store: Store, authority: Authority, name: str, request: bytes) -> Issu
             "select serial from certificate where box = ? and revoked is null order by at desc limit 1", found
         ).fetchone()
         _certify(db, *found, now, issued, old[0] if old else "")
+        audit.record(db, now, audit.ITSELF, "certificate.renewed", name, old[0] if old else "", issued.serial)
         return issued
 
 
@@ -184,7 +195,7 @@ def using(store: Store, name: str, serial: str) -> None:
             )
 
 
-def revoke(store: Store, name: str) -> None:
+def revoke(store: Store, name: str, who: str = audit.ITSELF) -> None:
     """Let a box be none of the fleet any more. The server that runs ends its session; so does the next start.
     ApplianceError where there is none by this name."""
     with store.write() as db:
@@ -195,6 +206,7 @@ def revoke(store: Store, name: str) -> None:
         db.execute(
             "update certificate set revoked = ? where box = ? and revoked is null", (store.now(), *found)
         )
+        audit.record(db, store.now(), who, "box.revoked", name, before="member", after="revoked")
 
 
 def revoked(store: Store) -> list[str]:

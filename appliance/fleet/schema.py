@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 
 from appliance.errors import StorageError
+from appliance.fleet import tables
 
 
 def migrate(db: sqlite3.Connection) -> None:
@@ -120,4 +121,4 @@ def rollouts(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order, rollouts)
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order, tables.audit, rollouts)
