@@ -1,5 +1,5 @@
-"""What boxes ask the fleet and are answered at once: a part of a piece of their bundle, a new certificate. The
-broker has seen to it that a box asks in its own name only, and has not been revoked."""
+"""What boxes ask the fleet and are answered at once: a part of a piece of their bundle, a new certificate.
+The broker has seen to it that a box asks in its own name only, and has not been revoked."""
 
 from __future__ import annotations
 

@@ -106,9 +106,7 @@ class Authority:
             x509.ExtendedKeyUsage([CLAIMING]), critical=True
         )
         made = builder.sign(self._key, hashes.SHA256())
-        issued = Issued(
-            made.public_bytes(serialization.Encoding.PEM), f"{made.serial_number:x}", until
-        )
+        issued = Issued(made.public_bytes(serialization.Encoding.PEM), f"{made.serial_number:x}", until)
         return issued, _private(key)
 
     def claims(self, certificate: bytes, signature: bytes, signed: bytes) -> str:

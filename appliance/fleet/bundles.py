@@ -1,5 +1,5 @@
-"""The bundles of a fleet: a version each, made of pieces that lie in a folder under their sha256; and what a box
-is wished to be, signed."""
+"""The bundles of a fleet: a version each, made of pieces that lie in a folder under their sha256; and what a
+box is wished to be, signed."""
 
 from __future__ import annotations
 

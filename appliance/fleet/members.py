@@ -165,7 +165,9 @@ def renew(store: Store, authority: Authority, name: str, request: bytes) -> Issu
             (*found, now - DAY),
         )
         if lately >= RENEWALS:
-            raise ApplianceError(f"it has asked for {lately} certificates within a day", "wait until tomorrow")
+            raise ApplianceError(
+                f"it has asked for {lately} certificates within a day", "wait until tomorrow"
+            )
         try:
             issued = authority.issue(request, name)
         except ValueError as error:

@@ -19,7 +19,7 @@ from appliance.fleet.broker import Broker
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.dashboard import Dashboard, Door, Server
 from appliance.fleet.dispatch import Dispatch
-from appliance.fleet.rollouts import Rollouts
+from appliance.fleet.rolling import Rollouts
 from appliance.fleet.source import Mosquitto
 from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
@@ -101,7 +101,13 @@ class Fleet:
         self.worker.start()
         self._stack.callback(self.worker.stop)
         await self._stack.enter_async_context(_opened(self._servers))
-        for work in (self.broker.watch(), self._tell(), self._roll_out(), self._prune(), self._dashboard.paint()):
+        for work in (
+            self.broker.watch(),
+            self._tell(),
+            self._roll_out(),
+            self._prune(),
+            self._dashboard.paint(),
+        ):
             task = asyncio.create_task(work)
             self._stack.callback(task.cancel)
             self._tasks.append(task)
