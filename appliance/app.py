@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from appliance import capacity, config, served, slots
+from appliance import candidate, capacity, config, served, slots
 from appliance.actions import Hands, Runner
 from appliance.aftermath import settle
 from appliance.ahead import lay_in
 from appliance.books import Books
 from appliance.brain import Brain
+from appliance.candidate import Caller, Candidate
 from appliance.channels import AudioChannel, Call
 from appliance.channels.exchange import Exchange
 from appliance.clerk import Clerk, local_now
@@ -27,7 +28,7 @@ from appliance.engines.rack import Rack
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 from appliance.foresight import Foresight
-from appliance.leave import Leave
+from appliance.leave import Leave, turn_away
 from appliance.memory import ics
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
@@ -92,6 +93,8 @@ class App:
         self._picker: Picker | None = None
         self.outbox: Outbox | None = None
         """What the fleet is told; None where the box is of none."""
+        self.candidate: Candidate | None = None
+        """What answers some of the calls."""
 
     async def __aenter__(self) -> App:
         try:
@@ -234,16 +237,7 @@ class App:
             return
         await self.prepared()
         vad, asr, tts = (self._engines[kind] for kind in ("vad", "asr", "tts"))
-        measured = None
-        while measured is None or self._calls:
-            await self.quiet()
-            try:
-                measured = await capacity.measure(vad, asr, tts)
-            except Exception:
-                log.exception("how many conversations can be held is not known")
-                return
-        self.capacity = measured
-        log.info("%s", measured)
+        self.capacity = await capacity.in_quiet(vad, asr, tts, self) or self.capacity
 
     @property
     def room(self) -> int:
@@ -266,20 +260,22 @@ class App:
         """A whole conversation by sound; recorded where a file is given or box.toml says so. `served` is
         what it is held with, unless by what new calls are served by. `opening`: what is told first to who was
         called."""
-        served = served or self.served
+        served = served or self._choose(channel)
         if self.leave.taken:
             await channel.hang_up()
             return
+        if self.leave.locked and not (served.place.trial or opening):
+            return await self.turn_away(channel, self.desk.lines.locked)
         if not self.hearing or not self.speech:
             log.error("call %s ended: no voice (%s)", channel.id, self.voice_off())
-            await channel.hang_up()
-            return
+            return await channel.hang_up()
         desk = served.desk
         kept = self.books.recorder(channel.id, desk) if not (recording or served.place.trial) else None
         consent = Consent(desk.recording, kept) if kept else None
         recorder = Recorder(recording) if recording else kept
-        hearing = replace(self.hearing, patience=MANNERS[desk.turns])
-        speech = self.speech if served is self.served else self.speech.for_desk(desk)
+        hearing, speech = candidate.voice(served, self.candidate, self.hearing, self.speech)
+        hearing = replace(hearing, patience=MANNERS[desk.turns])
+        speech = speech if desk is self.desk else speech.for_desk(desk)
         # That it is recorded must be heard.
         whole = {*unbroken(desk), desk.lines.recorded}
         voice = Voice(channel, hearing, speech, recorder, desk.silence, whole, desk.keys)
@@ -308,11 +304,14 @@ class App:
             finally:
                 await hung_up()
 
-    async def turn_away(self, channel: AudioChannel) -> None:
+    def _choose(self, who: Caller) -> Served:
+        return self.candidate.choose(who, self.served) if self.candidate else self.served
+
+    async def turn_away(self, channel: AudioChannel, line: str = "") -> None:
         """Tell who called that nobody can talk to them now, and hang up."""
         try:
             if self.speech:
-                async for pcm in self.speech.speak(Line(self.desk.lines.busy)):
+                async for pcm in self.speech.speak(Line(line or self.desk.lines.busy)):
                     await channel.playout.write(pcm)
                 await channel.playout.drain()
         finally:
@@ -331,8 +330,10 @@ class App:
         """A whole conversation, by whatever a Call is made of; with `served` and `opening` as in `talk`.
         `handoff` puts who calls through to a person, and `consent` is of a call that is recorded. `hung_up`
         ends a call by sound, and gives its recording; it may be called again."""
-        served = served or self.served
+        served = served or self._choose(call)
         place = served.place
+        if self.leave.locked and not (place.trial or opening):
+            return await turn_away(call, self.desk.lines.locked)
         if not place.trial:
             log.info("call %s by %s began", call.id, call.channel)
         events = EventLog(place.store)
@@ -345,8 +346,8 @@ class App:
             served.knowledge, place.notebook, self._wording, call.id, clerk, self._picker, handoff, consent,
             first,
         )  # fmt: skip
-        tally = Tally(call.id, call.channel, served.desk.digest)
-        account = None if place.trial else self.books.begin(call, served.desk)
+        tally = candidate.tally(call, served, self.candidate, local_now().date())
+        account = None if place.trial else self.books.begin(call, served.desk, served.arm)
 
         def keep(turn: Turn) -> None:
             tally.keep(turn)
@@ -382,6 +383,8 @@ class App:
         recorder = await hung_up() if hung_up else None
         try:
             await self._note(clerk.ended(lambda: tally.told(clock, len(clerk.done), clerk.busy)))
+            if self.candidate:
+                self.candidate.note(served.arm, tally.call, place.store.now())
             if clerk.did_something and not place.trial:
                 publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")
                 await self._note(publishing)

@@ -83,7 +83,8 @@ class Books:
                 log.exception("what is too old could not be deleted")
             await asyncio.sleep(PURGED)
 
-    def begin(self, call: Call, desk: DeskFile) -> Account:
+    def begin(self, call: Call, desk: DeskFile, arm: str = "") -> Account:
+        """`arm`: of a call that is answered by a candidate, or beside one."""
         if self._public[0] is not desk:
             self._public = desk, " ".join(_texts(asdict(desk)))
         self.metrics.under_way += 1
@@ -96,6 +97,7 @@ class Books:
             desk.name,
             desk.digest,
             self._public[1],
+            arm,
         )
 
     async def end(self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from appliance.engines import Asr, Tts, Vad
 from appliance.engines.thread import EngineThread
 from appliance.messages import FRAME_BYTES, RATE, Expect
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 SENTENCE = "The desk is open from nine until half past five."
 
@@ -79,6 +82,33 @@ async def measure(
     longest = max(work.clock * often for work, often in works)
     conversations = of(load, len(os.sched_getaffinity(0)), longest)
     return Capacity(conversations, load, longest, time.monotonic() - began)
+
+
+class Desk(Protocol):
+    @property
+    def calls(self) -> int:
+        """That are under way."""
+        ...
+
+    async def quiet(self) -> None:
+        """Wait until none is."""
+        ...
+
+
+async def in_quiet(
+    vad: tuple[Vad, EngineThread], asr: tuple[Asr, EngineThread], tts: tuple[Tts, EngineThread], desk: Desk
+) -> Capacity | None:
+    """Measured while nobody calls; None where it cannot be."""
+    measured = None
+    while measured is None or desk.calls:
+        await desk.quiet()
+        try:
+            measured = await measure(vad, asr, tts)
+        except Exception:
+            log.exception("how many conversations can be held is not known")
+            return None
+    log.info("%s", measured)
+    return measured
 
 
 def _timed(do: Callable[..., T]) -> Callable[..., tuple[T, _Work]]:

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 
-from appliance.messages import Closing
+from appliance.channels import Call
+from appliance.messages import Closing, Line
 from appliance.voice import Voice
 
 
+async def turn_away(call: Call, line: str) -> None:
+    """Tell who comes by text a line, and end it."""
+
+    async def lines() -> AsyncIterator[Line]:
+        yield Line(line)
+
+    try:
+        await call.say(lines())
+    finally:
+        await call.hang_up()
+
+
 class Leave:
-    """`taken` once the desk has begun to stop: no further call begins."""
+    """`taken` once the desk has begun to stop: no further call begins. `locked`: each is told a line."""
 
     def __init__(self) -> None:
         self.taken = False
+        self.locked = False
         self._talking: set[Voice] = set()
         self._nobody = asyncio.Event()
         self._nobody.set()

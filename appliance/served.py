@@ -42,6 +42,10 @@ class Served:
     place: Place
     problems: tuple[str, ...] = ()
     """What is wrong with its papers, in plain words."""
+    arm: str = ""
+    """`candidate` or `rest`, while a candidate answers some of the calls."""
+    version: int = 0
+    """Of the fleet's bundle that it is of; 0 where it is of none."""
 
     async def open(self) -> None:
         """Have its directory looked up in from now on. Raises ConfigError, and then the old one stays."""

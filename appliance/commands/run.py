@@ -27,6 +27,7 @@ from appliance.channels.sip.wire import AUTHORITIES, Account, Settings
 from appliance.channels.soundcard import SoundCard
 from appliance.clerk import local_now
 from appliance.commands.wiring import Wiring
+from appliance.config.given import Shelf
 from appliance.config.trunks import Sip, secret
 from appliance.config.versions import Versions
 from appliance.console.calls import CallsPage
@@ -69,13 +70,18 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     """Start, say what is on, and serve until told to stop. Told once, callers are let go politely; told
     again, they are not."""
     box, box_file = config.read_box(box_path)
+    went_back = ""
+    if box.fleet.enabled:
+        went_back = Shelf(box.data).starting(config.desk_path(desk_path, box_file))
+        box, box_file = config.read_box(box_path)
     desk, desk_file = config.read_desk(desk_path, box_file)
     terminal = Terminal(highlight=False)
     terminal.print(f"{escape(desk.name)}: {box_file}, {desk_file}")
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
     async with App(box, desk) as app, _opened(app, desk_file, box_file) as workshop:
-        running, manager = Running(app, terminal, (box_file, desk_file), workshop), Manager()
+        running = Running(app, terminal, (box_file, desk_file), workshop, went_back)
+        manager = Manager()
         serving = asyncio.create_task(running.serve(manager))
         stop = told_to_stop()
         try:
@@ -136,13 +142,19 @@ class Running:
     """The lines of a desk that is up, and what is on and off, and why."""
 
     def __init__(
-        self, app: App, terminal: Terminal, files: tuple[Path, Path], workshop: Workshop | None = None
+        self,
+        app: App,
+        terminal: Terminal,
+        files: tuple[Path, Path],
+        workshop: Workshop | None = None,
+        went_back: str = "",
     ) -> None:
-        """`files`: box.toml and desk.toml."""
+        """`files`: box.toml and desk.toml. `went_back`: why the box is not what the fleet gave it last."""
         self._app = app
         self._terminal = terminal
         self._files = files
         self._workshop = workshop
+        self._went_back = went_back
         self._sensor: list[Status] = []
         """Whether somebody's coming is noticed, where it should be."""
         self._kiosk, self._kiosk_off = self._make_kiosk()
@@ -279,8 +291,9 @@ class Running:
             return None, "the disk takes nothing; see the log"
         try:
             line = Membership(
-                app, app.outbox, self._files, self.status, self._workshop, self._kiosk, self._modems
-            )
+                app, app.outbox, self._files, self.status, self._workshop, self._kiosk, self._modems,
+                self._went_back,
+            )  # fmt: skip
         except ApplianceError as error:
             return None, str(error)
         return line, ""

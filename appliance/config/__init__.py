@@ -4,6 +4,7 @@ desk.toml how this desk behaves."""
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from appliance.config import given as given
 from appliance.config.box import Box as Box
 from appliance.config.box import Engine as Engine
 from appliance.config.box import Engines as Engines
@@ -24,6 +26,9 @@ from appliance.config.manner import VoiceManner, check_pace, check_sounds
 from appliance.config.sense import senseless
 from appliance.config.strict import TomlFile
 from appliance.config.trunks import placed
+from appliance.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).parents[1] / "shipped"
 """The box.toml and desk.toml that stand in for ones that are not there."""
@@ -329,18 +334,30 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     """box.toml and where it stands; without a path, the one in this folder or else the shipped one. Its
     folders are made whole."""
     file = TomlFile(_choose(path, "box.toml"))
-    box = file.into(Box)
+    box, models = file.into(Box), None
     folder = beside(file.path)
+    if box.fleet.enabled:
+        box, models = _with_given(file, box, folder / box.data)
     web = replace(box.web, password_file=placed(folder, box.web.password_file))
     return replace(
         box,
         data=folder / box.data,
-        models=PROGRAM / box.models,
+        models=models or PROGRAM / box.models,
         web=web,
         gsm=tuple(modem.beside(folder) for modem in box.gsm),
         sip=box.sip.beside(folder),
         fleet=box.fleet.beside(folder),
     ), file.path
+
+
+def _with_given(file: TomlFile, box: Box, data: Path) -> tuple[Box, Path | None]:
+    """With what the fleet has set; without it where it is none, for a box must come up."""
+    settings, models = given.over(data)
+    try:
+        return (file.over(settings).into(Box) if settings else box), models
+    except ConfigError as error:
+        log.error("the settings of the fleet count for nothing: %s", error)
+        return box, models
 
 
 def read_desk(
@@ -354,6 +371,12 @@ def read_desk(
     papers = str(file.path.absolute().parent / desk.documents) if desk.documents else ""
     actions = _with_hours(desk.actions, desk.hours)
     return replace(desk, digest=digest(file.text), documents=papers, actions=actions), file.path
+
+
+def desk_path(path: Path | None, box: Path) -> Path:
+    """Where the desk file of a box is written: not among those that ship."""
+    found = _choose(path, "desk.toml", beside(box))
+    return beside(box) / "desk.toml" if found.absolute().parent == SHIPPED else found
 
 
 def _with_hours(actions: dict[str, dict[str, Any]], hours: Hours | None) -> dict[str, dict[str, Any]]:

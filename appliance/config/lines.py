@@ -56,6 +56,8 @@ class Lines:
     not_recorded: str = "All right, it is not recorded."
     busy: str = "I am sorry, all lines are busy. Please call again in a few minutes."
     """To callers beyond what the box can serve."""
+    locked: str = "I am sorry, this desk takes no calls at the moment. Please try again later. Goodbye."
+    """All that is said while the fleet has locked the desk."""
     connecting: str = "One moment, I am putting you through."
     waiting: str = "One moment please, I am still trying."
     """Said to who waits while a person is called."""

@@ -13,6 +13,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
+from appliance.config.given import merged
 from appliance.errors import ConfigError
 
 T = TypeVar("T")
@@ -71,6 +72,12 @@ class TomlFile:
 
     def error(self, place: Place, wrong: str, mend: str) -> ConfigError:
         return ConfigError(wrong, mend, file=str(self.path), line=self.line(place), field=".".join(place))
+
+    def over(self, settings: dict[str, Any]) -> TomlFile:
+        """The same file with settings over it, as if they stood there; ConfigError where they may not."""
+        other = TomlFile(self.path, self.text)
+        other.values = merged(self.values, settings)
+        return other
 
     def into(self, kind: type[T]) -> T:
         """The whole file as an instance of a dataclass."""

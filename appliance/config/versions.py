@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance.config import digest
-from appliance.errors import StorageError
+from appliance.config.writing import NEW, plain_errors, write
 
 NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
 """When it was kept (UTC), and its digest: 20261123T091757.123Z-3f2a9c0b1d4e."""
-
-
-NEW = ".new"
-"""What ends the name of a file that is being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,41 +85,6 @@ class Versions:
 
     def _path(self, id: str) -> Path:
         return self._folder / f"{id}.toml"
-
-
-def write(path: Path, text: str) -> None:
-    """Put a text in place of a file, whole or not at all, and on the disk when this returns; a link stays a
-    link, and the file keeps its rights. OSError where it cannot be done."""
-    path = path.resolve()
-    beside = path.with_name(f".{path.name}{NEW}")
-    try:
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            if path.exists():
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-@contextlib.contextmanager
-def plain_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"{path} cannot be read or written ({error.strerror or error})",
-            "free some space on the disk, or mend its rights",
-        ) from error
 
 
 def _entry(line: bytes) -> Version | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -20,6 +20,9 @@ GIVES_WAY = {"llm": 5, "study": 10}
 """How nice the threads are that think rather than hear or speak."""
 
 
+KINDS = tuple(field.name for field in fields(config.Engines))
+
+
 class Rack:
     """`close` ends every thread that it made."""
 
@@ -33,9 +36,9 @@ class Rack:
         self._threads: list[EngineThread] = []
         self._warming: set[asyncio.Task[None]] = set()
 
-    async def load(self) -> None:
-        """Every engine that box.toml names, side by side."""
-        await asyncio.gather(*(self._load(field.name) for field in fields(config.Engines)))
+    async def load(self, kinds: Sequence[str] = KINDS) -> None:
+        """The engines of these kinds that box.toml names, side by side."""
+        await asyncio.gather(*map(self._load, kinds))
 
     def get(self, kind: str) -> tuple[Any, EngineThread | None]:
         """The engine of a kind and its thread; None where it is off."""

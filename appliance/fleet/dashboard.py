@@ -25,8 +25,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from appliance.errors import ApplianceError
-from appliance.fleet import dispatch, members, views
+from appliance.fleet import bundles, dispatch, members, rollouts, views
 from appliance.fleet.authority import Authority
+from appliance.fleet.bundles import Pieces
 from appliance.fleet.store import Store
 
 log = logging.getLogger(__name__)
@@ -50,9 +51,10 @@ POLICY = {
 class Dashboard:
     """What it shows is made for all who look at it at once."""
 
-    def __init__(self, store: Store, authority: Authority) -> None:
+    def __init__(self, store: Store, authority: Authority, pieces: Pieces) -> None:
         self._store = store
         self._authority = authority
+        self._pieces = pieces
         self._picture = b"{}"
         self._fresh = asyncio.Condition()
 
@@ -66,6 +68,10 @@ class Dashboard:
             Route("/data/box/{name}/logs/{command}", self._log),
             Route("/data/box/{name}/commands", _told(self._command), methods=["POST"]),
             Route("/data/box/{name}/desk", _told(self._desk), methods=["POST"]),
+            Route("/data/rollouts", self._rollouts),
+            Route("/data/rollout/{id:int}", self._rollout),
+            Route("/data/rollout/{id:int}/steer", _told(self._steer), methods=["POST"]),
+            Route("/rollout/{id:int}", lambda request: FileResponse(STATIC / "rollout.html")),
             Route("/box/{name}", lambda request: FileResponse(STATIC / "box.html")),
             Mount("/", StaticFiles(directory=STATIC, html=True)),
         ]
@@ -75,7 +81,7 @@ class Dashboard:
         """Make a new picture every other second, until cancelled."""
         while True:
             try:
-                found = await asyncio.to_thread(views.overview, self._store)
+                found = await asyncio.to_thread(self._look)
                 async with self._fresh:
                     self._picture = json.dumps(found).encode()
                     self._fresh.notify_all()
@@ -93,7 +99,10 @@ class Dashboard:
         return StreamingResponse(pictures(), media_type="text/event-stream")
 
     async def _overview(self, request: Request) -> JSONResponse:
-        return JSONResponse(await asyncio.to_thread(views.overview, self._store))
+        return JSONResponse(await asyncio.to_thread(self._look))
+
+    def _look(self) -> dict[str, Any]:
+        return {**views.overview(self._store), "rollout": rollouts.current(self._store)}
 
     async def _boxes(self, request: Request) -> JSONResponse:
         page = request.query_params.get("page", "0")
@@ -116,8 +125,27 @@ class Dashboard:
         return {"id": await asyncio.to_thread(dispatch.ask, self._store, name, do)}
 
     async def _desk(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
-        desk = str(asked.get("desk", ""))
-        return {"serial": await asyncio.to_thread(dispatch.wish, self._store, self._authority, name, desk)}
+        """A desk file for one box, as a bundle of its own."""
+
+        def send() -> int:
+            desk = str(asked.get("desk", ""))
+            bundle = bundles.make(self._store, self._pieces, f"desk file for {name}", desk=desk)
+            return bundles.send(self._store, self._authority, name, bundle)
+
+        return {"serial": await asyncio.to_thread(send)}
+
+    async def _rollouts(self, request: Request) -> JSONResponse:
+        return JSONResponse(await asyncio.to_thread(rollouts.every, self._store))
+
+    async def _rollout(self, request: Request) -> JSONResponse:
+        try:
+            return JSONResponse(await asyncio.to_thread(rollouts.one, self._store, request.path_params["id"]))
+        except ApplianceError as error:
+            return JSONResponse({"wrong": str(error)}, 404)
+
+    async def _steer(self, id: str, asked: dict[str, Any]) -> dict[str, Any]:
+        do = str(asked.get("do", ""))
+        return {"state": await asyncio.to_thread(rollouts.steer, self._store, int(id), do)}
 
 
 class Door:
@@ -142,12 +170,21 @@ class Door:
         return Response(self._authority.ca.read_bytes(), media_type="application/x-pem-file")
 
     async def _enrol(self, _: str, asked: dict[str, Any]) -> dict[str, Any]:
+        request = str(asked.get("request", "")).encode()
         try:
             secret = base64.b32decode(str(asked.get("code", "")))
+            signature = base64.b64decode(str(asked.get("signature", "")))
         except (binascii.Error, ValueError) as error:
             raise ApplianceError("the claim code is not good") from error
-        request = str(asked.get("request", "")).encode()
-        name, issued = await asyncio.to_thread(members.enrol, self._store, self._authority, secret, request)
+        if "bulk" in asked:
+            name, bulk = str(asked.get("name", "")), str(asked["bulk"]).encode()
+            issued = await asyncio.to_thread(
+                members.enrol_in_bulk, self._store, self._authority, bulk, signature, request, name
+            )
+        else:
+            name, issued = await asyncio.to_thread(
+                members.enrol, self._store, self._authority, secret, request
+            )
         log.info("%s is of the fleet now", name)
         return {
             "device": name,
@@ -217,7 +254,9 @@ def _told(deed: Deed, largest: int = LARGEST) -> Callable[[Request], Awaitable[R
             asked = json.loads(body)
             if not isinstance(asked, dict):
                 raise ValueError
-            return JSONResponse(await deed(request.path_params.get("name", ""), asked))
+            return JSONResponse(
+                await deed(str(request.path_params.get("name", request.path_params.get("id", ""))), asked)
+            )
         except (ValueError, RecursionError):
             return JSONResponse({"wrong": "That is no JSON object."}, 400)
         except ApplianceError as error:

@@ -175,7 +175,7 @@ def renew(store: Store, authority: Authority, name: str, request: bytes) -> Issu
         old = db.execute(
             "select serial from certificate where box = ? and revoked is null order by at desc limit 1", found
         ).fetchone()
-        _certify(db, *found, now, issued, old[0] if old else "")
+        _certify(db, found[0], now, issued, old[0] if old else "")
         audit.record(db, now, audit.ITSELF, "certificate.renewed", name, old[0] if old else "", issued.serial)
         return issued
 

@@ -208,12 +208,12 @@ def next_wave(rollout: Rollout, now: int) -> None:
 
 def size(read: Read, rollout: Rollout) -> int:
     """Boxes that have it in this wave."""
-    [(all_of_them,)] = read(
+    [(boxes,)] = read(
         """select count(*) from rollout_box join box on box.id = box
             where rollout = ? and state = 'member'""",
         rollout.id,
     )
-    return math.ceil(all_of_them * rollout.plan.waves[rollout.wave][0] / 100)
+    return math.ceil(int(boxes) * rollout.plan.waves[rollout.wave][0] / 100)
 
 
 def _order(id: int, boxes: Sequence[tuple[int, str, str]]) -> list[int]:
@@ -293,7 +293,7 @@ def told(store: Store, rollout: Rollout) -> dict[str, Any]:
 
 
 def _bundle_told(bundle: Bundle) -> dict[str, Any]:
-    parts = defaultdict(int)
+    parts: dict[str, int] = defaultdict(int)
     for piece in bundle.pieces:
         parts[piece.kind] += piece.size
     return {"version": bundle.version, "name": bundle.name, "hash": bundle.hash, "parts": dict(parts)}

@@ -128,9 +128,14 @@ def box(store: Store, name: str) -> dict[str, Any] | None:
     for text in ("began", "health", "reported"):
         found[text] = json.loads(found[text])
     now = store.now()
+    wished = store.read(
+        """select version, name from desired join bundle using (version) where serial = ?""",
+        found["wanted_serial"],
+    )
     return {
         **found,
         "now": now,
+        "wished": {"version": wished[0][0], "name": wished[0][1]} if wished else None,
         "online": bool(found["online"]) and found["seen"] >= now - STALE,
         "latency": _latency(store, id, HOUR, now - DAY),
         "target": TARGET,

@@ -209,6 +209,25 @@ def fleet(db: sqlite3.Connection) -> None:
     )
 
 
+def bundles(db: sqlite3.Connection) -> None:
+    each(
+        db,
+        # A wish is a manifest from now on, and not the desk file itself: the fleet sends it again.
+        "drop table desired",
+        """create table desired (
+            serial integer primary key, at text not null, manifest text not null,
+            state text not null default 'waiting', why text not null default '')""",
+        "alter table command add column start text not null default ''",
+        # A candidate that answers some of the calls; one row at the most.
+        """create table candidate (
+            version integer primary key, serial integer not null, at text not null, manifest text not null,
+            secret blob not null, state text not null, evidence text not null default '{}',
+            why text not null default '')""",
+        # What the fleet has set, and stays so until it says otherwise: locked.
+        "create table ordered (name text primary key, value text not null)",
+    )
+
+
 STEPS: tuple[Step, ...] = (
     notebook,
     events,
@@ -218,6 +237,7 @@ STEPS: tuple[Step, ...] = (
     telephone,
     receipts,
     fleet,
+    bundles,
 )
 
 

@@ -41,9 +41,11 @@ class Account:
         agent: str,
         desk: str,
         public: str = "",
+        arm: str = "",
     ) -> None:
         """`clock`: the call's sample clock now. `agent`: what the desk is called, `desk`: the version of its
-        file. `public`: what anybody may know, as the desk's own lines."""
+        file. `public`: what anybody may know, as the desk's own lines. `arm`: `candidate` where a candidate
+        answers it, `rest` where one answers others."""
         self.id = id
         self.began = datetime.now(UTC) - timedelta(seconds=seconds(clock))
         self._calls = calls
@@ -54,13 +56,13 @@ class Account:
         self._turns: list[Turn] = []
         self._writing: set[asyncio.Task[None]] = set()
         # Beside the call, as all of it: whoever is cut off at its first moment has an account with an end.
-        self._opening = asyncio.create_task(self._open(agent, desk))
+        self._opening = asyncio.create_task(self._open(agent, desk, arm))
 
-    async def _open(self, agent: str, desk: str) -> None:
+    async def _open(self, agent: str, desk: str, arm: str) -> None:
         trace = secrets.token_hex(16)
         try:
             self._number = await self._memory.run(
-                self._calls.begin, self.id, trace, self.channel, agent, desk, self.began
+                self._calls.begin, self.id, trace, self.channel, agent, desk, self.began, arm
             )
         except StorageError as error:
             log.error("no account is kept of call %s: %s", self.id, error)

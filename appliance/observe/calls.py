@@ -59,10 +59,12 @@ class Kept:
     """Checks that were not passed."""
     review: Literal["", "agreed", "corrected"] = ""
     """What a person who looked at it said of the marks."""
+    arm: str = ""
+    """`candidate` where a candidate answered it, `rest` where one answered others."""
 
 
 COLUMNS = """number, id, trace, channel, agent, desk, began, ended, length, turns, recording, deeds, flows,
-    marks, failed, review"""
+    marks, failed, review, arm"""
 
 Which = Literal["all", "to review"]
 Has = Literal["recorded", "said", "all"]
@@ -80,13 +82,15 @@ class Calls:
         except Damaged as error:
             self._set_aside(error)
 
-    def begin(self, id: str, trace: str, channel: str, agent: str, desk: str, began: datetime) -> int:
+    def begin(
+        self, id: str, trace: str, channel: str, agent: str, desk: str, began: datetime, arm: str = ""
+    ) -> int:
         """The number of a new call."""
         with self.store.write() as db:
             rows = db.execute(
-                """insert into call (id, trace, channel, agent, desk, began)
-                    values (?, ?, ?, ?, ?, ?) returning number""",
-                id, trace, channel, agent, desk, stamp(began),
+                """insert into call (id, trace, channel, agent, desk, began, arm)
+                    values (?, ?, ?, ?, ?, ?, ?) returning number""",
+                id, trace, channel, agent, desk, stamp(began), arm,
             )  # fmt: skip
         return int(rows[0][0])
 
@@ -232,11 +236,11 @@ class Calls:
 
 def _kept(row: tuple[Any, ...]) -> Kept:
     number, id, trace, channel, agent, desk, began, ended, length, turns, recording, *judged = row
-    deeds, flows, marks, failed, review = judged
+    deeds, flows, marks, failed, review, arm = judged
     return Kept(
         number, id, trace, channel, agent, desk, datetime.fromisoformat(began),
         datetime.fromisoformat(ended) if ended else None, length, turns, recording, tuple(json.loads(deeds)),
-        tuple(flows.split()), tuple(Mark(*each) for each in json.loads(marks)), failed, review,
+        tuple(flows.split()), tuple(Mark(*each) for each in json.loads(marks)), failed, review, arm,
     )  # fmt: skip
 
 
@@ -268,4 +272,8 @@ def _calls(db: sqlite3.Connection) -> None:
     )
 
 
-STEPS = (_calls,)
+def _arms(db: sqlite3.Connection) -> None:
+    each(db, "alter table call add column arm text not null default ''")
+
+
+STEPS = (_calls, _arms)

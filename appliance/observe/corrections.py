@@ -11,7 +11,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from appliance.config.versions import write
+from appliance.config.writing import write
 from appliance.errors import StorageError
 from appliance.observe.calls import Kept
 

@@ -15,7 +15,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from appliance.config.keeping import Keep, Retention
-from appliance.config.versions import write
+from appliance.config.writing import write
 from appliance.errors import StorageError
 from appliance.memory import ics
 from appliance.memory.store import Store, stamp

@@ -49,6 +49,7 @@ def spans(call: Kept, turns: Sequence[Mapping[str, Any]]) -> list[Span]:
             "gen_ai.conversation.id": call.id,
             "appliance.channel": call.channel,
             "appliance.turns": call.turns,
+            **({"appliance.arm": call.arm} if call.arm else {}),
         },
     )  # fmt: skip
     found = [root]

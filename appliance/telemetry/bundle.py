@@ -106,9 +106,7 @@ def verified(payload: bytes, key: Ed25519PublicKey, device: str) -> Manifest:
 def read(inside: Mapping[str, Any]) -> Manifest:
     """A manifest from JSON that its schema has taken. Forged where it names what no bundle holds."""
     known = {name: inside[name] for name in Manifest.__slots__ if name in inside}
-    pieces = [
-        Piece(row["kind"], row["name"], row["size"], row["sha256"]) for row in inside.get("pieces", [])
-    ]
+    pieces = [Piece(row["kind"], row["name"], row["size"], row["sha256"]) for row in inside.get("pieces", [])]
     manifest = Manifest(**{**known, "pieces": tuple(pieces)})
     for kind in ONCE:
         if len(manifest.of(kind)) > 1:

@@ -7,10 +7,11 @@ import random
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -19,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from appliance.errors import ApplianceError
 from appliance.telemetry import wire
+from appliance.telemetry.identity import Identity
 from appliance.telemetry.outbox import Outbox
 from appliance.telemetry.wire import BadMessage, Message
 
@@ -43,6 +45,12 @@ LOOK = 0.1
 CONNECT = 5.0
 KEEPALIVE = 30
 """Seconds that the broker may take to answer; and without a word after which a box counts as gone."""
+
+ASKED = 16
+"""Questions to the fleet that wait to be sent; who gets no answer asks again."""
+
+RENEW = 3600.0
+"""Seconds between two looks whether it is time for a new certificate."""
 
 CALM = 10.0
 """Seconds that a connection has to last to count as a good one."""
@@ -72,7 +80,8 @@ class Sent:
 
 class Line:
     """What is in the outbox goes to the fleet, again and again until it is acknowledged. `on_command` gets
-    each command, `on_desired` what the box should be, as they come over the wire, in this line's thread."""
+    each command, `on_desired` what the box should be, `on_piece` a part of that, as they come over the wire,
+    in this line's thread."""
 
     def __init__(
         self,
@@ -80,16 +89,24 @@ class Line:
         outbox: Outbox,
         on_command: Callable[[dict[str, Any]], None] = lambda command: None,
         on_desired: Callable[[bytes], None] = lambda payload: None,
+        on_piece: Callable[[dict[str, Any], bytes], None] = lambda which, part: None,
     ) -> None:
         self._address = address
         self._outbox = outbox
         self._on_command = on_command
         self._on_desired = on_desired
+        self._on_piece = on_piece
+        self.identity = (
+            Identity(address.certificate, address.key) if address.certificate and address.key else None
+        )
+        self._asked: deque[tuple[Literal["fetch", "renew"], dict[str, Any]]] = deque(maxlen=ASKED)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self._sent: dict[tuple[str, int], Sent] = {}
         self._why = "connecting"
         self._connected = False
+        self._renewed_at = -RENEW
+        self._again = False
         self.acked = 0
         """Acknowledgements so far."""
 
@@ -105,6 +122,16 @@ class Line:
     def state(self) -> tuple[bool, str]:
         """Whether the broker is there, and why not."""
         return self._connected, self._why
+
+    def ask(self, what: Literal["fetch", "renew"], body: dict[str, Any]) -> None:
+        """Ask the fleet, from any thread; an answer may come."""
+        self._asked.append((what, body))
+
+    def renew(self) -> None:
+        """Ask for a certificate for a new key. ApplianceError where the box has none, or it is not kept."""
+        if not self.identity:
+            raise ApplianceError("this box comes without a certificate")
+        self.ask("renew", {"request": self.identity.ask().decode()})
 
     def _run(self) -> None:
         wait = RECONNECT[0]
@@ -126,19 +153,42 @@ class Line:
         """From connecting until the connection is gone. OSError says why."""
         client = self._client()
         self._sent.clear()
-        client.connect(self._address.host, self._address.port, KEEPALIVE)
+        self._again = False
+        try:
+            client.connect(self._address.host, self._address.port, KEEPALIVE)
+        except ssl.SSLError:
+            self._unused()
+            raise
         try:
             while not self._stopping.is_set():
                 if (code := client.loop(LOOK)) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                    if not self._connected:
+                        self._unused()
                     raise ConnectionError(self._refused or f"the broker hung up: {code.name}")
                 if self._connected:
                     self._send(client)
+                    self._send_asked(client)
+                if self._again:
+                    return
             if self._connected:
                 client.publish(self._state_topic, self._state(False), 1, retain=True)
                 client.loop(LOOK)
         finally:
             self._connected = False
             client.disconnect()
+
+    def _unused(self) -> None:
+        if self.identity:
+            self.identity.failed()
+
+    def _send_asked(self, client: Client) -> None:
+        if self.identity and time.monotonic() - self._renewed_at > RENEW:
+            self._renewed_at = time.monotonic()
+            if self.identity.due():
+                self.renew()
+        while self._asked:
+            what, body = self._asked.popleft()
+            client.publish(wire.asked(self._address.device, what), wire.pack(body), 1)
 
     def _client(self) -> Client:
         self._refused = ""
@@ -151,8 +201,8 @@ class Line:
         client.will_set(self._state_topic, self._state(False), 1, retain=True)
         if address.ca:
             context = ssl.create_default_context(cafile=str(address.ca))
-            if address.certificate and address.key:
-                context.load_cert_chain(address.certificate, address.key)
+            if self.identity:
+                context.load_cert_chain(*self.identity.pair())
             client.tls_set_context(context)
         return client
 
@@ -165,6 +215,9 @@ class Line:
         client.subscribe(f"va/{wire.VERSION}/{self._address.device}/dn/#", 1)
         client.publish(self._state_topic, self._state(True), 1, retain=True)
         self._connected, self._why = True, ""
+        if self.identity and self.identity.renewed:
+            self.identity.came()
+            self.ask("renew", {"using": self.identity.serial})
 
     def _send(self, client: Client) -> None:
         now = time.monotonic()
@@ -191,6 +244,14 @@ class Line:
                     self._on_command(wire.unpack(payload, "cmd", wire.LARGEST_DOWN))
                 case "dn/desired" if payload:
                     self._on_desired(payload)
+                case "dn/piece":
+                    which, part = wire.unpack_part(payload)
+                    self._on_piece(which, part)
+                    self._send_asked(client)
+                case "dn/certificate" if self.identity:
+                    told = wire.unpack(payload, "certificate", wire.LARGEST_DOWN)
+                    # It is come by at once: what is wrong with it is known while the old one counts.
+                    self._again = self.identity.take(told["certificate"].encode())
         except BadMessage as error:
             log.warning("what the fleet sent on %s is not taken: %s", message.topic, error)
 

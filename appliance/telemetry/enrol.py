@@ -1,5 +1,6 @@
-"""How a box becomes one of a fleet: by the claim code that was made for it. Its key is made here and never
-leaves the box; the code tells by which certificate the fleet is known, so nobody stands between."""
+"""How a box becomes one of a fleet: by a claim code or a bulk certificate that was made for it. Its key is
+made here and never leaves the box; the code tells by which certificate the fleet is known, so nobody stands
+between."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from appliance.errors import ApplianceError
+from appliance.telemetry.identity import private, request
 from appliance.telemetry.wire import DEVICE
 
 SECRET = 10
@@ -30,20 +31,41 @@ LARGEST = 64 << 10
 
 
 def enrol(code: str, server: str, folder: Path) -> str:
-    """Fetch a certificate from a server (host:port) and put all that a box needs into a folder. What is to be
-    written into box.toml. ApplianceError where it does not come to that."""
+    """Fetch a certificate from a server (host:port) by a claim code, and put all that a box needs into a
+    folder. What is to be written into box.toml. ApplianceError where it does not come to that."""
     secret, mark = _read(code)
     authority = _authority(server, mark)
     key = ec.generate_private_key(ec.SECP256R1())
-    request = (
-        x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "box")]))
-        .sign(key, hashes.SHA256())
-    )
+    asked = {"code": base64.b32encode(secret).decode(), "request": request(key).decode()}
+    return _enrol(asked, server, folder, authority, key)
+
+
+def enrol_in_bulk(bulk: Path, name: str, server: str, folder: Path) -> str:
+    """The same by a bulk certificate, as a box of this name."""
+    try:
+        text = bulk.read_bytes()
+        certificate, *_, authority = x509.load_pem_x509_certificates(text)
+        signing = serialization.load_pem_private_key(text, None)
+        assert isinstance(signing, ec.EllipticCurvePrivateKey)
+    except (OSError, ValueError, AssertionError) as error:
+        raise ApplianceError(
+            f"{bulk} is no bulk certificate", "it is what `appliance fleet bulk` has printed"
+        ) from error
+    key = ec.generate_private_key(ec.SECP256R1())
+    wanted = request(key)
+    pem = serialization.Encoding.PEM
     asked = {
-        "code": base64.b32encode(secret).decode(),
-        "request": request.public_bytes(serialization.Encoding.PEM).decode(),
+        "bulk": certificate.public_bytes(pem).decode(),
+        "signature": base64.b64encode(signing.sign(wanted, ec.ECDSA(hashes.SHA256()))).decode(),
+        "request": wanted.decode(),
+        "name": name,
     }
+    return _enrol(asked, server, folder, authority.public_bytes(pem).decode(), key)
+
+
+def _enrol(
+    asked: dict[str, str], server: str, folder: Path, authority: str, key: ec.EllipticCurvePrivateKey
+) -> str:
     context = ssl.create_default_context(cadata=authority)
     told = json.loads(_ask(server, "/enrol", context, json.dumps(asked).encode()))
     try:
@@ -55,14 +77,15 @@ def enrol(code: str, server: str, folder: Path) -> str:
         raise ApplianceError(f"{server} does not answer as a fleet does") from error
     if not known:
         raise ApplianceError(f"{server} does not answer as a fleet does")
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    files = {"ca": authority, "certificate": certificate, "key": private.decode(), "signer": signer}
+    files = {"ca": authority, "certificate": certificate, "key": private(key).decode(), "signer": signer}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             _write(folder / f"{name}.pem", str(text))
+        # What an earlier life of the box has renewed is nobody's any more.
+        for left in folder.glob("certificate.*"):
+            if left.suffix in (".renewed", ".next", ".asked"):
+                left.unlink()
     except OSError as error:
         raise ApplianceError(f"{folder} cannot be written ({error})", "choose another folder") from error
     host = server.rpartition(":")[0]

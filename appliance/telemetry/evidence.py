@@ -1,14 +1,15 @@
 """Whether a candidate serves callers worse than what it is to replace, looked at after every call.
 
-For each gate the test is the e-process of Turner, Ly and Grünwald, "Generic E-variables for exact sequential
-k-sample tests that allow for optional stopping" (2024, arXiv:2106.02693). Calls come in blocks: some of the
-candidate's, some of the rest's, of the same place and the same hour. For rates of wrong calls c > r that were
-chosen before the block, and z their mean weighted by the calls, each call multiplies the evidence by its
-likelihood under its own rate over that under z. Where in truth both rates are t, that is expected to be
-(1 + (t - z)(c - z) / z(1 - z)) for a call of the candidate, and the same with r for the others; the weighted
-mean of these is 1, so their product is at most 1; where the candidate's true rate is lower, it is less still.
-So the evidence is a supermartingale, and by Ville's inequality a candidate that is no worse is ever found to be
-so with a chance of ALPHA at the most, however often one looks. Rates may differ from block to block."""
+For each gate the test is the e-process of Turner, Ly and Grünwald, "Generic E-variables for exact
+sequential k-sample tests that allow for optional stopping" (2024, arXiv:2106.02693). Calls come in blocks:
+some of the candidate's, some of the rest's, of the same place and the same hour. For rates of wrong calls c
+> r that were chosen before the block, and z their mean weighted by the calls, each call multiplies the
+evidence by its likelihood under its own rate over that under z. Where in truth both rates are t, that is
+expected to be (1 + (t - z)(c - z) / z(1 - z)) for a call of the candidate, and the same with r for the
+others; the weighted mean of these is 1, so their product is at most 1; where the candidate's true rate is
+lower, it is less still. So the evidence is a supermartingale, and by Ville's inequality a candidate that is
+no worse is ever ended with a chance of ALPHA at the most, however often one looks. Rates may differ from
+block to block."""
 
 from __future__ import annotations
 

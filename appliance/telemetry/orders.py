@@ -4,12 +4,15 @@ before they are begun, and what came of them is told in the same transaction."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from appliance.memory.store import Store
-from appliance.telemetry.bundle import Bundle
+from appliance.telemetry import bundle
+from appliance.telemetry.bundle import Manifest
 from appliance.telemetry.outbox import Outbox
 
 KEPT = 1_000
@@ -25,26 +28,38 @@ LARGEST = 15_000
 class Command:
     id: str
     do: str
-    expires: int
-    """Milliseconds since 1970, UTC."""
+    expires: float
+    """Seconds since this machine was started; 0 where that was another start of it."""
     arguments: Mapping[str, Any]
+
+
+def since_start() -> float:
+    """Seconds since this machine was started, asleep or awake; no clock on a wall can change it."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Commands:
     """queued (by the fleet) -> received -> running -> done, failed or expired."""
 
-    def __init__(self, store: Store, outbox: Outbox) -> None:
+    def __init__(
+        self, store: Store, outbox: Outbox, now: Callable[[], float] = since_start, start: str | None = None
+    ) -> None:
+        """`now` and `start`: seconds since the machine was started, and which start that was."""
         self._store = store
         self._outbox = outbox
+        self._now = now
+        self._start = _start() if start is None else start
 
     def take(self, command: Mapping[str, Any]) -> bool:
-        """Keep one that came; False where it is known already."""
+        """Keep one that came; False where it is known already. How long it is good for is counted from now
+        on: the clock of this box may be wrong."""
+        left = (command["expires"] - command["now"]) / 1000
         with self._store.write() as db:
             new = db.execute(
-                """insert into command (id, at, do, expires, arguments) values (?, ?, ?, ?, ?)
+                """insert into command (id, at, do, expires, start, arguments) values (?, ?, ?, ?, ?, ?)
                     on conflict do nothing returning id""",
-                command["id"], self._store.stamp(), command["do"], command["expires"],
-                json.dumps(command.get("with", {})),
+                command["id"], self._store.stamp(), command["do"], round(1000 * (self._now() + left)),
+                self._start, json.dumps(command.get("with", {})),
             )  # fmt: skip
             if new:
                 self._outbox.put(db, "answer", {"id": command["id"], "state": "received"})
@@ -63,6 +78,11 @@ class Commands:
         """One that was running when the box went down."""
         return self._first("running")
 
+    def late(self, command: Command) -> bool:
+        """Whether it has expired. One that came before the machine was started has: nobody knows when that
+        was."""
+        return self._now() > command.expires
+
     def now(self, id: str, state: str, result: str = "") -> None:
         with self._store.write() as db:
             db.execute("update command set state = ? where id = ?", state, id)
@@ -71,47 +91,83 @@ class Commands:
 
     def _first(self, state: str) -> Command | None:
         rows = self._store.read(
-            "select id, do, expires, arguments from command where state = ? order by rowid limit 1",
+            "select id, do, expires, start, arguments from command where state = ? order by rowid limit 1",
             state,
         )
-        for id, do, expires, arguments in rows:
-            return Command(id, do, expires, json.loads(arguments))
+        for id, do, expires, start, arguments in rows:
+            until = expires / 1000 if start == self._start else 0.0
+            return Command(id, do, until, json.loads(arguments))
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a box makes of the bundle that it was sent last."""
+
+    state: str
+    """One of those of reported.json."""
+    fine: bool = True
+    why: str = ""
+    share: int = 0
+    """Percent of conversations that a candidate answers."""
+    done: int = 100
+    """Percent of it that is here."""
+    gates: Sequence[Mapping[str, Any]] = ()
+    """How a candidate does."""
+
+
 class Desired:
-    """The desk file that the fleet wishes a box to have."""
+    """What the fleet wishes a box to be: manifests that were verified, the newest of which counts."""
 
     def __init__(self, store: Store, outbox: Outbox) -> None:
         self._store = store
         self._outbox = outbox
 
-    def take(self, bundle: Bundle) -> bool:
+    def take(self, manifest: Manifest) -> bool:
         """Keep one that was verified; False where one that is as new or newer is known."""
         with self._store.write() as db:
             new = db.execute(
-                """insert into desired (serial, at, desk) select ?, ?, ?
+                """insert into desired (serial, at, manifest) select ?, ?, ?
                     where ? > (select coalesce(max(serial), 0) from desired) returning serial""",
-                bundle.serial, self._store.stamp(), bundle.desk, bundle.serial,
+                manifest.serial, self._store.stamp(), json.dumps(asdict(manifest)), manifest.serial,
             )  # fmt: skip
             return bool(new)
 
-    def waiting(self) -> tuple[int, str] | None:
-        """Serial and desk file of the newest, unless something came of it already."""
-        rows = self._store.read("select serial, desk, state from desired order by serial desc limit 1")
-        return (rows[0][0], rows[0][1]) if rows and rows[0][2] == "waiting" else None
+    def waiting(self) -> Manifest | None:
+        """The newest, unless something came of it already."""
+        rows = self._store.read("select manifest, state from desired order by serial desc limit 1")
+        return bundle.read(json.loads(rows[0][0])) if rows and rows[0][1] == "waiting" else None
 
-    def report(self, desk: str, serial: int | None = None, fine: bool = True, why: str = "") -> None:
-        """Tell what the box is (a digest); with a `serial`, that this is what came of it."""
+    @property
+    def newest(self) -> int:
+        """The serial of the newest; 0 where there is none."""
+        [(serial,)] = self._store.read("select coalesce(max(serial), 0) from desired")
+        return int(serial)
+
+    def report(self, desk: str, version: int, hash: str, now: Standing, serial: int | None = None) -> None:
+        """Tell what the box is: the digest of its desk file, and its bundle's version and hash. With a
+        `serial`, this is what came of that one."""
         with self._store.write() as db:
             if serial is not None:
-                state = "done" if fine else "refused"
-                db.execute("update desired set state = ?, why = ? where serial = ?", state, why, serial)
+                state = "done" if now.fine else "refused"
+                db.execute("update desired set state = ?, why = ? where serial = ?", state, now.why, serial)
                 # What was asked before is nobody's any more.
                 db.execute("delete from desired where serial < ?", serial)
             [(last,)] = db.execute("select coalesce(max(serial), 0) from desired where state != 'waiting'")
-            told = {"desk": desk, "serial": last, "fine": fine, "why": why[:1000]}
+            told = {
+                "desk": desk, "serial": last, "fine": now.fine, "why": now.why[:1000], "version": version,
+                "hash": hash, "state": now.state, "share": now.share, "done": now.done,
+                "gates": list(now.gates),
+            }  # fmt: skip
             self._outbox.put(db, "reported", told)
+
+
+def _start() -> str:
+    """Which start of this machine it is."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _short(result: str) -> str:

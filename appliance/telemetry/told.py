@@ -37,6 +37,10 @@ def redacted(question: str) -> str:
     return re.sub(r"…(?: …)+", "…", " ".join(words))[:200]
 
 
+SLOW = 1_500
+"""Milliseconds after which a caller has waited too long for an answer."""
+
+
 class Discreet:
     """Puts into the outbox what may be told. `questions`: of those that nothing answered, only that there was
     one (`count`), or their words, redacted (`words`)."""
@@ -55,11 +59,17 @@ class Discreet:
 class Tally:
     """Of one call, turn by turn."""
 
-    def __init__(self, call: str, channel: str, desk: str) -> None:
-        """`desk`: the digest of the desk file."""
+    def __init__(
+        self, call: str, channel: str, desk: str, bundle: int = 0, arm: str = "", again: bool = False
+    ) -> None:
+        """`desk`: the digest of the desk file; `bundle`: the version of the fleet's that answers; `arm`: that
+        it is for or beside a candidate, and `again` that its caller was counted before."""
         self._call = call
         self._channel = channel
         self._desk = desk
+        self._bundle, self._arm, self._again = bundle, arm, again
+        self.call: dict[str, Any] = {}
+        """What was told of it, once it has ended."""
         self._turns: list[dict[str, Any]] = []
         self._heard = self._failed = self._unknown = self._interrupted = self._repeats = 0
         self._handed = False
@@ -93,7 +103,8 @@ class Tally:
             }.items()
             if so
         )
-        call = {
+        slow = sum((turn["wait"] or 0) > SLOW for turn in self._turns)
+        self.call = call = {
             "call": self._call,
             "channel": self._channel,
             "outcome": outcome,
@@ -104,7 +115,12 @@ class Tally:
             "interrupted": self._interrupted,
             "repeats": self._repeats,
             "desk": self._desk,
+            "slow": slow,
+            "bundle": self._bundle,
         }
+        if self._arm:
+            call |= {"arm": self._arm, "again": self._again}
+            self._turns = [{**turn, "arm": self._arm} for turn in self._turns]
         return [*(("turn", turn) for turn in self._turns), ("call", call)]
 
 

@@ -19,7 +19,8 @@ from uuid import uuid4
 from appliance.app import App
 from appliance.channels import AudioChannel, Call
 from appliance.config import SHIPPED, DeskFile, digest, read_desk
-from appliance.config.versions import Version, Versions, plain_errors, write
+from appliance.config.versions import Version, Versions
+from appliance.config.writing import plain_errors, write
 from appliance.errors import ApplianceError, ConfigError, StorageError
 from appliance.knowledge import MESSAGE
 from appliance.served import Served

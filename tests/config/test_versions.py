@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from appliance.config import digest
-from appliance.config.versions import Versions, write
+from appliance.config.versions import Versions
+from appliance.config.writing import write
 from appliance.errors import StorageError
 
 NOW = datetime(2026, 11, 23, 9, 17, 57, 123_000, UTC)
@@ -77,7 +78,8 @@ def test_a_link_stays_a_link_and_rights_stay(tmp_path: Path) -> None:
 PUBLISHER = """
 import sys
 from pathlib import Path
-from appliance.config.versions import Versions, write
+from appliance.config.versions import Versions
+from appliance.config.writing import write
 folder = Path(sys.argv[1])
 versions = Versions(folder / "desks")
 number = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from appliance.fleet.authority import Authority
+from appliance.fleet.rolling import Rollouts
 from appliance.fleet.source import Mosquitto
 from appliance.fleet.store import Store as FleetStore
 from appliance.fleet.worker import Worker
@@ -41,3 +43,10 @@ def worker(folder: str, socket: str) -> None:
     Worker(source, FleetStore(Path(folder) / "fleet.db")).start()
     while True:
         time.sleep(1)
+
+
+def rollouts(folder: str) -> None:
+    store = FleetStore(Path(folder) / "fleet.db")
+    worker = Rollouts(store, Authority(Path(folder) / "keys"))
+    while True:
+        worker.turn()

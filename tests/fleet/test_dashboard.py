@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from appliance.fleet.authority import Authority
+from appliance.fleet.bundles import Pieces
 from appliance.fleet.dashboard import Dashboard
 from appliance.fleet.serve import Fleet
 from appliance.fleet.store import Store, Told
@@ -50,7 +51,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def page(tmp_path: Path, store: Store) -> TestClient:
-    return TestClient(Dashboard(store, Authority(tmp_path / "keys")).app(), HOST)
+    return TestClient(Dashboard(store, Authority(tmp_path / "keys"), Pieces(tmp_path / "pieces")).app(), HOST)
 
 
 def test_it_answers_what_it_is_asked(page: TestClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 import tomllib
 from pathlib import Path
@@ -13,11 +14,13 @@ import pytest
 from appliance.config.box import Box as BoxFile
 from appliance.config.strict import TomlFile
 from appliance.errors import ApplianceError
-from appliance.fleet import dispatch, members
+from appliance.fleet import bundles, dispatch, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
 from appliance.fleet.serve import Fleet, Ports
+from appliance.memory.store import Store
 from appliance.telemetry import bundle, enrol
+from appliance.telemetry.bundle import PART
 from appliance.telemetry.client import Address, Line
 from appliance.telemetry.orders import Commands
 from appliance.telemetry.outbox import Outbox
@@ -174,12 +177,110 @@ async def test_a_box_that_is_away_gets_its_commands_when_it_is_back_unless_they_
 async def test_a_desk_file_reaches_its_box_signed(tmp_path: Path, fleet: Fleet) -> None:
     came: list[bytes] = []
     box = await joined(tmp_path, fleet, "lobby", on_desired=came.append)
-    serial = dispatch.wish(fleet.store, fleet.authority, "lobby", 'name = "A"\n')
+    made = bundles.make(fleet.store, fleet.pieces, "new words", desk='name = "A"\n')
+    serial = bundles.send(fleet.store, fleet.authority, "lobby", made)
     await until(lambda: came)
     key = bundle.read_key(tmp_path / "lobby" / "signer.pem")
     taken = bundle.verified(came[0], key, "lobby")
-    assert (taken.serial, taken.desk) == (serial, 'name = "A"\n')
+    assert (taken.serial, taken.version, taken.pieces) == (serial, made.version, made.pieces)
     box.close()
+
+
+async def test_a_piece_comes_in_parts_and_only_to_a_box_that_it_is_for(tmp_path: Path, fleet: Fleet) -> None:
+    parts: list[tuple[dict[str, Any], bytes]] = []
+    box = await joined(tmp_path, fleet, "lobby", on_piece=lambda *part: parts.append(part))
+    other = await joined(tmp_path, fleet, "kitchen", on_piece=lambda *part: parts.append(part))
+    model = tmp_path / "voice"
+    model.mkdir()
+    content = random.Random(1).randbytes(3 * PART + 7)
+    (model / "voice.onnx").write_bytes(content)
+    made = bundles.make(fleet.store, fleet.pieces, "a voice", models={"voice": model})
+    bundles.send(fleet.store, fleet.authority, "lobby", made)
+    [piece] = made.pieces
+    for number in range(4):
+        box.line.ask("fetch", {"sha256": piece.sha256, "offset": number * PART})
+        await until(lambda number=number: len(parts) > number)
+    assert b"".join(part for _, part in parts) == content
+    parts.clear()
+    other.line.ask("fetch", {"sha256": piece.sha256, "offset": 0})
+    await until(lambda: parts)
+    assert parts == [({"sha256": piece.sha256, "offset": 0, "gone": True}, b"")]
+    box.close()
+    other.close()
+
+
+async def test_a_certificate_is_renewed_and_the_old_one_counts_until_the_new_one_was_used(
+    tmp_path: Path, fleet: Fleet
+) -> None:
+    box = await joined(tmp_path, fleet, "lobby")
+    enrolled = [tmp_path / "lobby" / f"{each}.pem" for each in ("ca", "certificate", "key")]
+    assert box.line.identity
+    old = box.line.identity.serial
+    box.line.renew()
+    await until(lambda: box.line.identity.renewed and box.line.state[0])
+    assert (tmp_path / "lobby" / "certificate.renewed").stat().st_mode & 0o077 == 0
+    await until(lambda: members.revoked(fleet.store) == [old])
+    box.outbox.tell("fault", FAULT)
+    await until(lambda: box.waiting == 0)
+    # What the box had enrolled with opens nothing any more, and a box that starts comes by the new one.
+    box.line.stop()
+    back = Line(Address("lobby", "127.0.0.1", fleet.ports.broker, *enrolled), box.outbox)
+    back.start()
+    await until(lambda: back.state[0])
+    assert back.identity
+    assert back.identity.serial != old
+    back.stop()
+    (tmp_path / "lobby" / "certificate.renewed").unlink()
+    thief = Line(Address("lobby", "127.0.0.1", fleet.ports.broker, *enrolled), box.outbox)
+    thief.start()
+    await asyncio.sleep(1)
+    assert not thief.state[0]
+    thief.stop()
+    box.store.close()
+
+
+async def test_many_boxes_enrol_by_one_bulk_certificate_which_opens_nothing_else(
+    tmp_path: Path, fleet: Fleet
+) -> None:
+    server = f"127.0.0.1:{fleet.ports.door}"
+    bulk = tmp_path / "bulk.pem"
+    bulk.write_text(members.bulk(fleet.store, fleet.authority, "North", 2))
+
+    def join(name: str) -> str:
+        return enrol.enrol_in_bulk(bulk, name, server, tmp_path / name)
+
+    for name in ("one", "two"):
+        assert f'device = "{name}"' in await asyncio.to_thread(join, name)
+    for name, why in (("three", "used up"), ("one", "used up"), ("A/b", "no name")):
+        with pytest.raises(ApplianceError, match=why):
+            await asyncio.to_thread(join, name)
+    assert fleet.store.read("select name, site from box order by 1") == [("one", "North"), ("two", "North")]
+    [(serial,)] = fleet.store.read("select serial from bulk")
+    members.revoke_bulk(fleet.store, serial)
+    # It is of the fleet's authority, and yet no box's.
+    ca, store = tmp_path / "one" / "ca.pem", Store(tmp_path / "thief.db")
+    thief = Line(Address("one", "127.0.0.1", fleet.ports.broker, ca, bulk, bulk), Outbox(store))
+    thief.start()
+    await asyncio.sleep(0.7)
+    assert not thief.state[0]
+    thief.stop()
+    store.close()
+
+
+@pytest.mark.slow
+async def test_how_soon_a_stolen_box_is_shown_out(tmp_path: Path, fleet: Fleet) -> None:
+    took = []
+    for number in range(20):
+        box = await joined(tmp_path, fleet, f"stolen-{number}")
+        await asyncio.sleep(number * 0.037 % 0.5)
+        began = time.monotonic()
+        members.revoke(fleet.store, box.name)
+        await until(lambda box=box: not box.line.state[0], 5)
+        took.append(time.monotonic() - began)
+        box.close()
+    took.sort()
+    print(f"of 20: median {took[9]:.2f} s, p95 {took[18]:.2f} s, longest {took[-1]:.2f} s")
+    assert took[18] < 5
 
 
 async def test_a_server_that_was_killed_leaves_no_broker_in_the_way(tmp_path: Path) -> None:

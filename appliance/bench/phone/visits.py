@@ -41,9 +41,9 @@ class PhoneDesk(Desk):
     def line(self, settings: Settings) -> SipLine:
         return SipLine(settings, 1000, lambda: self.room, self.turn_away)
 
-    async def turn_away(self, channel: AudioChannel) -> None:
+    async def turn_away(self, channel: AudioChannel, line: str = "") -> None:
         self.turned_away += 1
-        await super().turn_away(channel)
+        await super().turn_away(channel, line)
 
     async def chat(self, call: Call, *more: Any) -> None:
         room = self.callers.get(call.caller)
