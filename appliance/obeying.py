@@ -95,7 +95,9 @@ class Obeying:
                 await self._run(self.commands.now, command.id, "done")
             else:
                 await self._run(self.commands.now, command.id, "failed", "the box went down meanwhile")
-        self._app.leave.locked = bool(self._app.place.store.read("select 1 from ordered where name = 'locked'"))
+        self._app.leave.locked = bool(
+            self._app.place.store.read("select 1 from ordered where name = 'locked'")
+        )
 
     async def look(self) -> None:
         """Do what waits to be done. Raises Restart."""

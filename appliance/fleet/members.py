@@ -185,8 +185,8 @@ def using(store: Store, name: str, serial: str) -> None:
     the broker."""
     with store.write() as db:
         found = db.execute(
-            """select box, certificate.at from certificate join box on box.id = box
-                where serial = ? and name = ? and revoked is null and state = 'member'""",
+            """select box.id, certificate.at from certificate join box on box.id = box
+                where certificate.serial = ? and name = ? and revoked is null and state = 'member'""",
             (serial, name),
         ).fetchone()
         if found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -11,18 +12,21 @@ from typing import Any
 
 import pytest
 
-from appliance import membership
+from appliance import installer, membership, obeying
 from appliance.app import App
 from appliance.channels.scripted import ScriptedCaller
-from appliance.config import Box, read_desk
+from appliance.config import Box, read_box, read_desk
 from appliance.config.box import Fleet as Settings
+from appliance.config.given import Shelf
 from appliance.config.versions import Versions
 from appliance.console.server import Status
-from appliance.errors import StorageError
-from appliance.fleet import dispatch, members, views
+from appliance.errors import ApplianceError, StorageError
+from appliance.fleet import bundles, dispatch, members, views
 from appliance.fleet.serve import Fleet
 from appliance.membership import Membership, Restart
+from appliance.obeying import parts
 from appliance.telemetry import enrol, wire
+from appliance.telemetry.bundle import Manifest
 from appliance.telemetry.outbox import Outbox
 from appliance.workshop.workshop import Workshop
 from tests.fleet.conftest import until
@@ -96,6 +100,17 @@ class Desk:
 Make = Callable[..., Desk]
 
 
+def wish(fleet: Fleet, desk: str = "", share: int = 100, **more: Any) -> int:
+    """Let the box have a bundle; the number of that wish."""
+    made = bundles.make(fleet.store, fleet.pieces, "new", desk=desk, **more)
+    return wished(fleet, bundles.manifest(made, share))
+
+
+def wished(fleet: Fleet, manifest: Manifest) -> int:
+    with fleet.store.write() as db:
+        return bundles.wish(db, fleet.store.now(), fleet.authority, "lobby", manifest)
+
+
 @pytest.fixture
 def desk_of(tmp_path: Path, fleet: Fleet) -> Make:
     return lambda questions="count": Desk(tmp_path, fleet, questions)
@@ -166,12 +181,12 @@ async def test_commands_are_done_and_what_cannot_be_says_why(desk_of: Make, flee
 
 def test_a_log_goes_in_parts_that_a_message_takes() -> None:
     lines = [letter * 250 for letter in "x…\x1b" * 100]
-    found = membership.parts(lines)
+    found = parts(lines)
     assert [line for part in found for line in part] == lines
     for part in found:
         told = {"id": "a" * 64, "part": 1, "parts": 99, "lines": part}
         assert len(wire.pack(told)) < wire.LARGEST - 200
-    assert membership.parts([]) == []
+    assert parts([]) == []
 
 
 async def test_a_disk_that_takes_nothing_at_the_start_ends_nothing(
@@ -217,22 +232,218 @@ async def test_a_desk_file_of_the_fleet_is_served_and_a_bad_one_is_refused(
     async with desk.up():
         newer = DESK.replace("Alder", "Birch")
         assert newer != DESK
-        dispatch.wish(fleet.store, fleet.authority, "lobby", newer)
+        wish(fleet, newer)
         await until(lambda: desk.seen()["desk"] == desk.seen()["wanted"])
         assert desk.path.read_text() == newer
         assert desk.app.desk.digest == desk.seen()["wanted"]
-        dispatch.wish(fleet.store, fleet.authority, "lobby", "[broken")
+        wish(fleet, 'name = "A"\ncolour = "red"\n')
         await until(lambda: desk.seen()["reported"].get("fine") is False)
-        assert "line 1" in desk.seen()["reported"]["why"]
+        assert "line 2" in desk.seen()["reported"]["why"]
         assert desk.path.read_text() == newer
         causes = {cause["cause"] for cause in views.attention(fleet.store)}
         assert {"refused the desk file", "runs another desk file than it should"} <= causes
         # Whatever fails, the next command is obeyed.
         monkeypatch.setattr(Workshop, "publish", None)
-        serial = dispatch.wish(fleet.store, fleet.authority, "lobby", DESK.replace("Alder", "Cedar"))
+        serial = wish(fleet, DESK.replace("Alder", "Cedar"))
         assert (await desk.ask("logs"))[0] == "done"
         await until(lambda: desk.seen()["reported"]["serial"] == serial)
         assert "TypeError" in desk.seen()["reported"]["why"]
+
+
+async def test_an_older_version_is_refused_unless_it_says_so_and_one_is_undone(
+    desk_of: Make, fleet: Fleet
+) -> None:
+    desk = await asyncio.to_thread(desk_of)
+    async with desk.up():
+        old = bundles.make(fleet.store, fleet.pieces, "old", desk=DESK.replace("Alder", "Birch"))
+        wish(fleet, DESK.replace("Alder", "Cedar"))
+        await until(lambda: desk.seen()["reported"].get("version") == 2)
+        assert desk.seen()["wished"] == {"version": 2, "name": "new"}
+        wished(fleet, bundles.manifest(old))
+        await until(lambda: desk.seen()["reported"]["fine"] is False)
+        assert "older than 2" in desk.seen()["reported"]["why"]
+        assert "Cedar" in desk.path.read_text()
+        wished(fleet, bundles.manifest(old, back=True))
+        await until(lambda: desk.seen()["reported"]["version"] == 1)
+        assert "Birch" in desk.path.read_text()
+        assert desk.seen()["reported"]["hash"] == old.hash
+        wished(fleet, bundles.undoing(1))
+        await until(lambda: desk.seen()["reported"]["state"] == "undone")
+        assert "Cedar" in desk.path.read_text()
+        # What it does not have it need not undo.
+        serial = wished(fleet, bundles.undoing(7))
+        await until(lambda: desk.seen()["reported"]["serial"] == serial)
+        assert "Cedar" in desk.path.read_text()
+
+
+async def test_settings_and_models_are_there_after_a_restart_and_go_back_where_they_are_no_good(
+    desk_of: Make, fleet: Fleet, tmp_path: Path
+) -> None:
+    desk = await asyncio.to_thread(desk_of)
+    model = tmp_path / "own-voice"
+    model.mkdir()
+    (model / "voice.onnx").write_bytes(b"a voice")
+    box_file = tmp_path / "box.toml"
+    settings = desk.box.fleet
+    files = "".join(f'{n} = "{getattr(settings, n)}"\n' for n in ("ca", "certificate", "key", "signer"))
+    none = "".join(
+        f'{kind} = {{engine = "none"}}\n' for kind in ("vad", "eot", "echo", "asr", "tts", "embed", "llm")
+    )
+    box_file.write_text(
+        f'data = "."\n[engines]\n{none}[kiosk]\nwake = "speech"\n'
+        f'[fleet]\nenabled = true\nbroker = "{settings.broker}"\ndevice = "lobby"\n{files}'
+    )
+    async with desk.up():
+        wish(fleet, settings="[fleet]\nenabled = false\n")
+        await until(lambda: "cannot set fleet" in desk.seen()["reported"].get("why", ""))
+        wish(
+            fleet, DESK.replace("Alder", "Birch"), models={"own-voice": model},
+            settings='recordings = true\n[engines]\nllm = {engine = "fake"}\n',
+        )  # fmt: skip
+        await until(desk.serving.done)
+        assert isinstance(desk.serving.exception(), Restart)
+        assert "Alder" in desk.path.read_text()
+    assert Shelf(tmp_path).starting(desk.path) == ""
+    box, _ = read_box(box_file)
+    assert (box.recordings, box.engines.llm.engine) == (True, "fake")
+    assert (box.models / "own-voice" / "voice.onnx").read_bytes() == b"a voice"
+    assert "Birch" in desk.path.read_text()
+    desk.box = box
+    async with desk.up():
+        await until(lambda: desk.seen()["reported"].get("state") == "applied")
+        assert not Shelf(tmp_path).current.trial
+        # An engine that was on and cannot be had with what is new.
+        wish(fleet, settings='[engines]\nllm = {engine = "llama", model = "nowhere"}\n')
+        await until(desk.serving.done)
+    Shelf(tmp_path).starting(desk.path)
+    desk.box, _ = read_box(box_file)
+    assert desk.box.engines.llm.model == "nowhere"
+    async with desk.up():
+        await until(desk.serving.done)
+    desk.box, _ = read_box(box_file)
+    assert desk.box.engines.llm.engine == "fake"
+    async with desk.up():
+        await until(lambda: desk.seen()["reported"]["state"] == "back")
+        assert "llm is off" in desk.seen()["reported"]["why"]
+
+
+async def test_a_candidate_answers_its_share_and_ends_by_itself_where_callers_are_served_worse(
+    desk_of: Make, fleet: Fleet
+) -> None:
+    desk = await asyncio.to_thread(desk_of)
+    async with desk.up():
+        # It knows nothing of the hours any more.
+        bad = DESK.replace("when are you open", "purple elephants").replace("opening hours", "odd trombones")
+        version = wish(fleet, bad, share=50) and 1
+        await until(lambda: desk.seen()["reported"].get("state") == "trying")
+        assert desk.app.candidate
+        assert desk.path.read_text() == DESK
+        for number in range(60):
+            if not desk.app.candidate:
+                break
+            await desk.app.chat(ScriptedCaller(["when are you open", "no"], f"call {number}"))
+            await asyncio.sleep(0)
+        await until(lambda: desk.seen()["reported"].get("state") == "ended")
+        told = desk.seen()["reported"]
+        assert "unanswered" in told["why"]
+        assert [gate["gate"] for gate in told["gates"] if not gate["fine"]] == ["unanswered"]
+        assert desk.app.candidate is None
+        arms = fleet.store.read(
+            """select data ->> '$.arm', data ->> '$.bundle', sum(data ->> '$.unanswered' > 0), count(*) > 5
+                from message where kind = 'call' group by 1, 2"""
+        )
+        assert {(arm, by, bool(wrong)) for arm, by, wrong, _ in arms} == {
+            ("candidate", version, True), ("rest", 0, False),
+        }  # fmt: skip
+        kept = await asyncio.to_thread(desk.app.books.calls.page)
+        assert {call.arm for call in kept} == {"candidate", "rest"}
+
+
+async def test_a_candidate_goes_on_after_a_restart_and_with_more_callers(desk_of: Make, fleet: Fleet) -> None:
+    desk = await asyncio.to_thread(desk_of)
+    made = bundles.make(fleet.store, fleet.pieces, "new", desk=DESK.replace("nine", "ten"))
+    async with desk.up():
+        wished(fleet, bundles.manifest(made, 20))
+        await until(lambda: desk.app.candidate)
+        await desk.app.chat(ScriptedCaller(["when are you open"], "one"))
+        secret = desk.app.candidate.secret
+    async with desk.up():
+        await until(lambda: desk.app.candidate)
+        assert (desk.app.candidate.secret, desk.app.candidate.share) == (secret, 20)
+        wished(fleet, bundles.manifest(made, 60))
+        await until(lambda: desk.app.candidate.share == 60)
+        assert desk.app.candidate.secret == secret
+        wished(fleet, bundles.manifest(made))
+        await until(lambda: "ten" in desk.path.read_text())
+        assert desk.app.candidate is None
+        await until(lambda: desk.seen()["reported"]["version"] == made.version)
+        await desk.app.chat(ScriptedCaller(["when are you open"], "two"))
+        query = "select data ->> '$.bundle' from message where kind = 'call' order by id desc limit 1"
+        await until(lambda: fleet.store.read(query) == [(made.version,)])
+
+
+async def test_a_system_is_handed_to_what_installs_one_or_refused_in_plain_words(
+    desk_of: Make, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await asyncio.to_thread(desk_of)
+    system = tmp_path / "system.raucb"
+    system.write_bytes(b"a system")
+    monkeypatch.setattr(installer, "PROGRAM", str(tmp_path / "rauc"))
+    async with desk.up():
+        wish(fleet, system=system)
+        await until(lambda: "RAUC is not on it" in desk.seen()["reported"].get("why", ""))
+        (tmp_path / "rauc").write_text(f'#!/bin/sh\ncp "$2" {tmp_path}/installed\n')
+        (tmp_path / "rauc").chmod(0o755)
+        wish(fleet, system=system)
+        await until(lambda: desk.seen()["reported"]["state"] == "applied")
+        assert (tmp_path / "installed").read_bytes() == b"a system"
+        (tmp_path / "rauc").write_text("#!/bin/sh\necho signature verification failed\nexit 1\n")
+        wish(fleet, system=system)
+        await until(lambda: "signature verification failed" in desk.seen()["reported"]["why"])
+
+
+async def test_a_locked_desk_tells_each_caller_so_until_it_is_unlocked(desk_of: Make, fleet: Fleet) -> None:
+    desk = await asyncio.to_thread(desk_of)
+
+    async def first_words() -> str:
+        caller = ScriptedCaller(["when are you open"], secrets.token_hex(4))
+        await desk.app.chat(caller)
+        return caller.spoken().text
+
+    async with desk.up():
+        assert (await desk.ask("lock"))[0] == "done"
+        assert "takes no calls" in await first_words()
+    async with desk.up():
+        await until(lambda: desk.app.leave.locked)
+        assert (await desk.ask("unlock"))[0] == "done"
+        assert "takes no calls" not in await first_words()
+
+
+async def test_the_log_is_followed_for_a_while_beside_other_commands(
+    desk_of: Make, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(obeying, "EVERY", 0.05)
+    desk = await asyncio.to_thread(desk_of)
+    async with desk.up():
+        id = dispatch.ask(fleet.store, "lobby", "stream", {"minutes": 1})
+        await until(lambda: desk.member._obeying._streaming)
+        log = logging.getLogger("appliance")
+        log.warning("rung by %s", "+44 20 7946 0018")
+        await until(lambda: any("rung by …" in line for line in views.log(fleet.store, "lobby", id)))
+        assert (await desk.ask("stream"))[0] == "failed"
+        assert (await desk.ask("logs"))[0] == "done"
+        assert "7946" not in all_that_was_told(fleet)
+        with pytest.raises(ApplianceError):
+            dispatch.ask(fleet.store, "lobby", "stream", {"minutes": 61})
+
+
+async def test_a_certificate_is_renewed_where_the_fleet_asks_for_it(desk_of: Make, fleet: Fleet) -> None:
+    desk = await asyncio.to_thread(desk_of)
+    async with desk.up():
+        assert (await desk.ask("renew"))[0] == "done"
+        await until(lambda: len(members.revoked(fleet.store)) == 1)
+        await until(lambda: desk.member.state[0])
+        assert (await desk.ask("logs"))[0] == "done"
 
 
 async def test_a_box_that_was_killed_in_a_call_tells_of_it(desk_of: Make, fleet: Fleet) -> None:

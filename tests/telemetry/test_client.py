@@ -161,7 +161,7 @@ def test_no_failure_of_a_callback_ends_the_line(
 
     box = Box(tmp_path, broker.port, on_command=take)
     wait_for(lambda: box.line.state[0])
-    fleet.say("cmd", {"id": "1", "do": "doctor", "expires": 1})
+    fleet.say("cmd", {"id": "1", "do": "doctor", "expires": 1, "now": 0})
     wait_for(lambda: got)
     box.outbox.tell("fault", FAULT)
     wait_for(lambda: box.waiting == 0)
@@ -182,11 +182,11 @@ def test_nonsense_from_the_fleet_is_not_taken(tmp_path: Path, broker: PlainBroke
             b"[]",
             {"boot": 1},
             {"boot": "x", "upto": 9},
-            {"id": "a b", "do": "x", "expires": 1},
+            {"id": "a b", "do": "x", "expires": 1, "now": 0},
         ):
             fleet.say(what, body)
     fleet.say("ack", {"boot": "f" * 16, "upto": 99})
-    fleet.say("cmd", {"id": "good", "do": "doctor", "expires": 1})
+    fleet.say("cmd", {"id": "good", "do": "doctor", "expires": 1, "now": 0})
     wait_for(lambda: got)
     assert [command["id"] for command in got if isinstance(command, dict)] == ["good"]
     assert box.waiting == 1

@@ -31,7 +31,8 @@ def test_what_is_packed_is_read_as_it_was() -> None:
 
 
 def test_every_kind_has_a_schema_and_every_schema_is_of_something() -> None:
-    beside = {"envelope", "state", "ack", "cmd", "desired", "desired-body"}
+    beside = {"envelope", "state", "ack", "cmd", "desired", "desired-body", "piece", "certificate"}
+    beside |= set(wire.ASKED)
     assert {path.stem for path in wire.SCHEMAS.glob("*.json")} == {*wire.KINDS, *beside}
     for name in (*wire.KINDS, *beside):
         with pytest.raises(BadMessage):
