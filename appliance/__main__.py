@@ -126,7 +126,16 @@ def _parser() -> argparse.ArgumentParser:
     inner = fleet.add_subparsers(required=True, metavar="WHAT", dest="what")
     _add_server(inner)
     enrol = inner.add_parser("enrol", help="on a box: become one of a fleet")
-    enrol.add_argument("code", metavar="CODE", help="as `appliance fleet invite` has printed it")
+    enrol.add_argument(
+        "code", metavar="CODE", help="as `appliance fleet invite` has printed it; or the file of a bulk one"
+    )
+    enrol.add_argument(
+        "--as",
+        dest="as_name",
+        default="",
+        metavar="NAME",
+        help="by a bulk certificate: what the box is called",
+    )
     enrol.add_argument("server", metavar="SERVER:PORT", help="where the fleet enrols: port 8884")
     enrol.add_argument("--folder", type=Path, default=Path("fleet"), help="where the keys are to lie")
     fleet.set_defaults(do=_fleet)
@@ -157,8 +166,52 @@ def _add_server(commands: Any) -> None:
     inviting.add_argument("--site", default="", help="where they stand")
     revoking = commands.add_parser("revoke", parents=[folder], help="let a box be of the fleet no more")
     revoking.add_argument("name", metavar="NAME")
+    bulk = commands.add_parser("bulk", parents=[folder], help="make a certificate by which many boxes enrol")
+    bulk.add_argument("--site", default="", help="where they stand")
+    bulk.add_argument("--boxes", type=int, default=100, metavar="N", help="how many")
+    bulk.add_argument("--days", type=int, default=30, metavar="N", help="for which it is good")
+    bulk.add_argument("--revoke", default="", metavar="SERIAL", help="let nobody enrol by this one any more")
+    _add_rollouts(commands, folder)
     showing = commands.add_parser("demo", parents=[ports], help="a fleet of simulated boxes")
     showing.add_argument("--boxes", type=int, default=200, help="how many")
+    showing.add_argument(
+        "--rollout",
+        choices=["good", "bad"],
+        help="roll a desk file out: one that serves callers, or fails them",
+    )
+
+
+def _add_rollouts(commands: Any, folder: argparse.ArgumentParser) -> None:
+    making = commands.add_parser("bundle", parents=[folder], help="make a bundle that boxes can be given")
+    making.add_argument("name", metavar="NAME", help="what people call it")
+    making.add_argument("--desk", type=Path, metavar="FILE", help="a desk file")
+    making.add_argument("--settings", type=Path, metavar="FILE", help="what is to lie over box.toml")
+    making.add_argument("--model", type=Path, action="append", default=[], metavar="FOLDER", help="a model")
+    making.add_argument("--system", type=Path, metavar="FILE", help="a system, for RAUC to install")
+    commands.add_parser("bundles", parents=[folder], help="the bundles that there are")
+    rolling = commands.add_parser("rollout", help="give many boxes a bundle, in waves, watched")
+    inner = rolling.add_subparsers(required=True, metavar="WHAT", dest="do")
+    starting = inner.add_parser("start", parents=[folder], help="begin one")
+    starting.add_argument("version", type=int, metavar="VERSION", help="of the bundle")
+    starting.add_argument("--site", default="", help="only boxes that stand there")
+    starting.add_argument(
+        "--waves", default="5:20,25:50,100:100", help="percent of the boxes : percent of their calls, ..."
+    )
+    starting.add_argument(
+        "--soak", type=float, default=60, metavar="MINUTES", help="that a wave lasts at least"
+    )
+    starting.add_argument("--calls", type=int, default=50, help="that it must have answered in a wave")
+    starting.add_argument("--approve", action="store_true", help="somebody approves every further wave")
+    starting.add_argument("--at", default="", metavar="TIME", help="when it begins: 2026-12-01T02:00")
+    inner.add_parser("list", parents=[folder], help="those that there are")
+    for what, told in (
+        ("show", "how it goes"),
+        ("pause", "begin no further wave, and give it to no further box"),
+        ("resume", "go on"),
+        ("approve", "begin the next wave"),
+        ("stop", "end it, and take it back from every box"),
+    ):
+        inner.add_parser(what, parents=[folder], help=told).add_argument("number", type=int, metavar="NUMBER")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -289,18 +342,29 @@ def _fleet(arguments: argparse.Namespace) -> int:
     from appliance.fleet import command, serve
 
     if arguments.what == "enrol":
-        from appliance.telemetry.enrol import enrol
+        from appliance.telemetry.enrol import enrol, enrol_in_bulk
 
-        print("write this into box.toml:\n")
-        print(enrol(arguments.code, arguments.server, arguments.folder))
+        if arguments.as_name:
+            table = enrol_in_bulk(Path(arguments.code), arguments.as_name, arguments.server, arguments.folder)
+        else:
+            table = enrol(arguments.code, arguments.server, arguments.folder)
+        print(f"write this into box.toml:\n\n{table}")
         return 0
     if arguments.what == "invite":
         return command.invite(arguments.folder, arguments.names, arguments.site)
     if arguments.what == "revoke":
         return command.revoke(arguments.folder, arguments.name)
+    if arguments.what == "bulk":
+        return command.bulk(
+            arguments.folder, arguments.site, arguments.boxes, arguments.days, arguments.revoke
+        )
+    if arguments.what in ("bundle", "bundles", "rollout"):
+        from appliance.fleet import rollcommand
+
+        return rollcommand.run(arguments)
     ports = serve.Ports(arguments.broker, arguments.door, arguments.page)
     if arguments.what == "demo":
-        return _to_the_end(command.demo(arguments.boxes, ports))
+        return _to_the_end(command.demo(arguments.boxes, ports, arguments.rollout))
     return _to_the_end(command.serve(arguments.folder, arguments.host, arguments.name, ports))
 
 

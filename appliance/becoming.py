@@ -124,7 +124,16 @@ class Becoming:
             newest = await self._run(lambda: self._desired.newest)
             await self._tell(Standing("back", False, went_back), newest or None)
         elif not current.trial:
-            await self._tell(Standing("applied" if current.version else ""))
+            await self._tell(await self._standing(current))
+
+    async def _standing(self, current: Given) -> Standing:
+        """What the box has made of what was wished last."""
+        newest = await self._run(lambda: self._desired.newest)
+        if candidate := await self._run(self._trying.of, newest):
+            return candidate
+        if why := await self._run(self._desired.refused):
+            return Standing("refused", False, why)
+        return Standing("applied" if current.version else "")
 
     async def look(self) -> None:
         """Become what is wished and waits, if anything does. Raises Restart."""

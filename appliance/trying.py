@@ -61,6 +61,17 @@ class Trying:
         rows = self._app.place.store.read("select manifest from candidate where state = 'running'")
         return [each["sha256"] for (text,) in rows for each in json.loads(text)["pieces"]]
 
+    def of(self, serial: int) -> Standing | None:
+        """What became of the candidate that was wished by a serial; None where there was none such."""
+        rows = self._app.place.store.read(
+            "select manifest, state, why from candidate where serial = ?", serial
+        )
+        for text, state, why in rows:
+            if state == "running":
+                return Standing("trying", share=json.loads(text)["share"])
+            return Standing("ended", False, why)
+        return None
+
     async def begin(self, manifest: Manifest) -> None:
         """Let it answer some of the calls, from now on. ApplianceError where it cannot."""
         if manifest.of("system"):

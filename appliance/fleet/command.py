@@ -1,4 +1,4 @@
-"""`appliance fleet`: serve, invite, revoke and demo at the server."""
+"""`appliance fleet`: serve, invite, revoke, bulk and demo at the server."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ async def serve(folder: Path, host: str, names: Sequence[str], ports: Ports) -> 
     return 0
 
 
-async def demo(count: int, ports: Ports) -> int:
+async def demo(count: int, ports: Ports, rollout: str | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         async with Fleet(Path(folder), "127.0.0.1", ports) as fleet:
             print(f"{count} simulated boxes; open {fleet.url}; Ctrl-C ends", flush=True)
-            await simulate(count, fleet)
+            await simulate(count, fleet, rollout)
     return 0
 
 
@@ -43,4 +43,15 @@ def revoke(folder: Path, name: str) -> int:
     members.revoke(store, name, audit.here())
     store.close()
     print(f"{name} is of the fleet no more; the server that runs ends its session")
+    return 0
+
+
+def bulk(folder: Path, site: str, boxes: int, days: int, revoked: str) -> int:
+    store = Store(folder / "fleet.db")
+    if revoked:
+        members.revoke_bulk(store, revoked, audit.here())
+        print(f"nobody enrols by {revoked} any more; who has stays")
+    else:
+        print(members.bulk(store, Authority(folder / "keys"), site, boxes, days, audit.here()), end="")
+    store.close()
     return 0

@@ -17,13 +17,17 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-from appliance.fleet import members
+from appliance.errors import ApplianceError
+from appliance.fleet import bundles, members, rollouts
+from appliance.fleet.rollouts import Plan
 from appliance.fleet.serve import Fleet
 from appliance.telemetry import wire
-from appliance.telemetry.wire import BadMessage, Message
+from appliance.telemetry.bundle import Manifest, read_key, verified
+from appliance.telemetry.wire import Message
 
 SITES = ("Alder House", "Birch Clinic", "Cedar Hotel", "Dale Library", "Elm Offices", "Fern Museum")
 DESKS = ("3f2a9c0b1d4e", "3f2a9c0b1d4e", "3f2a9c0b1d4e", "77e01b52aa09")
@@ -47,6 +51,9 @@ BETWEEN = 120.0
 HISTORY = 24
 """Hours that a box has to tell of when it comes."""
 
+MARK, BAD = "# bad", 0.7
+"""What a desk file says that fails callers, and the share of them that it fails."""
+
 AGAIN = 5.0
 """Seconds before what was not acknowledged is sent again."""
 
@@ -54,7 +61,10 @@ AGAIN = 5.0
 class Box:
     """One that is simulated, on the loop of this program."""
 
-    def __init__(self, name: str, folder: Path, port: int, chance: random.Random) -> None:
+    def __init__(
+        self, name: str, folder: Path, port: int, chance: random.Random, key: Ed25519PublicKey
+    ) -> None:
+        """`key`: what the fleet signs by."""
         self.name = name
         self._chance = chance
         self._port = port
@@ -63,6 +73,10 @@ class Box:
         self._untold: dict[int, tuple[Message, float]] = {}
         self._calls = 0
         self._desk = chance.choice(DESKS)
+        self._version, self._share, self._fails = 0, 100, 0.0
+        """What it was given last, the percent of calls that it answers, and its chance to fail one."""
+        self._wish: Manifest | None = None
+        self._key = key
         self._hot = chance.random() < 0.02
         self._slow = chance.lognormvariate(0, 0.15)
         self._client = client = Client(CallbackAPIVersion.VERSION2, client_id=name)
@@ -78,11 +92,11 @@ class Box:
         client.on_socket_register_write = lambda _, __, socket: loop.add_writer(socket, client.loop_write)
         client.on_socket_unregister_write = self._written
 
-    async def live(self) -> None:
-        """Until cancelled."""
+    async def live(self, between: float = BETWEEN) -> None:
+        """Until cancelled, with a call every so many seconds."""
         self._tell_history()
         async with asyncio.TaskGroup() as tasks:
-            for part in (self._connected(), self._healthy(), self._called()):
+            for part in (self._connected(), self._healthy(), self._called(between)):
                 tasks.create_task(part)
 
     async def _connected(self) -> None:
@@ -104,12 +118,12 @@ class Box:
             self._tell("health", self._health())
             await asyncio.sleep(HEALTH * self._chance.uniform(0.8, 1.2))
 
-    async def _called(self) -> None:
+    async def _called(self, between: float) -> None:
         while True:
-            await asyncio.sleep(self._chance.expovariate(1 / BETWEEN))
+            await asyncio.sleep(self._chance.expovariate(1 / between))
             self._calls = 1
             self._tell("health", self._health())
-            await asyncio.sleep(self._chance.uniform(10, 40))
+            await asyncio.sleep(self._chance.uniform(0.1, 0.3) * between)
             self._calls = 0
             for kind, data in self._call():
                 self._tell(kind, data)
@@ -137,8 +151,20 @@ class Box:
                 "spoke": chance.randint(900, 4000), "whole": chance.random() < 0.9,
             }  # fmt: skip
         outcome = chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
+        version = self._version if self._version and chance.random() * 100 < self._share else 0
+        if version and chance.random() < self._fails:
+            outcome = "failed"
         told = {"call": call, "channel": chance.choice(("gsm", "kiosk", "sip", "web")), "outcome": outcome}
-        yield "call", {**told, "seconds": round(chance.uniform(8, 90), 1), "turns": count, "desk": self._desk}
+        yield (
+            "call",
+            {
+                **told,
+                "seconds": round(chance.uniform(8, 90), 1),
+                "turns": count,
+                "desk": self._desk,
+                "bundle": version,
+            },
+        )
 
     def _health(self) -> dict[str, Any]:
         heat = self._chance.gauss(84 if self._hot else 56, 2)
@@ -176,8 +202,12 @@ class Box:
     def _heard(self, client: Client, _: Any, message: MQTTMessage) -> None:
         try:
             what = message.topic.rpartition("/")[2]
+            if what == "piece":
+                return self._got(*wire.unpack_part(bytes(message.payload)))
+            if what == "desired":
+                return self._wished(verified(bytes(message.payload), self._key, self.name))
             body = wire.unpack(bytes(message.payload), what, wire.LARGEST_DOWN)
-        except BadMessage:
+        except ApplianceError:
             return
         if what == "ack" and body["boot"] == self._boot:
             ranges = [(1, body["upto"]), *body.get("also", [])]
@@ -189,21 +219,49 @@ class Box:
                 self._tell("answer", {"id": body["id"], "state": state})
             self._tell("answer", {"id": body["id"], "state": "done", "result": "this box is simulated"})
 
+    def _wished(self, wish: Manifest) -> None:
+        """It takes what it should be, and fetches its desk file, as a box would."""
+        if wish.undo:
+            self._version, self._share = 0, 100
+            self._report(wish, "undone")
+        elif desk := wish.of("desk"):
+            self._wish = wish
+            asked = wire.pack({"sha256": desk[0].sha256, "offset": 0})
+            self._client.publish(wire.asked(self.name, "fetch"), asked, 1)
 
-async def demo(count: int, fleet: Fleet) -> None:
-    """A fleet that is up, with so many boxes, until cancelled."""
+    def _got(self, which: dict[str, Any], part: bytes) -> None:
+        wish = self._wish
+        if wish and which["sha256"] == wish.of("desk")[0].sha256:
+            self._version, self._share = wish.version, wish.share
+            self._fails = BAD if MARK.encode() in part else 0.0
+            self._report(wish, "trying" if wish.share < 100 else "applied")
+
+    def _report(self, wish: Manifest, state: str) -> None:
+        told = {"desk": self._desk, "serial": wish.serial, "fine": True, "state": state}
+        self._tell("reported", {**told, "version": self._version, "share": self._share, "hash": wish.hash})
+
+
+async def demo(count: int, fleet: Fleet, rollout: str | None = None, between: float = BETWEEN) -> None:
+    """A fleet that is up, with so many boxes, until cancelled; each has a call every so many seconds.
+    `rollout`: a desk file is rolled out, a good or a bad one."""
     chance = random.Random(count)
     names = [f"{SITES[n % len(SITES)].split()[0].lower()}-{n // len(SITES) + 1}" for n in range(count)]
     with tempfile.TemporaryDirectory(prefix="fleet-demo-") as folder:
         await _enrol(fleet, names, Path(folder))
+        key = read_key(fleet.authority.signer)
         # Some have never been heard from.
         there = [name for name in names if chance.random() > 0.02] or names
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(fleet.serve())
             for name in there:
-                box = Box(name, Path(folder), fleet.ports.broker, random.Random(name))
-                tasks.create_task(box.live())
+                box = Box(name, Path(folder), fleet.ports.broker, random.Random(name), key)
+                tasks.create_task(box.live(between))
                 await asyncio.sleep(0.01)
+            if rollout:
+                await asyncio.sleep(AGAIN)
+                desk = f'name = "Alder House"\n{MARK if rollout == "bad" else ""}\n'
+                made = bundles.make(fleet.store, fleet.pieces, f"a {rollout} desk file", desk=desk)
+                rollouts.start(fleet.store, made.version, Plan(soak=60, calls=20))
 
 
 async def _enrol(fleet: Fleet, names: list[str], folder: Path) -> None:

@@ -138,6 +138,11 @@ class Desired:
         rows = self._store.read("select manifest, state from desired order by serial desc limit 1")
         return bundle.read(json.loads(rows[0][0])) if rows and rows[0][1] == "waiting" else None
 
+    def refused(self) -> str:
+        """Why the newest was refused; empty where it was not."""
+        rows = self._store.read("select state, why from desired order by serial desc limit 1")
+        return str(rows[0][1]) if rows and rows[0][0] == "refused" else ""
+
     @property
     def newest(self) -> int:
         """The serial of the newest; 0 where there is none."""

@@ -323,7 +323,7 @@ async def test_settings_and_models_are_there_after_a_restart_and_go_back_where_t
     desk.box, _ = read_box(box_file)
     assert desk.box.engines.llm.engine == "fake"
     async with desk.up():
-        await until(lambda: desk.seen()["reported"]["state"] == "back")
+        await until(lambda: desk.seen()["reported"]["fine"] is False)
         assert "llm is off" in desk.seen()["reported"]["why"]
 
 
