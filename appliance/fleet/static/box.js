@@ -5,9 +5,13 @@ const data = `/data/box/${encodeURIComponent(name)}`;
 const DEEDS = {
   doctor: "Run the doctor",
   logs: "Send the log",
+  stream: "Follow the log for 10 minutes",
   greet: "Say the greeting",
   mute: "Mute the kiosk",
   unmute: "Unmute it",
+  lock: "Lock the desk",
+  unlock: "Unlock it",
+  renew: "Renew its certificate",
   restart: "Restart the program",
 };
 let shown = {};
@@ -55,7 +59,7 @@ async function look() {
     at("faults").replaceChildren(...box.faults.map((fault) => entry(fault.since, [fault.cause, fault.why].filter(Boolean).join(": "))));
   });
   when("commands", box.commands, () => at("commands").replaceChildren(...box.commands.map(command)));
-  when("desk", [box.desk, box.wanted, box.reported], () => showDesk(box));
+  when("desk", [box.desk, box.wanted, box.reported, box.wished], () => showDesk(box));
   when("calls", box.latest, () => at("calls").replaceChildren(...some(box.latest.map(call))));
   when("timeline", box.timeline, () => at("timeline").replaceChildren(...some(box.timeline.map(happened))));
 }
@@ -93,9 +97,19 @@ function showFigures({ health, latency, today, calls, target, outbox }) {
   );
 }
 
-function showDesk({ desk, wanted, reported }) {
+function showDesk({ desk, wanted, reported, wished, serial, wanted_serial }) {
   const rows = [["runs", desk || "–"], ["should run", wanted || "what its manager put live"]];
-  if (reported.fine === false) rows.push(["refused", reported.why]);
+  rows.push(["has", reported.version ? `version ${reported.version}, ${reported.hash}` : "no bundle of the fleet"]);
+  if (wished) rows.push(["should have", `version ${wished.version}${wished.name ? `, ${wished.name}` : ""}`]);
+  const state = {
+    fetching: `fetches it: ${reported.done} % is here`,
+    trying: `a candidate, for ${reported.share} % of the callers`,
+    applied: "has applied it",
+    undone: "has gone back to what it was before",
+  }[reported.state];
+  if (wanted_serial > serial && reported.state !== "fetching") rows.push(["state", "has not answered yet"]);
+  else if (state) rows.push(["state", state]);
+  if (reported.fine === false) rows.push([reported.state === "ended" ? "ended by itself" : "refused", reported.why]);
   at("desk").replaceChildren(...rows.flatMap(([term, text]) => [make("dt", term), make("dd", text)]));
 }
 
@@ -112,7 +126,7 @@ function entry(then, text, more) {
 function command({ id, do: deed, at: then, state, result }) {
   const more = result ? make("pre", result) : null;
   const item = entry(then, `${DEEDS[deed] ?? deed}: ${state}`, more);
-  if (deed === "logs" && state === "done") {
+  if ((deed === "logs" && state === "done") || (deed === "stream" && ["running", "done"].includes(state))) {
     const button = make("button", "Show", { type: "button" });
     button.addEventListener("click", async () => {
       const lines = await ask(`${data}/logs/${id}`);

@@ -1,4 +1,5 @@
 import { ago, ask, at, drawn, make, milliseconds, put } from "./parts.js";
+import { DEEDS, STATES, gates } from "./gates.js";
 
 let page = 0;
 let listed = "";
@@ -30,11 +31,40 @@ function show(fleet) {
   put(at("verdict"), first ? `First: ${first.cause}, ${count(first.boxes, "box", "boxes")}` : well);
   at("verdict").classList.toggle("bad", Boolean(first));
   showCauses(fleet);
+  showRollout(fleet.rollout);
   showHours(fleet);
   at("counters").replaceChildren(
     ...Object.entries(fleet.counters).flatMap(([name, n]) => [make("dt", name), make("dd", n.toLocaleString("en"))]),
   );
 }
+
+let rolled = "";
+
+function showRollout(told) {
+  at("rollout").hidden = !told;
+  if (!told) return;
+  const { now, ...rest } = told;
+  const text = JSON.stringify(rest);
+  if (text === rolled) return;
+  rolled = text;
+  put(at("rollout-name"), `Rollout: ${told.bundle.name}`);
+  at("rollout-name").href = `/rollout/${told.id}`;
+  const wave = `wave ${told.wave + 1} of ${told.plan.waves.length}, ${count(told.sent, "box", "boxes")}, ${told.hurt_boxes} hurt`;
+  put(at("rollout-state"), `It ${STATES[told.state]}${told.why ? `: ${told.why}` : ""}; ${wave}`);
+  at("rollout-state").classList.toggle("bad", ["failed", "undoing"].includes(told.state));
+  at("gates").replaceChildren(gates(told.gates));
+  at("stop").hidden = !DEEDS.stop[0].includes(told.state);
+  at("stop").dataset.rollout = told.id;
+}
+
+at("stop").addEventListener("click", async () => {
+  try {
+    await ask(`/data/rollout/${at("stop").dataset.rollout}/steer`, { do: "stop" });
+    put(at("rollout-state"), "It is being taken back");
+  } catch (error) {
+    put(at("rollout-state"), error.message);
+  }
+});
 
 const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
