@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="as_name",
         default="",
         metavar="NAME",
-        help="by a bulk certificate: what the box is called",
+        help="what a box by a bulk one is called",
     )
     enrol.add_argument("server", metavar="SERVER:PORT", help="where the fleet enrols: port 8884")
     enrol.add_argument("--folder", type=Path, default=Path("fleet"), help="where the keys are to lie")
@@ -177,7 +177,7 @@ def _add_server(commands: Any) -> None:
     showing.add_argument(
         "--rollout",
         choices=["good", "bad"],
-        help="roll a desk file out: one that serves callers, or fails them",
+        help="roll out a desk file that serves callers, or not",
     )
 
 
@@ -197,9 +197,7 @@ def _add_rollouts(commands: Any, folder: argparse.ArgumentParser) -> None:
     starting.add_argument(
         "--waves", default="5:20,25:50,100:100", help="percent of the boxes : percent of their calls, ..."
     )
-    starting.add_argument(
-        "--soak", type=float, default=60, metavar="MINUTES", help="that a wave lasts at least"
-    )
+    starting.add_argument("--soak", type=float, default=60, metavar="MINUTES", help="of a wave, at least")
     starting.add_argument("--calls", type=int, default=50, help="that it must have answered in a wave")
     starting.add_argument("--approve", action="store_true", help="somebody approves every further wave")
     starting.add_argument("--at", default="", metavar="TIME", help="when it begins: 2026-12-01T02:00")
