@@ -129,7 +129,8 @@ class Becoming:
     async def _standing(self, current: Given) -> Standing:
         """What the box has made of what was wished last."""
         newest = await self._run(lambda: self._desired.newest)
-        if candidate := await self._run(self._trying.of, newest):
+        candidate: Standing | None = await self._run(self._trying.of, newest)
+        if candidate:
             return candidate
         if why := await self._run(self._desired.refused):
             return Standing("refused", False, why)

@@ -261,7 +261,9 @@ async def demo(count: int, fleet: Fleet, rollout: str | None = None, between: fl
                 await asyncio.sleep(AGAIN)
                 desk = f'name = "Alder House"\n{MARK if rollout == "bad" else ""}\n'
                 made = bundles.make(fleet.store, fleet.pieces, f"a {rollout} desk file", desk=desk)
-                rollouts.start(fleet.store, made.version, Plan(soak=60, calls=20))
+                rollouts.start(
+                    fleet.store, made.version, Plan(((5, 50), (25, 50), (100, 100)), soak=120, calls=20)
+                )
 
 
 async def _enrol(fleet: Fleet, names: list[str], folder: Path) -> None:
