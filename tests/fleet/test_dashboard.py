@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from appliance.fleet import bundles, rollouts
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.dashboard import Dashboard
@@ -71,6 +72,32 @@ def test_a_command_is_queued_and_what_is_none_is_not(page: TestClient, store: St
         assert (answer.status_code, "wrong" in answer.json()) == (422, True)
     for content, status in ((b"{", 400), (b"[]", 400), (b"x" * 700_000, 413)):
         assert page.post("/data/box/box-00001/desk", content=content, headers=OWN).status_code == status
+
+
+def test_a_rollout_is_shown_and_steered(page: TestClient, store: Store, tmp_path: Path) -> None:
+    assert page.get("/data/overview").json()["rollout"] is None
+    made = bundles.make(store, Pieces(tmp_path / "pieces"), "new words", desk='name = "A"\n')
+    id = rollouts.start(store, made.version)
+    shown = page.get("/data/overview").json()["rollout"]
+    assert (shown["id"], shown["state"], shown["bundle"]["hash"]) == (id, "scheduled", made.hash)
+    assert page.get(f"/data/rollout/{id}").json()["plan"]["waves"] == [[5, 20], [25, 50], [100, 100]]
+    assert [each["id"] for each in page.get("/data/rollouts").json()] == [id]
+    for do, status in (("pause", 200), ("approve", 422), ("burn", 422), ("stop", 200)):
+        answer = page.post(f"/data/rollout/{id}/steer", json={"do": do}, headers=OWN)
+        assert answer.status_code == status, do
+    assert page.get("/data/rollout/99").status_code == 404
+    assert page.post("/data/rollout/99/steer", json={"do": "stop"}, headers=OWN).status_code == 422
+    assert page.post(f"/data/rollout/{id}/steer", json={"do": "stop"}).status_code == 403
+    assert page.get(f"/rollout/{id}").status_code == 200
+
+
+def test_a_desk_file_for_one_box_is_a_bundle_of_its_own(page: TestClient, store: Store) -> None:
+    sent = page.post("/data/box/box-00001/desk", json={"desk": 'name = "A"\n'}, headers=OWN)
+    assert sent.status_code == 200
+    box = page.get("/data/box/box-00001").json()
+    assert (box["wanted_serial"], box["wished"]["version"]) == (sent.json()["serial"], 1)
+    for desk in ("", "[broken", "x" * 450_000):
+        assert page.post("/data/box/box-00001/desk", json={"desk": desk}, headers=OWN).status_code == 422
 
 
 def test_only_this_machine_and_only_the_page_itself(page: TestClient) -> None:
