@@ -244,13 +244,20 @@ def test_a_worker_that_is_killed_at_any_moment_is_taken_up_by_the_next(tmp_path:
     id = rollouts.start(fleet.store, fleet.bundle(), Plan(QUICK.waves, soak=0, calls=10))
     kills = 0
     ends = time.monotonic() + 60
+
+    def row() -> list[Any]:
+        return fleet.store.read("select state, wave, cursor from rollout")
+
     while fleet.state(id)["state"] != "done":
         assert time.monotonic() < ends, fleet.state(id)
         process = processes.Process(target=killed.rollouts, args=(str(tmp_path),), daemon=True)
         process.start()
-        until = time.monotonic() + fleet.chance.uniform(0.2, 0.8)
+        # It is killed soon after it has done something.
+        before, until = row(), ends
         while time.monotonic() < until:
             fleet.pass_time(STEP)
+            if row() != before:
+                before, until = row(), min(until, time.monotonic() + fleet.chance.uniform(0, 0.2))
         process.kill()
         process.join()
         kills += 1
