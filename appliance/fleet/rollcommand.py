@@ -71,6 +71,10 @@ def _show(told: dict[str, Any]) -> None:
     print(_line(told))
     print(f"boxes: {told['sent']} have it, {told['well']} are well, {told['hurt_boxes']} hurt, "
           f"{told['away']} were not there")  # fmt: skip
+    print(f"{told['had']} boxes had it; of {told['answered']} calls that it answered {told['wrong']} went wrong, "
+          f"on {told['hit']} boxes")  # fmt: skip
+    if told["ended"]:
+        print(f"over after {(told['ended'] - told['begins']) / 60_000:.1f} minutes")
     print(f"calls compared: {told['candidate']} of the candidate, {told['rest']} others")
     print(f"{'':14} candidate  others  evidence")
     for gate in told["gates"]:

@@ -145,16 +145,22 @@ def _listen(db: Any, rollout: Rollout) -> None:
     [(last,)] = db.execute("select coalesce(max(id), 0) from message")
     last = min(last, rollout.cursor + READ)
     rows = db.execute(
-        """select site, message.at, data from message join boot on boot.number = boot
+        """select box.id, site, message.at, data from message join boot on boot.number = boot
             join box on box.id = boot.box join rollout_box on rollout_box.box = box.id and rollout = ?
             where message.id > ? and message.id <= ? and kind = 'call' and message.at >= ?
             order by message.id""",
         (rollout.id, rollout.cursor, last, rollout.begins),
     )
-    for site, at, data in rows.fetchall():
+    for box, site, at, data in rows.fetchall():
         call: Mapping[str, Any] = json.loads(data)
         candidate = call.get("bundle", 0) == rollout.bundle
         rollout.calls += candidate
+        if candidate:
+            db.execute(
+                """update rollout_box set answered = answered + 1, wrong = wrong + ?
+                    where rollout = ? and box = ?""",
+                ("completion" in wrongs(call), rollout.id, box),
+            )
         # Who calls again is served by the same arm, so that tells nothing new.
         if not call.get("again", False):
             rollout.evidence.note(site, "candidate" if candidate else "rest", wrongs(call), at)

@@ -266,6 +266,11 @@ def told(store: Store, rollout: Rollout) -> dict[str, Any]:
     now = store.now()
     bundle = bundles.find(store, rollout.bundle)
     found = boxes(store.read, rollout, now)
+    [(had, hit, answered, wrong)] = store.read(
+        """select count(*), coalesce(sum(wrong > 0), 0), coalesce(sum(answered), 0), coalesce(sum(wrong), 0)
+            from rollout_box where rollout = ? and serial > 0""",
+        rollout.id,
+    )
     return {
         "id": rollout.id,
         "bundle": _bundle_told(bundle),
@@ -285,6 +290,10 @@ def told(store: Store, rollout: Rollout) -> dict[str, Any]:
         "hurt": found.hurt[:20],
         "hurt_boxes": len(found.hurt),
         "away": len(found.away),
+        "had": had,
+        "answered": answered,
+        "wrong": wrong,
+        "hit": hit,
         "candidate": rollout.evidence.candidate.n,
         "rest": rollout.evidence.rest.n,
         "gates": rollout.evidence.told(),

@@ -111,7 +111,8 @@ def rollouts(db: sqlite3.Connection) -> None:
         """create table rollout_box (
             rollout integer not null references rollout, box integer not null references box,
             place integer not null, serial integer not null default 0, sent integer not null default 0,
-            share integer not null default 0, primary key (rollout, box)) without rowid""",
+            share integer not null default 0, answered integer not null default 0,
+            wrong integer not null default 0, primary key (rollout, box)) without rowid""",
         """create table bulk (
             serial text primary key, site text not null, at integer not null, until integer not null,
             uses integer not null, used integer not null default 0, revoked integer)""",

@@ -155,6 +155,7 @@ def test_one_that_fails_callers_comes_back_by_itself_and_one_wave_is_hurt(fleet:
     hurt = sum(bool(each) for each in fleet.answered.values())
     print(f"after {fleet.time - began:.0f} s; {hurt} boxes and {sum(fleet.answered.values())} calls hurt")
     assert hurt <= 10
+    assert (now["hit"], now["wrong"], now["had"]) == (hurt, sum(fleet.answered.values()), 10)
     assert set(fleet.has.values()) == {(0, 100)}
     fleet.pass_time(300)
     assert fleet.state(id)["state"] == "failed"

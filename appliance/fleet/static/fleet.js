@@ -49,7 +49,7 @@ function showRollout(told) {
   rolled = text;
   put(at("rollout-name"), `Rollout: ${told.bundle.name}`);
   at("rollout-name").href = `/rollout/${told.id}`;
-  const wave = `wave ${told.wave + 1} of ${told.plan.waves.length}, ${count(told.sent, "box", "boxes")}, ${told.hurt_boxes} hurt`;
+  const wave = `wave ${told.wave + 1} of ${told.plan.waves.length}; ${told.wrong} of ${count(told.answered, "call", "calls")} went wrong, on ${told.hit} of ${count(told.had, "box", "boxes")} that had it`;
   put(at("rollout-state"), `It ${STATES[told.state]}${told.why ? `: ${told.why}` : ""}; ${wave}`);
   at("rollout-state").classList.toggle("bad", ["failed", "undoing"].includes(told.state));
   at("gates").replaceChildren(gates(told.gates));

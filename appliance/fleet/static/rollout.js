@@ -32,6 +32,7 @@ function show(told) {
     [told.well, "boxes are well with it"],
     [told.hurt_boxes, "boxes are hurt", told.hurt_boxes > 0],
     [told.calls, `calls in this wave; ${plan.calls} are needed`],
+    [told.wrong, `of ${told.answered} calls were not completed, on ${told.hit} of the ${told.had} boxes that had it`, told.wrong > 0],
     [`${told.candidate} / ${told.rest}`, "calls compared: candidate / others"],
   ];
   at("figures").replaceChildren(
@@ -41,6 +42,7 @@ function show(told) {
       return figure;
     }),
   );
+  at("do-card").hidden = Boolean(told.ended);
   const focused = document.activeElement?.dataset?.deed;
   at("deeds").replaceChildren(
     ...Object.entries(DEEDS)
@@ -65,7 +67,7 @@ function show(told) {
     ["for", plan.site || "all boxes"],
     ["by", told.by],
     ["began", new Date(told.begins).toLocaleString()],
-    ...(told.ended ? [["ended", new Date(told.ended).toLocaleString()]] : []),
+    ...(told.ended ? [["over", `after ${Math.round((told.ended - told.begins) / 60000)} minutes`]] : []),
   ];
   at("bundle").replaceChildren(...rows.flatMap(([term, text]) => [make("dt", term), make("dd", text)]));
   at("hurt-card").hidden = !told.hurt.length;
