@@ -71,8 +71,8 @@ def _show(told: dict[str, Any]) -> None:
     print(_line(told))
     print(f"boxes: {told['sent']} have it, {told['well']} are well, {told['hurt_boxes']} hurt, "
           f"{told['away']} were not there")  # fmt: skip
-    print(f"{told['had']} boxes had it; of {told['answered']} calls that it answered {told['wrong']} went wrong, "
-          f"on {told['hit']} boxes")  # fmt: skip
+    print(f"{told['had']} boxes had it, and answered {told['answered']} calls by it")
+    print(f"{told['wrong']} of these were not completed, on {told['hit']} boxes")
     if told["ended"]:
         print(f"over after {(told['ended'] - told['begins']) / 60_000:.1f} minutes")
     print(f"calls compared: {told['candidate']} of the candidate, {told['rest']} others")
