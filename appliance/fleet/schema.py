@@ -95,4 +95,4 @@ def order(db: sqlite3.Connection) -> None:
     )
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order, tables.audit)
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order, tables.audit, tables.alerts)
