@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,10 @@ def test_what_fails_is_tried_again_later_and_later_until_nobody_wants_it(
             times.append(clock.at - began)
         [(due,)] = store.read("select due from delivery")
         clock.at = max(clock.at, due / 1000)
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(times)]
     assert 4 <= gaps[0] <= 6
     assert all(gap <= 3600 * 1.2 for gap in gaps)
-    assert all(b > a for a, b in zip(gaps[:8], gaps[1:8], strict=False))
+    assert all(b > a for a, b in pairwise(gaps[:8]))
     assert states(store)[0][0] == "given up"
     assert 86_400 <= times[-1] <= 86_400 + 2 * 3600
     assert len({headers["Idempotency-Key"] for headers, _ in hook.heard}) == 1
@@ -272,13 +273,14 @@ def test_killed_while_it_sends_it_is_sent_once_more_by_the_same_name(
     id = notices.try_out(store, "ops")
     hook.hang.clear()
     script = f"""
+from itertools import pairwise
 from pathlib import Path
 from appliance.fleet.notices import Post
 from appliance.fleet.senders import Senders
 from appliance.fleet.store import Store
 Post(Store(Path({str(store.path)!r}), lambda: {clock.at!r}), Senders(["127.0.0.0/8"]).send).turn()
 """
-    process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": os.getcwd()})
+    process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(Path.cwd())})
     wait_for(lambda: hook.heard, 20)
     process.send_signal(signal.SIGKILL)
     process.wait()
