@@ -4,7 +4,6 @@ in the transaction in which it came to be, so it is sent however often the serve
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 from collections import defaultdict
@@ -16,7 +15,7 @@ from appliance.errors import ApplianceError
 from appliance.fleet import audit, notices
 from appliance.fleet.measures import Look, Sample
 from appliance.fleet.rules import Rule, Trouble, all_rules, step
-from appliance.fleet.scope import ALL, Scope
+from appliance.fleet.scope import ALL, Missing, Scope
 from appliance.fleet.store import Store
 
 TARGET = 900
@@ -113,7 +112,7 @@ class Watch:
         changed: dict[Key, tuple[Trouble | None, Sample | None]] = {}
         for key in had.keys() | samples.keys():
             rule, sample, was = rules.get(key[0]), samples.get(key), had.get(key)
-            becomes = step(was, sample and sample.value, rule, now) if rule else None
+            becomes = step(was, sample.value if sample else None, rule, now) if rule else None
             if becomes != was:
                 changed[key] = becomes, sample
         return changed
@@ -229,7 +228,7 @@ def attention(store: Store, scope: Scope = ALL) -> list[dict[str, Any]]:
     """What is wrong now, by cause, the worst first; what somebody has in hand or wants no word of comes
     after."""
     causes: dict[tuple[str, str], list[Alert]] = defaultdict(list)
-    for alert in listed(store, scope, open_only=True)["alerts"]:
+    for alert in listed(store, scope, open_only=True):
         causes[alert.rule, alert.cause].append(alert)
     quiet = {
         (rule, site)
@@ -275,17 +274,16 @@ def _grouped(store: Store, alerts: list[Alert], quiet: set[tuple[str, str]], sco
 
 
 def listed(
-    store: Store, scope: Scope = ALL, page: int = 0, size: int = 1_000, open_only: bool = False
-) -> dict[str, Any]:
-    """A page of alerts, the newest first."""
+    store: Store, scope: Scope = ALL, most: int = 1_000, skip: int = 0, open_only: bool = False
+) -> list[Alert]:
+    """What is not over comes first, then the newest."""
     chosen = f"{scope.sql} and cleared is null" if open_only else scope.sql
-    [(total,)] = store.read(f"select count(*) from alert where {chosen}")
     rows = store.read(
         f"""select {COLUMNS} from alert where {chosen}
             order by case when cleared is null then 0 else 1 end, since desc, id limit ? offset ?""",
-        size, page * size,
+        most, skip,
     )  # fmt: skip
-    return {"total": total, "alerts": [Alert(*row) for row in rows]}
+    return [Alert(*row) for row in rows]
 
 
 def shown(alert: Alert) -> dict[str, Any]:
@@ -300,7 +298,7 @@ def acknowledge(store: Store, id: str, who: str, note: str = "", scope: Scope = 
             f"select acked_by from alert where id = ? and cleared is null and {scope.sql}", (id,)
         ).fetchone()
         if not found:
-            raise ApplianceError("there is no such alert", "it may be over: look at the list")
+            raise Missing("there is no such alert", "it may be over: look at the list")
         db.execute(
             "update alert set acked_by = ?, acked = ?, note = ? where id = ?",
             (who, store.now(), note[:500], id),
@@ -326,21 +324,23 @@ def silence(store: Store, rule: str, site: str, minutes: int, who: str, note: st
     return id
 
 
-def silences(store: Store) -> list[dict[str, Any]]:
+def silences(store: Store, scope: Scope = ALL) -> list[dict[str, Any]]:
     names = ("id", "rule", "site", "until", "who", "note")
     rows = store.read(
-        f"select {', '.join(names)} from silence where until > ? order by until limit 1000", store.now()
+        f"select {', '.join(names)} from silence where until > ? and {_of(scope)} order by until limit 1000",
+        store.now(),
     )
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def unsilence(store: Store, id: str, who: str) -> None:
+def unsilence(store: Store, id: str, who: str, scope: Scope = ALL) -> None:
     with store.write() as db:
-        gone = db.execute("delete from silence where id = ? returning id", (id,)).fetchall()
+        gone = db.execute(f"delete from silence where id = ? and {scope.sql} returning id", (id,)).fetchall()
         if not gone:
-            raise ApplianceError("there is no such silence", "it may be over")
+            raise Missing("there is no such silence", "it may be over")
         audit.record(db, store.now(), who, "silence.ended", id)
 
 
-def packed(scope: Scope) -> str | None:
-    return None if scope.groups is None else json.dumps(sorted(scope.groups))
+def _of(scope: Scope) -> str:
+    """What is of all sites is of these, too."""
+    return f"(site = '' or {scope.sql})"

@@ -1,5 +1,5 @@
-"""The REST API: every operation is described once, and from that come its route, what it takes and refuses, and
-the OpenAPI document."""
+"""The REST API: every operation is described once, and from that come its route, what it takes and refuses,
+and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from appliance.access.asking import who
 from appliance.access.who import Who
 from appliance.errors import ApplianceError, StorageError
 from appliance.fleet.authority import Authority
-from appliance.fleet.scope import ALL, Scope
+from appliance.fleet.scope import ALL, Missing, Scope
 from appliance.fleet.store import Store
 
 log = logging.getLogger(__name__)
@@ -55,10 +55,6 @@ TITLES = {
     422: "Not done",
     503: "Not now",
 }
-
-
-class Missing(ApplianceError):
-    """What is asked for is not there, or not for who asks."""
 
 
 class Forbidden(ApplianceError):
@@ -183,7 +179,7 @@ class Endpoint:
 
     async def __call__(self, request: Request) -> Response:
         known, operation = who(request), self._operation
-        if known is None or known.by == "place":
+        if known is None:
             return problem(401, "enter with a session or a token", {"www-authenticate": "Bearer"})
         if not known.may(operation.role):
             return problem(403, f"this is for {operation.role}s")

@@ -104,7 +104,7 @@ def remove(store: Store, name: str, who: str = audit.ITSELF) -> None:
     with store.write() as db:
         gone = db.execute("delete from route where name = ? returning target", (name,)).fetchall()
         if not gone:
-            raise ApplianceError(f"there is no route {name}", "look at the list of routes")
+            raise scope.Missing(f"there is no route {name}", "look at the list of routes")
         db.execute("delete from delivery where route = ? and state = 'waiting'", (name,))
         audit.record(db, store.now(), who, "route.removed", name, before=audit.digest(gone[0][0]))
 
@@ -115,6 +115,17 @@ def safe(target: str) -> str:
     if parts.password is None:
         return target
     return f"{parts.scheme}://{parts.username}:…@{target.split('@', 1)[1]}"
+
+
+def shown(way: Way) -> dict[str, Any]:
+    """As the outside is told of it: without what is secret."""
+    return {
+        "name": way.name,
+        "kind": way.kind,
+        "target": safe(way.target),
+        "groups": None if way.groups is None else sorted(way.groups),
+        "enabled": way.enabled,
+    }
 
 
 def write(
@@ -133,7 +144,7 @@ def try_out(store: Store, name: str, who: str = audit.ITSELF) -> str:
     with store.write() as db:
         row = db.execute(f"select {_NAMES} from route where name = ?", (name,)).fetchone()
         if not row:
-            raise ApplianceError(f"there is no route {name}", "look at the list of routes")
+            raise scope.Missing(f"there is no route {name}", "look at the list of routes")
         body = {"cause": "nothing: this route was tried out", "site": "", "boxes": 0, "named": []}
         audit.record(db, store.now(), who, "route.tried", name)
         return _queue(db, _way(row), "", "tried", body, store.now())

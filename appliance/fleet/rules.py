@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit
+from appliance.fleet.scope import Missing
 from appliance.fleet.store import Store
 
 KINDS = {
@@ -121,7 +122,7 @@ def change(store: Store, name: str, changes: dict[str, Any], who: str = audit.IT
     """Another limit, another time; ApplianceError where there is no such rule, or it would be none."""
     was = all_rules(store).get(name)
     if was is None:
-        raise ApplianceError(f"there is no rule {name!r}", f"one of: {', '.join(all_rules(store))}")
+        raise Missing(f"there is no rule {name!r}", f"one of: {', '.join(all_rules(store))}")
     if not set(changes) <= set(_NAMES) - {"name", "kind"}:
         raise ApplianceError("a rule has no such field", "fires, clears, after, calm, severity, enabled")
     rule = replace(was, **changes)
@@ -135,6 +136,11 @@ def change(store: Store, name: str, changes: dict[str, Any], who: str = audit.IT
         before, after = (audit.digest(repr(each)) for each in (was, rule))
         audit.record(db, store.now(), who, "rule.changed", name, before, after, **changes)
     return rule
+
+
+def shown(rule: Rule) -> dict[str, Any]:
+    """As the outside is told of it."""
+    return {**asdict(rule), "counts": KINDS[rule.kind]}
 
 
 def _check(rule: Rule) -> None:

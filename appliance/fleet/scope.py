@@ -11,6 +11,11 @@ from appliance.errors import ApplianceError
 from appliance.fleet import audit
 from appliance.fleet.store import Store
 
+
+class Missing(ApplianceError):
+    """What is asked for is not there, or not for whoever asks."""
+
+
 GROUP = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -27,10 +32,17 @@ class Scope:
     def sql(self) -> str:
         """What stands behind a `where` over `box`, or over what has a `site`; names of groups are harmless
         in it."""
+        return (
+            f"site in (select site.name from site where {self.sites})" if self.groups is not None else "1 = 1"
+        )
+
+    @property
+    def sites(self) -> str:
+        """The same, over the table `site`."""
         if self.groups is None:
             return "1 = 1"
         names = ", ".join(f"'{group}'" for group in sorted(self.groups))
-        return f"site in (select site.name from site where grp in ({names or 'null'}))"
+        return f"grp in ({names or 'null'})"
 
     def has(self, store: Store, box: str) -> bool:
         """Whether a box by this name is there to be seen."""

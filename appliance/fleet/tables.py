@@ -45,8 +45,8 @@ def alerts(db: sqlite3.Connection) -> None:
         """create table alert (
             id text primary key, rule text not null, cause text not null, site text not null,
             severity text not null, since integer not null, fired integer not null, cleared integer,
-            boxes integer not null, most integer not null, told integer not null default 0, acked_by text not null default '',
-            acked integer, note text not null default '')""",
+            boxes integer not null, most integer not null, told integer not null default 0,
+            acked_by text not null default '', acked integer, note text not null default '')""",
         "create index alert_cleared on alert (cleared, since)",
         """create table silence (
             id text primary key, rule text not null, site text not null, until integer not null,

@@ -280,7 +280,9 @@ from appliance.fleet.senders import Senders
 from appliance.fleet.store import Store
 Post(Store(Path({str(store.path)!r}), lambda: {clock.at!r}), Senders(["127.0.0.0/8"]).send).turn()
 """
-    process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(Path.cwd())}
+    )
     wait_for(lambda: hook.heard, 20)
     process.send_signal(signal.SIGKILL)
     process.wait()
