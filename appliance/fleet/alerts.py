@@ -13,7 +13,7 @@ from typing import Any
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, notices
-from appliance.fleet.measures import Look, Sample
+from appliance.fleet.measures import DAY, Look, Sample
 from appliance.fleet.rules import Rule, Trouble, all_rules, step
 from appliance.fleet.scope import ALL, Missing, Scope
 from appliance.fleet.store import Store
@@ -27,7 +27,7 @@ GATHER = 15_000
 SELDOM = {"late": 60_000, "failed": 30_000, "certificate": 3_600_000}
 """Milliseconds between two looks, for what is much work."""
 
-KEPT = 90 * 86_400_000
+KEPT = 90 * DAY
 """Milliseconds for which it is known what was over."""
 
 NAMED = 5
@@ -47,7 +47,7 @@ class Alert:
     since: int
     cleared: int | None
     boxes: int
-    """That have it now."""
+    """That have it now; 0 also where it is of no box."""
     most: int
     told: int
     """Boxes that the last word of it spoke of; 0: nobody was told."""
@@ -65,13 +65,16 @@ class Watch:
     def __init__(self, store: Store, target: int = TARGET) -> None:
         self._store = store
         self._target = target
+        self._heard = store.now()
+        self._forgot = 0
         self._seldom: dict[str, tuple[int, list[Sample]]] = {}
 
     def turn(self) -> None:
         rules = {name: rule for name, rule in all_rules(self._store).items() if rule.enabled}
-        samples, sites = self._look(rules)
+        had = self._troubles(self._store.read)
+        samples, sites = self._look(rules, had)
         now = self._store.now()
-        if self._stepped(self._troubles(self._store.read), samples, rules, now):
+        if self._stepped(had, samples, rules, now):
             with self._store.write() as db:
                 # Read again: another server may have seen the same.
                 had = self._troubles(lambda sql: db.execute(sql).fetchall())
@@ -79,22 +82,24 @@ class Watch:
         self._tell(now)
         self._forget(now)
 
-    def _look(self, rules: Mapping[str, Rule]) -> tuple[dict[Key, Sample], dict[Key, str]]:
-        look = Look(self._store, self._target)
+    def _look(
+        self, rules: Mapping[str, Rule], had: Mapping[Key, Trouble]
+    ) -> tuple[dict[Key, Sample], dict[Key, str]]:
+        missed = {box for name, _, box in had if name in rules and rules[name].kind == "silent"}
+        look = Look(self._store, self._target, self._heard, missed)
         found: dict[Key, Sample] = {}
         for rule in rules.values():
-            for sample in self._of_kind(look, rule.kind):
-                if not rule.good(sample.value):
-                    found[rule.name, sample.cause, sample.box] = sample
+            for sample in self._by(look, rule):
+                found[rule.name, sample.cause, sample.box] = sample
         return found, {key: sample.site for key, sample in found.items()}
 
-    def _of_kind(self, look: Look, kind: str) -> list[Sample]:
-        at, kept = self._seldom.get(kind, (0, []))
-        if look.now - at < SELDOM.get(kind, 0):
+    def _by(self, look: Look, rule: Rule) -> list[Sample]:
+        at, kept = self._seldom.get(rule.name, (0, []))
+        if look.now - at < SELDOM.get(rule.kind, 0):
             return kept
-        found = list(look.samples(kind))
-        if kind in SELDOM:
-            self._seldom[kind] = look.now, found
+        found = list(look.samples(rule))
+        if rule.kind in SELDOM:
+            self._seldom[rule.name] = look.now, found
         return found
 
     def _troubles(self, read: Callable[[str], list[Any]]) -> dict[Key, Trouble]:
@@ -152,12 +157,14 @@ class Watch:
                 )
             touched.add(alert)
         for alert in touched - {""}:
-            [(boxes,)] = db.execute("select count(*) from trouble where alert = ?", (alert,)).fetchall()
+            [(left, boxes)] = db.execute(
+                "select count(*), count(case when box > 0 then 1 end) from trouble where alert = ?", (alert,)
+            ).fetchall()
             db.execute(
                 "update alert set boxes = ?, most = max(most, ?), cleared = ? where id = ?",
-                (boxes, boxes, None if boxes else now, alert),
+                (boxes, boxes, None if left else now, alert),
             )
-            if not boxes:
+            if not left:
                 self._write(db, alert, "cleared", now)
 
     def _alert(self, db: sqlite3.Connection, rule: Rule, cause: str, site: str, since: int, now: int) -> str:
@@ -187,7 +194,7 @@ class Watch:
             for id, told in db.execute(f"select id, told from alert where {due}").fetchall():
                 if not self._silenced(db, id, now):
                     self._write(db, id, "grew" if told else "fired", now)
-                    db.execute("update alert set told = boxes where id = ?", (id,))
+                    db.execute("update alert set told = max(boxes, 1) where id = ?", (id,))
 
     def _write(self, db: sqlite3.Connection, id: str, what: str, now: int) -> None:
         """Have it sent by every route that is for its site. Who was not told that it began need not know that
@@ -214,14 +221,13 @@ class Watch:
         )
 
     def _forget(self, now: int) -> None:
-        old = now - KEPT
-        if self._store.read("select 1 from alert where cleared < ? limit 1", old):
-            with self._store.write() as db:
-                db.execute(
-                    "delete from delivery where alert in (select id from alert where cleared < ?)", (old,)
-                )
-                db.execute("delete from alert where cleared < ?", (old,))
-                db.execute("delete from silence where until < ?", (old,))
+        if now - self._forgot < DAY:
+            return
+        self._forgot = now
+        with self._store.write() as db:
+            db.execute("delete from delivery where at < ?", (now - KEPT,))
+            db.execute("delete from alert where cleared < ?", (now - KEPT,))
+            db.execute("delete from silence where until < ?", (now - KEPT,))
 
 
 def attention(store: Store, scope: Scope = ALL) -> list[dict[str, Any]]:
@@ -248,8 +254,8 @@ def attention(store: Store, scope: Scope = ALL) -> list[dict[str, Any]]:
 def _grouped(store: Store, alerts: list[Alert], quiet: set[tuple[str, str]], scope: Scope) -> dict[str, Any]:
     first = alerts[0]
     rows = store.read(
-        f"""select name, why, value from trouble join box on box.id = trouble.box
-            where rule = ? and cause = ? and phase != 'pending' and {scope.sql}
+        f"""select name, why from trouble left join box on box.id = trouble.box
+            where rule = ? and cause = ? and phase != 'pending' and (box.id is null or {scope.sql})
             order by trouble.since, name limit ?""",
         first.rule, first.cause, NAMED,
     )  # fmt: skip
@@ -264,7 +270,7 @@ def _grouped(store: Store, alerts: list[Alert], quiet: set[tuple[str, str]], sco
         "boxes": sum(alert.boxes for alert in alerts),
         "since": min(alert.since for alert in alerts),
         "why": rows[0][1] if rows else "",
-        "named": [name for name, *_ in rows],
+        "named": [name for name, _ in rows if name],
         "sites": sorted({alert.site for alert in alerts}),
         "alerts": [alert.id for alert in alerts],
         "acked_by": next((alert.acked_by for alert in alerts), "") if all(a.acked for a in alerts) else "",

@@ -104,9 +104,11 @@ class Dashboard:
         """Make a new picture every other second, until cancelled."""
         while True:
             try:
-                for scope in [ALL, *self._watched]:
+                pictures = {}
+                for scope in dict.fromkeys([ALL, *self._watched]):
                     found = await asyncio.to_thread(views.overview, self._store, scope)
-                    self._pictures[scope] = json.dumps(found).encode()
+                    pictures[scope] = json.dumps(found).encode()
+                self._pictures = pictures
                 async with self._fresh:
                     self._fresh.notify_all()
             except ApplianceError as error:

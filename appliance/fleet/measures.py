@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from appliance.fleet.ailments import ALL
 from appliance.fleet.authority import BOX_YEARS
 from appliance.fleet.histogram import bucket
+from appliance.fleet.rules import Rule
 from appliance.fleet.store import HOUR, Store
 
 DAY = 86_400_000
@@ -49,13 +50,21 @@ class Sample:
 class Look:
     """The fleet at one moment; what several rules need is read once."""
 
-    def __init__(self, store: Store, target: int) -> None:
-        """`target`: milliseconds in which answers should begin."""
+    def __init__(self, store: Store, target: int, heard: int = 0, missed: Container[int] = ()) -> None:
+        """`target`: milliseconds in which answers should begin. `heard`: since when there is a server that
+        hears; what was not said before that was not missed, unless it was by then."""
         self._store = store
         self._target = target
+        self._heard = heard
+        self._missed = missed
         self.now = store.now()
 
-    def samples(self, kind: str) -> Iterator[Sample]:
+    def samples(self, rule: Rule) -> Iterator[Sample]:
+        """What is not good by a rule."""
+        return (sample for sample in self._of(rule) if not rule.good(sample.value))
+
+    def _of(self, rule: Rule) -> Iterator[Sample]:
+        kind = rule.kind
         match kind:
             case "fault":
                 yield from self._faults()
@@ -69,9 +78,27 @@ class Look:
                 yield from self._unsent()
             case _:
                 for box in self._boxes:
-                    if (value := _value(kind, box, self.now)) is not None:
+                    value = self._value(kind, box)
+                    if value is not None and not rule.good(value):
                         why = str(box["reported"].get("why", "")) if kind == "refused" else ""
                         yield Sample(CAUSES[kind], box["id"], box["site"], value, why)
+
+    def _value(self, kind: str, box: dict[str, Any]) -> float | None:
+        match kind:
+            case "silent":
+                since = box["seen"] if box["id"] in self._missed else max(box["seen"], self._heard)
+                return float((self.now - since) / 1000)
+            case "outbox":
+                return float(box["outbox"])
+            case "refused":
+                return float(box["reported"].get("fine") is False)
+            case "other":
+                return float(bool(box["wanted"]) and box["desk"] != box["wanted"])
+            case "temperature" | "throttled" | "disk" | "memory" | "wear":
+                value = box["health"].get(kind)
+                return None if value is None else float(value)
+            case _:
+                return None
 
     @cached_property
     def _boxes(self) -> list[dict[str, Any]]:
@@ -127,20 +154,3 @@ class Look:
                 group by route"""
         ):
             yield Sample(f"alerts do not reach {route}", 0, "", tries, error)
-
-
-def _value(kind: str, box: dict[str, Any], now: int) -> float | None:
-    match kind:
-        case "silent":
-            return float((now - box["seen"]) / 1000)
-        case "outbox":
-            return float(box["outbox"])
-        case "refused":
-            return float(box["reported"].get("fine") is False)
-        case "other":
-            return float(bool(box["wanted"]) and box["desk"] != box["wanted"])
-        case "temperature" | "throttled" | "disk" | "memory" | "wear":
-            value = box["health"].get(kind)
-            return None if value is None else float(value)
-        case _:
-            return None

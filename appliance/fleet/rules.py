@@ -134,7 +134,7 @@ def change(store: Store, name: str, changes: dict[str, Any], who: str = audit.IT
             tuple(int(value) if isinstance(value, bool) else value for value in asdict(rule).values()),
         )
         before, after = (audit.digest(repr(each)) for each in (was, rule))
-        audit.record(db, store.now(), who, "rule.changed", name, before, after, **changes)
+        audit.record(db, store.now(), who, "rule.changed", name, before, after, changes=changes)
     return rule
 
 

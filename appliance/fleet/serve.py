@@ -34,7 +34,7 @@ LOOK = 0.5
 PRUNE, PRUNE_ON = 60.0, 0.2
 """Seconds between two times that what is too old is looked for; and between two pieces of it."""
 
-ATTEND = 2.0
+ATTEND = 3.0
 """Seconds between two looks at what needs attention."""
 
 OPEN = 10.0
@@ -178,6 +178,8 @@ class Fleet:
                 await asyncio.to_thread(self._post.turn)
             except ApplianceError as error:
                 log.error("%s", error)
+            except Exception:
+                log.exception("what is to be told of alerts is late")
             await asyncio.sleep(LOOK)
 
     async def _prune(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -273,3 +274,58 @@ def test_after_90_days_what_is_over_is_forgotten(town: Town) -> None:
     town.all_speak()
     town.watch.turn()
     assert len(alerts.listed(town.store)) == 0
+
+
+def test_that_nobody_could_be_told_is_an_alert_too(town: Town) -> None:
+    notices.add(town.store, "ops", "webhook", "https://example.org/hook")
+    with town.store.write() as db:
+        db.execute(
+            """insert into delivery
+                values ('aa', '', 'ops', 'tried', '{}', ?, 0, 5, 'waiting', 'it answered 500')""",
+            (town.store.now(),),
+        )
+    town.go(60)
+    [cause] = alerts.attention(town.store)
+    assert (cause["cause"], cause["boxes"], cause["why"]) == (
+        "alerts do not reach ops",
+        0,
+        "it answered 500",
+    )
+    [body] = town.store.read("select body from delivery where what = 'fired'")
+    assert json.loads(*body)["cause"] == "alerts do not reach ops"
+
+
+def test_a_server_that_was_down_misses_nobody_for_that(town: Town) -> None:
+    notices.add(town.store, "ops", "webhook", "https://example.org/hook")
+    town.go(60)
+    for _ in range(50):
+        town.at += 5
+        with town.store.write() as db:
+            db.execute("update box set seen = ? where id != 1", (town.store.now(),))
+        town.watch.turn()
+    assert town.open() == [("not heard from", "Alder", 1)]
+    town.store.close()
+    town.at += 3600
+    town.begin()
+    town.go(120, speak=False)
+    # Who was missed before is missed still; who could not be heard has time to say something.
+    assert town.open() == [("not heard from", "Alder", 1)]
+    town.go(60, speak=False)
+    assert town.open() == [("not heard from", "Alder", 3), ("not heard from", "Birch", 3)]
+    assert town.sent()[0] == ("fired", "Alder", 1)
+
+
+@pytest.mark.slow
+def test_ten_thousand_boxes_are_looked_at_quickly(town: Town) -> None:
+    health = json.dumps({"cpu": 20.5, "temperature": 55.1, "throttled": False, "memory": 48.0, "disk": 31.0})
+    with town.store.write() as db:
+        db.executemany(
+            "insert into box (name, site, since, online, seen, health) values (?, ?, 0, 1, ?, ?)",
+            [(f"more-{n}", f"Site {n % 40}", town.store.now(), health) for n in range(10_000)],
+        )
+    began = time.process_time()
+    for _ in range(10):
+        town.watch.turn()
+    took = (time.process_time() - began) / 10
+    print(f"{1000 * took:.0f} ms of a core for a look at 10,000 boxes")
+    assert took < 0.5

@@ -48,7 +48,7 @@ def test_from_an_empty_folder_to_a_box_that_is_steered(folder: Path) -> None:
         assert "on this machine only" in server.stdout.readline()
         assert re.search(r"setup code: \d{4} \d{4} ", server.stdout.readline())
         made = appliance(
-            folder, "fleet", "account", "add", "anna", "--role", "admin", *keeping, input=PASSWORD
+            folder, "fleet", "account", "add", "anna", "--role", "admin", *keeping, typed=PASSWORD
         )
         assert "anna may come in" in made.stdout
         token = appliance(
@@ -73,7 +73,8 @@ def test_from_an_empty_folder_to_a_box_that_is_steered(folder: Path) -> None:
         exported = appliance(folder, "fleet", "audit", "export", *keeping).stdout
         told = [json.loads(line).get("what") for line in exported.splitlines()]
         assert told == [
-            "account.added", "token.made", "box.invited", "box.enrolled", "command.queued", "box.revoked", None,
+            "account.added", "token.made", "box.invited", "box.enrolled", "command.queued",
+            "box.revoked", None,
         ]  # fmt: skip
         (folder / "audit.jsonl").write_text(exported)
         for more in ((), ("--file", str(folder / "audit.jsonl"))):

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from appliance.fleet import audit
 from appliance.fleet.alerts import Watch
-from appliance.fleet.serve import Fleet
+from appliance.fleet.serve import Fleet, Ports
 from appliance.fleet.store import Store, Told
 from appliance.telemetry.wire import Message
 from tests.console.visiting import missing
 from tests.fleet.people import Office
-from tests.telemetry.brokers import needs_mosquitto
+from tests.telemetry.brokers import free_port, needs_mosquitto
 
 BOOT = "0123456789abcdef"
 
@@ -137,6 +138,58 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
     told = await visit(fleet, steps, dark=True, viewport={"width": 390, "height": 800})
     assert told["readings"] == {"fits": True, "reached": "box-00007", "box fits": True}
     assert all(url.startswith(fleet.url) for url in told["asked"])
+
+
+@needs_mosquitto
+@pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
+async def test_the_first_admin_comes_in_and_looks_after_the_fleet_in_a_browser(tmp_path: Path) -> None:
+    ports = Ports(free_port(), free_port(), free_port())
+    async with Fleet(tmp_path / "f", "127.0.0.1", ports) as fleet:
+        fill(fleet.store, 12)
+        code = fleet.house.pairing.code()
+        wide = "document.documentElement.scrollWidth <= innerWidth"
+        steps: list[list[object]] = [
+            ["see", "#title", ""],
+            ["fill", "#pair [name=code]", code],
+            ["fill", "#pair [name=name]", "anna"],
+            ["fill", "#pair [name=password]", "four words are enough"],
+            ["press", "#pair button"],
+            ["see", "#causes", "gsm is off"],
+            ["press", "#causes button"],
+            ["see", "#causes", "anna has it in hand"],
+            ["press", "nav a:has-text('Alerts')"],
+            ["see", "#alerts", "anna has it in hand"],
+            ["evaluate", "alerts fit", wide],
+            ["fill", "#why", "it is being mended"],
+            ["press", "#silence button"],
+            ["see", "#silences", "it is being mended"],
+            ["press", "nav a:has-text('Settings')"],
+            ["fill", "[aria-label='Group of Site 07']", "north"],
+            ["key", "Enter"],
+            ["see", "#verdict", "Site 07: north"],
+            ["fill", "#name", "ops"],
+            ["fill", "#target", "https://example.org/hook"],
+            ["press", "#add button"],
+            ["see", "#secret", "shown once"],
+            ["fill", "[aria-label='disk: fires']", "95"],
+            ["press", "tr:has-text('disk') button"],
+            ["see", "#verdict", "disk: saved"],
+            ["evaluate", "settings fit", wide],
+            ["press", "nav a:has-text('Changes')"],
+            ["see", "#changes", "rule.changed"],
+            ["press", "#verify"],
+            ["see", "#whole", "It is whole: 6 changes"],
+            ["evaluate", "changes fit", wide],
+            ["press", "nav button"],
+            ["see", "#enter", "Password"],
+        ]
+        told = await visit(fleet, steps, viewport={"width": 390, "height": 800})
+        assert told["readings"] == {f"{page} fit": True for page in ("alerts", "settings", "changes")}
+        done = [entry.what for entry in audit.entries(fleet.store)]
+    assert done == [
+        "account.first", "alert.acknowledged", "silence.began", "site.assigned", "route.added",
+        "rule.changed", "session.ended",
+    ]  # fmt: skip
 
 
 FRAMES = """window.longest = 0; window.last = performance.now();

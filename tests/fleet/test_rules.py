@@ -78,9 +78,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_a_rule_is_changed_and_the_change_is_written_down(store: Store) -> None:
-    rules.change(store, "temperature", {"fires": 70, "clears": 65.5, "enabled": False}, "anna")
+    rules.change(store, "temperature", {"fires": 70, "clears": 65.5, "after": 9, "enabled": False}, "anna")
     assert rules.all_rules(store)["temperature"] == Rule(
-        "temperature", "temperature", 70, 65.5, 60, 300, enabled=False
+        "temperature", "temperature", 70, 65.5, 9, 300, enabled=False
     )
     [entry] = audit.entries(store)
     assert (entry.who, entry.what, entry.about) == ("anna", "rule.changed", "temperature")

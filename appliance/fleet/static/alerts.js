@@ -18,9 +18,10 @@ async function list(page) {
 
 function item({ id, cause, site, severity, since, cleared, boxes, most, told, acked_by: by, acked, note }) {
   const made = make("li", "", { class: cleared || acked ? "quiet" : "" });
-  const where = [site, count(cleared ? most : boxes, "box", "boxes")].filter(Boolean).join(", ");
+  const hit = cleared ? most : boxes;
+  const where = [site && ` at ${site}`, hit && ` ${count(hit, "box", "boxes")}`].filter(Boolean).join(",");
   made.append(make("time", when(since), { datetime: new Date(since).toISOString() }));
-  made.append(make("b", cause, { class: cleared ? "" : severity }), ` at ${where}`);
+  made.append(make("b", cause, { class: cleared ? "" : severity }), where);
   const more = [told ? "" : "nobody was told yet", by && `${by} has it in hand${note && `: ${note}`}`];
   more.unshift(cleared ? `over ${ago(cleared, Date.now())}` : `since ${ago(since, Date.now())}`);
   made.append(make("span", ` · ${more.filter(Boolean).join(" · ")} `, { class: "why" }));

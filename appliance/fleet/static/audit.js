@@ -13,7 +13,7 @@ const pages = paging(async (page) => {
 function row({ number, utc, who, what, about, before, after, detail }) {
   const made = make("tr");
   const change = [before, after].some(Boolean) ? `${before || "–"} → ${after || "–"}` : "";
-  const more = Object.entries(detail).map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(", ") : value}`);
+  const more = Object.entries(detail).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`);
   made.append(make("td", number, { class: "n" }));
   for (const text of [utc.slice(0, 19).replace("T", " "), who, what, about, change, more.join("; ")]) made.append(make("td", text));
   return made;
