@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -88,12 +89,13 @@ class Fleet:
         self._dispatch = Dispatch(self.store, self.source, self.broker, self.authority)
         self.house = House(folder / "access.db", ROLES, "fleet")
         self._page = page
+        self._name = names[0] if names else os.uname().nodename.lower()
         stranger = self.house.who("whoever is at this machine", "admin", by="place") if page.open else None
         self._dashboard = Dashboard(
             self.store, self.authority, self.house, names, page.only_here, lambda: stranger
         )
         self._watch = Watch(self.store)
-        self._post = Post(self.store, Senders(networks, names[0] if names else "fleet").send)
+        self._post = Post(self.store, Senders(networks, self._name).send)
         keys = page.keys or (self.authority.server, self.authority.server_key)
         door = Door(self.store, self.authority, ports.broker)
         self._servers = {
@@ -109,8 +111,8 @@ class Fleet:
 
     @property
     def url(self) -> str:
-        scheme = "http" if self._page.only_here else "https"
-        return f"{scheme}://127.0.0.1:{self.ports.page}"
+        scheme, host = ("http", self._page.host) if self._page.only_here else ("https", self._name)
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.ports.page}"
 
     async def __aenter__(self) -> Fleet:
         try:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
+import json
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyotp
 import pytest
 
-from appliance.fleet import audit, scope
+from appliance.fleet import audit, dashboard, scope
+from appliance.fleet.serve import Fleet, Page, Ports
 from appliance.fleet.store import Store
 from tests.fleet.people import HOST, PASSWORD, Office
+from tests.telemetry.brokers import free_port, needs_mosquitto
 
 
 @pytest.fixture
@@ -158,6 +164,54 @@ def test_what_is_changed_of_accounts_is_written_down_and_no_password(office: Off
     everything = str([entry.told() for entry in audit.entries(office.store)])
     for secret in ("another few words", made["token"], PASSWORD):
         assert secret not in everything
+
+
+@needs_mosquitto
+async def test_from_other_machines_people_come_by_tls(tmp_path: Path) -> None:
+    ports = Ports(free_port(), free_port(), free_port())
+    async with Fleet(tmp_path / "f", "127.0.0.1", ports, page=Page("0.0.0.0")) as fleet:
+        fleet.house.accounts.add("anna", "admin", PASSWORD)
+        trust = ssl.create_default_context(cafile=str(fleet.authority.ca))
+        page = await asyncio.to_thread(http.client.HTTPSConnection, "127.0.0.1", ports.page, context=trust)
+
+        def ask(method: str, path: str, body: str = "", **headers: str) -> http.client.HTTPResponse:
+            page.request(method, path, body, headers)
+            answer = page.getresponse()
+            answer.read()
+            return answer
+
+        own = f"https://127.0.0.1:{ports.page}"
+        words = json.dumps({"name": "anna", "password": PASSWORD})
+        assert (
+            await asyncio.to_thread(ask, "POST", "/access/enter", words, origin="http://evil")
+        ).status == 403
+        entered = await asyncio.to_thread(ask, "POST", "/access/enter", words, origin=own)
+        cookie = entered.headers["set-cookie"]
+        assert cookie.startswith("__Host-fleet=")
+        assert {"Secure", "HttpOnly", "SameSite=strict"} <= {each.strip() for each in cookie.split(";")}
+        shown = await asyncio.to_thread(ask, "GET", "/data/overview", cookie=cookie.split(";")[0])
+        assert shown.status == 200
+        plain = http.client.HTTPConnection("127.0.0.1", ports.page)
+        with pytest.raises((http.client.HTTPException, OSError)):
+            await asyncio.to_thread(lambda: (plain.request("GET", "/"), plain.getresponse()))
+
+
+@needs_mosquitto
+async def test_who_is_out_is_shown_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "EVERY", 0.05)
+    monkeypatch.setattr(dashboard, "LOOK_AGAIN", 2)
+    ports = Ports(free_port(), free_port(), free_port())
+    async with Fleet(tmp_path / "f", "127.0.0.1", ports) as fleet:
+        fleet.house.accounts.add("anna", "admin", PASSWORD)
+        headers = {"cookie": f"fleet={fleet.house.sessions.open('anna')}"}
+        page = http.client.HTTPConnection("127.0.0.1", ports.page, timeout=10)
+        await asyncio.to_thread(page.request, "GET", "/events", None, headers)
+        events = await asyncio.to_thread(page.getresponse)
+        assert (await asyncio.to_thread(events.readline)).startswith(b"data: {")
+        fleet.house.sessions.end_all("anna")
+        # To its end, which comes.
+        await asyncio.to_thread(events.read)
+        page.close()
 
 
 def test_the_first_admin_is_made_by_the_code_that_the_server_prints(tmp_path: Path) -> None:
