@@ -36,6 +36,8 @@ NAMED = 5
 Key = tuple[str, str, int]
 """Rule, cause, box."""
 
+IS_IT = "rule = ? and cause = ? and box = ?"
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:
@@ -131,41 +133,51 @@ class Watch:
         sites: Mapping[Key, str],
         now: int,
     ) -> None:
-        touched: set[str] = set()
+        touched = set()
         for key, (becomes, sample) in changed.items():
-            [alert] = db.execute(
-                "select alert from trouble where rule = ? and cause = ? and box = ?", key
-            ).fetchone() or [""]
+            [alert] = db.execute(f"select alert from trouble where {IS_IT}", key).fetchone() or [""]
             if becomes is None:
-                db.execute("delete from trouble where rule = ? and cause = ? and box = ?", key)
-            elif key in had:
-                db.execute(
-                    """update trouble set phase = ?, since = ?, turned = ?
-                        where rule = ? and cause = ? and box = ?""",
-                    (*astuple(becomes), *key),
-                )
+                db.execute(f"delete from trouble where {IS_IT}", key)
             else:
-                assert sample
-                db.execute(
-                    "insert into trouble values (?, ?, ?, ?, ?, ?, ?, ?, '')",
-                    (*key, *astuple(becomes), sample.value, sample.why),
-                )
-            if becomes and becomes.phase == "firing" and not alert:
-                alert = self._alert(db, rules[key[0]], key[1], sites.get(key, ""), becomes.since, now)
-                db.execute(
-                    "update trouble set alert = ? where rule = ? and cause = ? and box = ?", (alert, *key)
-                )
+                if becomes.phase == "firing" and not alert:
+                    alert = self._alert(db, rules[key[0]], key[1], sites.get(key, ""), becomes.since, now)
+                self._keep(db, key, becomes, sample, alert, key in had)
             touched.add(alert)
         for alert in touched - {""}:
-            [(left, boxes)] = db.execute(
-                "select count(*), count(case when box > 0 then 1 end) from trouble where alert = ?", (alert,)
-            ).fetchall()
+            self._counted(db, alert, now)
+
+    def _keep(
+        self,
+        db: sqlite3.Connection,
+        key: Key,
+        trouble: Trouble,
+        sample: Sample | None,
+        alert: str,
+        known: bool,
+    ) -> None:
+        if known:
             db.execute(
-                "update alert set boxes = ?, most = max(most, ?), cleared = ? where id = ?",
-                (boxes, boxes, None if left else now, alert),
+                f"update trouble set phase = ?, since = ?, turned = ?, alert = ? where {IS_IT}",
+                (*astuple(trouble), alert, *key),
             )
-            if not left:
-                self._write(db, alert, "cleared", now)
+        else:
+            assert sample
+            db.execute(
+                "insert into trouble values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*key, *astuple(trouble), sample.value, sample.why, alert),
+            )
+
+    def _counted(self, db: sqlite3.Connection, alert: str, now: int) -> None:
+        """Whom it is about now; it is over where that is nobody."""
+        [(left, boxes)] = db.execute(
+            "select count(*), count(case when box > 0 then 1 end) from trouble where alert = ?", (alert,)
+        ).fetchall()
+        db.execute(
+            "update alert set boxes = ?, most = max(most, ?), cleared = ? where id = ?",
+            (boxes, boxes, None if left else now, alert),
+        )
+        if not left:
+            self._write(db, alert, "cleared", now)
 
     def _alert(self, db: sqlite3.Connection, rule: Rule, cause: str, site: str, since: int, now: int) -> str:
         """The id of the one that is open, or of a new one."""
@@ -186,8 +198,8 @@ class Watch:
     def _tell(self, now: int) -> None:
         """Of what is new once it has gathered; of what grew once it has doubled, unless somebody has it in
         hand."""
-        due = f"""cleared is null and ((told = 0 and fired <= {now - GATHER})
-            or (told > 0 and boxes >= 2 * told and acked is null))"""
+        due = f"""cleared is null and acked is null
+            and ((told = 0 and fired <= {now - GATHER}) or (told > 0 and boxes >= 2 * told))"""
         if not self._store.read(f"select 1 from alert where {due} limit 1"):
             return
         with self._store.write() as db:
