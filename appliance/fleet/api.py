@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import fastjsonschema
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -150,8 +149,8 @@ def page_of(item: Schema) -> Schema:
     )  # fmt: skip
 
 
-def app(room: Room, operations: Sequence[Operation]) -> Starlette:
-    """To be mounted at AT, inside a doorman."""
+def routes(room: Room, operations: Sequence[Operation]) -> list[Route]:
+    """All that begins with AT, for an app inside a doorman."""
     paths: dict[str, dict[str, Endpoint]] = defaultdict(dict)
     for operation in operations:
         paths[operation.path][operation.method] = Endpoint(room, operation)
@@ -162,10 +161,10 @@ def app(room: Room, operations: Sequence[Operation]) -> Starlette:
             return problem(401, "enter with a session or a token")
         return Response(document, media_type="application/json")
 
-    routes = [Route("/openapi.json", openapi)]
+    found = [Route(f"{AT}/openapi.json", openapi)]
     for path, methods in paths.items():
-        routes.append(Route(path, _by_method(methods), methods=[*METHODS]))
-    return Starlette(routes=routes, exception_handlers={404: _nothing_there, 405: _no_deed})
+        found.append(Route(AT + path, _by_method(methods), methods=[*METHODS]))
+    return [*found, Route(f"{AT}/{{rest:path}}", _nothing_there, methods=[*METHODS])]
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -308,12 +307,8 @@ def _by_method(methods: Mapping[str, Endpoint]) -> Callable[[Request], Any]:
     return endpoint
 
 
-async def _nothing_there(request: Request, _: Exception) -> Response:
+async def _nothing_there(request: Request) -> Response:
     return problem(404, "the API has no such address")
-
-
-async def _no_deed(request: Request, _: Exception) -> Response:
-    return problem(405, "that cannot be done there")
 
 
 def _read(name: str, given: str, schema: Schema) -> Any:

@@ -86,7 +86,7 @@ class Dashboard:
         room = Room(self._store, self._authority, self._house.accounts.all)
         routes: list[BaseRoute] = [
             *entrance.routes(self._store),
-            Mount(api.AT, api.app(room, OPERATIONS)),
+            *api.routes(room, OPERATIONS),
             Route("/metrics", needs("viewer", self._metrics)),
             Route("/events", needs("viewer", self._events)),
             Route("/data/overview", needs("viewer", self._overview)),
