@@ -20,8 +20,8 @@ DAY = 86_400_000
 PAGE = 50
 
 
-def overview(store: Store, scope: Scope = ALL) -> dict[str, Any]:
-    """Is everything all right, and if not, what first?"""
+def overview(store: Store, scope: Scope = ALL, known: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Is everything all right, and if not, what first? `known`: what `answers` has told lately."""
     now = store.now()
     [(total, online, calls)] = store.read(
         f"""select count(*), coalesce(sum(there), 0), coalesce(sum(case when there then calls end), 0)
@@ -39,8 +39,7 @@ def overview(store: Store, scope: Scope = ALL) -> dict[str, Any]:
         "calls": calls,
         "today": today,
         "failed": sum(today.get(name, 0) for name in FAILED),
-        "latency": _lately(store, now, scope),
-        "hours": _hours(store, now, scope),
+        **(known or answers(store, scope)),
         "target": TARGET,
         "attention": attention(store, scope),
         "counters": dict(store.read("select name, n from counter order by name")) if scope == ALL else {},
@@ -163,31 +162,32 @@ def _latency(store: Store, box: int, span: int, since: int) -> dict[str, Any]:
     return _summed(dict(rows))
 
 
-def _lately(store: Store, now: int, scope: Scope) -> dict[str, Any]:
-    """The last hour; of some groups, this hour and the last, for their minutes are not kept apart."""
-    if scope == ALL:
-        return _latency(store, 0, MINUTE, now - HOUR)
-    return _summed(
-        dict(
-            store.read(
-                f"""select bucket, sum(n) from latency where span = ? and at >= ?{_in(scope)}
-                    group by bucket""",
-                HOUR, now // HOUR * HOUR - HOUR,
-            )
-        )
-    )  # fmt: skip
-
-
-def _hours(store: Store, now: int, scope: Scope) -> list[dict[str, Any]]:
-    """The last 24 hours, the oldest first; an hour without an answer is left out."""
-    hours: dict[int, dict[int, int]] = defaultdict(dict)
-    whose = " and box = 0" if scope == ALL else _in(scope)
+def answers(store: Store, scope: Scope = ALL) -> dict[str, Any]:
+    """How soon answers began: in the last hour, and hour by hour for a day, the oldest first; an hour without
+    an answer is left out. Of some groups their minutes are not kept apart: it is this hour and the last."""
+    now = store.now()
+    hours: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for at, number, n in store.read(
-        f"select at, bucket, sum(n) from latency where span = ? and at > ?{whose} group by at, bucket",
+        f"""select latency.at, bucket, sum(n) from {_whose(scope)} and span = ? and latency.at > ?
+            group by latency.at, bucket""",
         HOUR, now - DAY,
     ):  # fmt: skip
         hours[at][number] = n
-    return [{"at": at, **_summed(hours[at])} for at in sorted(hours)]
+    lately: dict[int, int] = defaultdict(int)
+    for at in (now // HOUR * HOUR, now // HOUR * HOUR - HOUR):
+        for number, n in hours[at].items() if at in hours else ():
+            lately[number] += n
+    return {
+        "latency": _latency(store, 0, MINUTE, now - HOUR) if scope == ALL else _summed(lately),
+        "hours": [{"at": at, **_summed(hours[at])} for at in sorted(hours)],
+    }
+
+
+def _whose(scope: Scope) -> str:
+    """Where the sums of a scope are; by its boxes first, which may be few."""
+    if scope == ALL:
+        return "latency where box = 0"
+    return f"box cross join latency where latency.box = box.id and {scope.sql}"
 
 
 def _in(scope: Scope) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from appliance.fleet import audit, dashboard, scope
 from appliance.fleet.serve import Fleet, Page, Ports
-from appliance.fleet.store import Store
+from appliance.fleet.store import HOUR, Store
 from tests.fleet.people import HOST, PASSWORD, Office
 from tests.telemetry.brokers import free_port, needs_mosquitto
 
@@ -30,6 +30,8 @@ def office(tmp_path: Path) -> Iterator[Office]:
             )
             box = db.execute("select max(id) from box").fetchone()
             db.execute("insert into outcome values (?, ?, 'answered', 3)", (now // 86_400_000, *box))
+        for box in range(5):
+            db.execute("insert into latency values (?, ?, ?, 300, 10)", (box, HOUR, now // HOUR * HOUR))
     scope.assign(store, ["Alder"], "north")
     scope.assign(store, ["Birch"], "south")
     made = Office(tmp_path, store)
@@ -115,6 +117,7 @@ def test_what_is_of_another_group_is_not_there(office: Office) -> None:
     north = office.client("admin", ["north"])
     found = north.get("/data/overview").json()
     assert (found["boxes"], found["today"]) == (2, {"answered": 6})
+    assert (found["latency"]["n"], [hour["n"] for hour in found["hours"]]) == (20, [20])
     names = [box["name"] for box in north.get("/data/boxes").json()["boxes"]]
     assert names == ["kitchen", "lobby"]
     assert [box["name"] for box in north.get("/api/1/boxes").json()["items"]] == names
