@@ -25,9 +25,11 @@ async def serve(
         print(f"boxes come to {host}:{ports.broker}, and enrol at {host}:{ports.door}", flush=True)
         where = " (on this machine only)" if page.only_here else ""
         print(f"open {fleet.url}{where}", flush=True)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_show_code(fleet.house))
-            tasks.create_task(fleet.serve())
+        showing = asyncio.create_task(_show_code(fleet.house))
+        try:
+            await fleet.serve()
+        finally:
+            showing.cancel()
     return 0
 
 

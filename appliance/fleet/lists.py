@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from appliance.fleet.audit import FIELDS
 from appliance.fleet.scope import Scope
 from appliance.fleet.store import Store
 
@@ -69,8 +70,6 @@ def desired(store: Store, box: str, most: int, skip: int) -> list[dict[str, Any]
 
 def changes(store: Store, most: int, skip: int, about: str = "", who: str = "") -> list[tuple[Any, ...]]:
     """Rows of the audit log, the newest first."""
-    from appliance.fleet.audit import FIELDS
-
     return store.read(
         f"""select {", ".join(FIELDS)} from audit where (? = '' or about = ?) and (? = '' or who = ?)
             order by number desc limit ? offset ?""",

@@ -8,6 +8,7 @@ import logging
 import random
 import secrets
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,9 @@ FIRST, LONGEST = 5_000, 3_600_000
 
 GIVEN_UP = 24 * 3_600_000
 """Milliseconds after which nobody wants to hear of it any more."""
+
+EVERY, PATIENCE = 0.5, 1.0
+"""Seconds between two looks at what is due; and for which the end waits for what is being sent."""
 
 AT_ONCE = 20
 """Deliveries that one turn tries."""
@@ -166,6 +170,25 @@ class Post:
     def __init__(self, store: Store, send: Send) -> None:
         self._store = store
         self._send = send
+        self._stopping = threading.Event()
+        # Who is told may take his time, and the end of the server does not wait for that.
+        self._thread = threading.Thread(target=self._run, name="post", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(EVERY):
+            try:
+                self.turn()
+            except ApplianceError as error:
+                log.error("%s", error)
+            except Exception:
+                log.exception("what is to be told of alerts is late")
 
     def turn(self) -> int:
         """How many were tried."""
@@ -173,7 +196,7 @@ class Post:
             "select id from delivery where state = 'waiting' and due <= ? order by due limit ?",
             self._store.now(), AT_ONCE,
         )  # fmt: skip
-        return sum(self._try(id) for (id,) in due)
+        return sum(self._try(id) for (id,) in due if not self._stopping.is_set())
 
     def _try(self, id: str) -> bool:
         found = self._take(id)

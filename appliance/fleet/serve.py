@@ -140,9 +140,10 @@ class Fleet:
         self._stack.callback(self.source.stop)
         self.worker.start()
         self._stack.callback(self.worker.stop)
+        self._post.start()
+        self._stack.callback(self._post.stop)
         await self._stack.enter_async_context(_opened(self._servers))
-        works = [self.broker.watch(), self._tell(), self._prune(), self._dashboard.paint()]
-        works += [self._attend(), self._send()]
+        works = (self.broker.watch(), self._tell(), self._prune(), self._attend(), self._dashboard.paint())
         for work in works:
             task = asyncio.create_task(work)
             self._stack.callback(task.cancel)
@@ -172,17 +173,6 @@ class Fleet:
             except Exception:
                 log.exception("what needs attention is not known")
             await asyncio.sleep(ATTEND)
-
-    async def _send(self) -> None:
-        """Tell people of it. A thread of its own: who is told may take his time."""
-        while True:
-            try:
-                await asyncio.to_thread(self._post.turn)
-            except ApplianceError as error:
-                log.error("%s", error)
-            except Exception:
-                log.exception("what is to be told of alerts is late")
-            await asyncio.sleep(LOOK)
 
     async def _prune(self) -> None:
         while True:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -305,3 +306,19 @@ def test_a_route_that_is_gone_is_told_nothing_more(store: Store, hook: Hook) -> 
     for missing in (notices.remove, notices.try_out):
         with pytest.raises(ApplianceError, match="no route"):
             missing(store, "ops")
+
+
+def test_the_end_of_the_server_does_not_wait_for_who_is_slow(store: Store, hook: Hook) -> None:
+    notices.add(store, "ops", "webhook", hook.url)
+    for _ in range(3):
+        notices.try_out(store, "ops")
+    hook.hang.clear()
+    post = Post(store, Senders(HERE).send)
+    post.start()
+    wait_for(lambda: hook.heard)
+    began = time.monotonic()
+    post.stop()
+    assert time.monotonic() - began < 5
+    hook.hang.set()
+    wait_for(lambda: [state for state, _ in states(store)].count("sent") == 1)
+    assert len(hook.heard) == 1
