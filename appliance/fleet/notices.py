@@ -262,6 +262,8 @@ def _check(kind: str, target: str) -> None:
         raise ApplianceError(f"a {kind} goes to an address with {wanted}, a host and perhaps a port")
     if any(ord(letter) <= 32 or ord(letter) == 127 for letter in unquote(target)):
         raise ApplianceError("an address has no spaces")
+    if kind == "webhook" and "@" in parts.netloc:
+        raise ApplianceError("a webhook has no name and password", "what it is told is signed")
     if kind == "mail" and "@" not in parts.path:
         raise ApplianceError(
             "a mail goes to somebody", "smtps://user:password@mail.example.org/ops@example.org"

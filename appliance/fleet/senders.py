@@ -36,6 +36,9 @@ LONGEST = 30.0
 
 PORTS = {"http": 80, "https": 443, "smtp": 25, "smtps": 587, "mqtt": 1883, "mqtts": 8883}
 
+TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+"""Where a network translates IPv6 to IPv4."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -78,7 +81,9 @@ class Senders:
         known = getattr(known, "ipv4_mapped", None) or known
         if any(known in network for network in self._networks if network.version == known.version):
             return True
-        return known.is_global and not known.is_multicast
+        # Some addresses of IPv6 only wrap one of IPv4, which may be anybody's.
+        wraps = known.version == 6 and (known.sixtofour or known.teredo or known in TRANSLATED)
+        return known.is_global and not known.is_multicast and not wraps
 
     def _webhook(self, delivery: Delivery) -> None:
         parts = urlsplit(delivery.way.target)

@@ -154,7 +154,9 @@ def test_every_deed_needs_its_role(office: Office) -> None:
 
 
 def test_secrets_are_shown_once(api: TestClient) -> None:
-    asked = {"name": "hook", "kind": "webhook", "target": "https://me:word@example.org/hook", "groups": None}
+    mail = {"name": "mail", "kind": "mail", "target": "smtps://me:word@mail.example.org/ops@example.org"}
+    assert api.post("routes", json=mail).json()["target"] == "smtps://me:…@mail.example.org/ops@example.org"
+    asked = {"name": "hook", "kind": "webhook", "target": "https://example.org/hook", "groups": ["north"]}
     made = api.post("routes", json=asked).json()
     assert len(made["secret"]) > 30
     found = api.get("routes").text

@@ -150,6 +150,7 @@ def test_one_that_is_led_elsewhere_does_not_go_there(store: Store, hook: Hook) -
     [
         "127.0.0.1", "localhost", "0.0.0.0", "10.0.0.1", "192.168.1.1", "169.254.169.254", "[::1]", "[::]",
         "[::ffff:127.0.0.1]", "[fe80::1]", "2130706433", "0x7f.1", "224.0.0.1", "100.64.0.1",
+        "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("scheme", ["http", "smtp", "mqtt"])
@@ -187,7 +188,7 @@ def test_a_network_that_is_allowed_is_reached_and_no_other(hook: Hook) -> None:
         ("webhook", "https://example.org/a b"), ("webhook", "https://example.org/a\r\nb"),
         ("mail", "smtps://mail.example.org"), ("mail", "smtps://mail.example.org/a@b.example%0aBcc:x"),
         ("mail", "smtp://me:word@mail.example.org/ops@example.org"), ("mqtt", "mqtt://broker.example.org"),
-        ("mqtt", "mqtt://broker.example.org/#"), ("pigeon", "coo://"), ("webhook", "https://[/"),
+        ("mqtt", "mqtt://broker.example.org/#"), ("pigeon", "coo://"), ("webhook", "https://[/"), ("webhook", "https://me:word@example.org/hook"),
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(store: Store, kind: str, target: str) -> None:
