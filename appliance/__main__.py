@@ -149,6 +149,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_server(commands: Any) -> None:
     """What is typed at a fleet's server."""
+    from appliance.fleet import office, rollparsers
+
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument(
         "--folder", type=Path, default=Path("var/fleet-server"), help="keys and memory of the server"
@@ -160,7 +162,14 @@ def _add_server(commands: Any) -> None:
 
     serving = commands.add_parser("serve", parents=[folder, ports], help="broker, memory and page")
     serving.add_argument("--host", default="0.0.0.0", help="the address that boxes reach")
-    serving.add_argument("--name", action="append", default=[], help="a name by which boxes reach it")
+    serving.add_argument("--name", action="append", default=[], help="a name by which it is reached")
+    serving.add_argument("--page-host", default="127.0.0.1", help="others than this machine come by TLS")
+    serving.add_argument("--page-certificate", type=Path, metavar="FILE", help="instead of the fleet's own")
+    serving.add_argument("--page-key", type=Path, metavar="FILE", help="of that certificate")
+    serving.add_argument(
+        "--alert-network", action="append", default=[], metavar="10.0.0.0/8",
+        help="alerts may go there, besides public addresses",
+    )  # fmt: skip
     inviting = commands.add_parser("invite", parents=[folder], help="make claim codes for new boxes")
     inviting.add_argument("names", nargs="+", metavar="NAME", help="small letters, digits and hyphens")
     inviting.add_argument("--site", default="", help="where they stand")
@@ -171,7 +180,8 @@ def _add_server(commands: Any) -> None:
     bulk.add_argument("--boxes", type=int, default=100, metavar="N", help="how many")
     bulk.add_argument("--days", type=int, default=30, metavar="N", help="for which it is good")
     bulk.add_argument("--revoke", default="", metavar="SERIAL", help="let nobody enrol by this one any more")
-    _add_rollouts(commands, folder)
+    rollparsers.add(commands, folder)
+    office.add_parsers(commands, folder)
     showing = commands.add_parser("demo", parents=[ports], help="a fleet of simulated boxes")
     showing.add_argument("--boxes", type=int, default=200, help="how many")
     showing.add_argument(
@@ -179,37 +189,6 @@ def _add_server(commands: Any) -> None:
         choices=["good", "bad"],
         help="roll out a desk file that serves callers, or not",
     )
-
-
-def _add_rollouts(commands: Any, folder: argparse.ArgumentParser) -> None:
-    making = commands.add_parser("bundle", parents=[folder], help="make a bundle that boxes can be given")
-    making.add_argument("name", metavar="NAME", help="what people call it")
-    making.add_argument("--desk", type=Path, metavar="FILE", help="a desk file")
-    making.add_argument("--settings", type=Path, metavar="FILE", help="what is to lie over box.toml")
-    making.add_argument("--model", type=Path, action="append", default=[], metavar="FOLDER", help="a model")
-    making.add_argument("--system", type=Path, metavar="FILE", help="a system, for RAUC to install")
-    commands.add_parser("bundles", parents=[folder], help="the bundles that there are")
-    rolling = commands.add_parser("rollout", help="give many boxes a bundle, in waves, watched")
-    inner = rolling.add_subparsers(required=True, metavar="WHAT", dest="do")
-    starting = inner.add_parser("start", parents=[folder], help="begin one")
-    starting.add_argument("version", type=int, metavar="VERSION", help="of the bundle")
-    starting.add_argument("--site", default="", help="only boxes that stand there")
-    starting.add_argument(
-        "--waves", default="5:20,25:50,100:100", help="percent of the boxes : percent of their calls, ..."
-    )
-    starting.add_argument("--soak", type=float, default=60, metavar="MINUTES", help="of a wave, at least")
-    starting.add_argument("--calls", type=int, default=50, help="that it must have answered in a wave")
-    starting.add_argument("--approve", action="store_true", help="somebody approves every further wave")
-    starting.add_argument("--at", default="", metavar="TIME", help="when it begins: 2026-12-01T02:00")
-    inner.add_parser("list", parents=[folder], help="those that there are")
-    for what, told in (
-        ("show", "how it goes"),
-        ("pause", "begin no further wave, and give it to no further box"),
-        ("resume", "go on"),
-        ("approve", "begin the next wave"),
-        ("stop", "end it, and take it back from every box"),
-    ):
-        inner.add_parser(what, parents=[folder], help=told).add_argument("number", type=int, metavar="NUMBER")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -360,10 +339,18 @@ def _fleet(arguments: argparse.Namespace) -> int:
         from appliance.fleet import rollcommand
 
         return rollcommand.run(arguments)
+    if arguments.what in ("account", "alert", "audit", "site"):
+        return int(arguments.run(arguments))
     ports = serve.Ports(arguments.broker, arguments.door, arguments.page)
     if arguments.what == "demo":
         return _to_the_end(command.demo(arguments.boxes, ports, arguments.rollout))
-    return _to_the_end(command.serve(arguments.folder, arguments.host, arguments.name, ports))
+    keys = (arguments.page_certificate, arguments.page_key)
+    if any(keys) and not all(keys):
+        raise ApplianceError("a certificate has a key", "give --page-certificate and --page-key")
+    page = serve.Page(arguments.page_host, keys if all(keys) else None)
+    return _to_the_end(
+        command.serve(arguments.folder, arguments.host, arguments.name, ports, page, arguments.alert_network)
+    )
 
 
 def _bench(arguments: argparse.Namespace) -> int:

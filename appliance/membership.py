@@ -6,7 +6,7 @@ import asyncio
 import logging
 import platform
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -50,6 +50,16 @@ BEHIND = 60.0
 
 NO_FAULT = ("switched off", "not needed", "needs a modem", "no line that can call")
 """How a reason begins that is no fault."""
+
+
+def is_fine(status: Status) -> bool:
+    """Whether it is on, or need not be."""
+    return status.on or status.why.startswith(NO_FAULT)
+
+
+def faults(statuses: Sequence[Status]) -> list[Status]:
+    """Those that should be on."""
+    return [status for status in statuses if not is_fine(status)]
 
 
 class Membership:
@@ -190,7 +200,7 @@ class Membership:
         """What goes off, and what is on again; of what comes and goes, how it is each minute."""
         await asyncio.sleep(LOOK)
         for status in self._statuses():
-            fine = status.on or status.why.startswith(NO_FAULT)
+            fine = is_fine(status)
             now = (fine, "" if fine else status.why[:500])
             known, at = self._told.get(status.name, ((True, ""), -CALM))
             calm = time.monotonic() - at >= CALM

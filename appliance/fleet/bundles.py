@@ -198,3 +198,13 @@ def send(
         serial = wish(db, store.now(), authority, name, manifest(bundle, back=back))
         audit.record(db, store.now(), who, "bundle.sent", name, after=bundle.hash, version=bundle.version)
     return serial
+
+
+def send_desk(
+    store: Store, authority: Authority, pieces: Pieces, name: str, desk: str, who: str = audit.ITSELF
+) -> int:
+    """Let one box have a desk file, as a bundle of its own; the number of that wish."""
+    if not store.read("select 1 from box where name = ? and state = 'member'", name):
+        raise ApplianceError(f"there is no box {name} in the fleet")
+    made = make(store, pieces, f"desk file for {name}", desk=desk, who=who)
+    return send(store, authority, name, made, who=who)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -27,6 +27,19 @@ HURT = 0.2
 OPEN = ("scheduled", "running", "waiting", "paused", "undoing")
 OVER = ("done", "failed", "stopped")
 """waiting: for somebody to approve the next wave; undoing: boxes go back to what they were."""
+
+
+DEEDS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "pause": (("scheduled", "running", "waiting"), "paused"),
+    "resume": (("paused",), "running"),
+    "approve": (("waiting",), "running"),
+    "stop": (("scheduled", "running", "waiting", "paused"), "undoing"),
+}
+"""What people may do: in which states, and what the state is then."""
+
+
+class NoRollout(ApplianceError):
+    """There is none of that number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +159,12 @@ def start(store: Store, version: int, plan: Plan = Plan(), begins: int = 0, who:
 def steer(store: Store, id: int, do: str, who: str = audit.ITSELF) -> str:
     """Pause, resume, approve the next wave, or stop and take it back; the state from then on. ApplianceError
     where that cannot be done now."""
-    allowed = {
-        "pause": (("scheduled", "running", "waiting"), "paused"),
-        "resume": (("paused",), "running"),
-        "approve": (("waiting",), "running"),
-        "stop": (("scheduled", "running", "waiting", "paused"), "undoing"),
-    }
-    if do not in allowed:
-        raise ApplianceError(f"{do!r} is nothing to do with a rollout", f"one of: {', '.join(allowed)}")
+    if do not in DEEDS:
+        raise ApplianceError(f"{do!r} is nothing to do with a rollout", f"one of: {', '.join(DEEDS)}")
     now = store.now()
     with store.write() as db:
         rollout = load(db, id)
-        states, then = allowed[do]
+        states, then = DEEDS[do]
         if rollout.state not in states:
             raise ApplianceError(f"rollout {id} is {rollout.state}", f"only what is {states[0]} can {do}")
         before, rollout.state = rollout.state, then
@@ -233,7 +240,7 @@ def marks(values: Sequence[str]) -> str:
 def load(db: Any, id: int) -> Rollout:
     row = db.execute(f"select {COLUMNS} from rollout where id = ?", (id,)).fetchone()
     if not row:
-        raise ApplianceError(f"there is no rollout {id}")
+        raise NoRollout(f"there is no rollout {id}")
     return of_row(row)
 
 
@@ -318,7 +325,7 @@ def one(store: Store, id: int) -> dict[str, Any]:
     """ApplianceError where there is none of that number."""
     rows = store.read(f"select {COLUMNS} from rollout where id = ?", id)
     if not rows:
-        raise ApplianceError(f"there is no rollout {id}")
+        raise NoRollout(f"there is no rollout {id}")
     return told(store, of_row(rows[0]))
 
 

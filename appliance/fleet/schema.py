@@ -122,4 +122,10 @@ def rollouts(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order, tables.audit, rollouts)
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    beginning,
+    order,
+    tables.audit,
+    tables.alerts,
+    rollouts,
+)

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError, StorageError
-from appliance.fleet import audit, dispatch, members
+from appliance.fleet import audit, bundles, dispatch, members
 from appliance.fleet.audit import Entry, Verdict
 from appliance.fleet.authority import Authority
+from appliance.fleet.bundles import Pieces
 from appliance.fleet.store import Store
 
 
@@ -48,16 +49,19 @@ def meddle(store: Store, *statements: tuple[str, tuple[Any, ...]]) -> None:
             db.execute(sql, values)
 
 
-def test_every_change_is_a_row_in_the_transaction_of_the_change(store: Store, authority: Authority) -> None:
+def test_every_change_is_a_row_in_the_transaction_of_the_change(
+    store: Store, authority: Authority, tmp_path: Path
+) -> None:
     members.invite(store, authority, ["lobby"], "Alder House", who="anna")
     with store.write() as db:
         db.execute("insert into box (name, since, desk) values ('lobby', 0, 'old')")
     dispatch.ask(store, "lobby", "doctor", who="ben")
-    dispatch.wish(store, authority, "lobby", "[desk]", who="ben")
+    pieces = Pieces(tmp_path / "pieces")
+    bundles.send_desk(store, authority, pieces, "lobby", "[desk]", who="ben")
     members.revoke(store, "lobby", who="anna")
     for refused in (
         lambda: dispatch.ask(store, "nobody", "doctor"),
-        lambda: dispatch.wish(store, authority, "lobby", "[desk]"),
+        lambda: bundles.send_desk(store, authority, pieces, "lobby", "[desk]"),
         lambda: members.revoke(store, "lobby"),
     ):
         with pytest.raises(ApplianceError):
@@ -66,11 +70,11 @@ def test_every_change_is_a_row_in_the_transaction_of_the_change(store: Store, au
     assert [(each["who"], each["what"], each["about"]) for each in told] == [
         ("anna", "box.invited", "lobby"),
         ("ben", "command.queued", "lobby"),
-        ("ben", "desk.sent", "lobby"),
+        ("ben", "bundle.made", "1"),
+        ("ben", "bundle.sent", "lobby"),
         ("anna", "box.revoked", "lobby"),
     ]
-    assert told[2]["before"] == "old"
-    assert told[2]["after"] == audit.digest("[desk]")
+    assert told[2]["after"] == told[3]["after"] == bundles.find(store, 1).hash
     assert told[0]["utc"] == "2026-09-21T14:13:20.000Z"
     assert audit.verify(store).wrong == ""
 

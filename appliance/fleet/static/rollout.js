@@ -1,13 +1,14 @@
-import { ask, at, make, put } from "./parts.js";
+import { api, at, enter, make, put } from "./parts.js";
 import { DEEDS, STATES, gates } from "./gates.js";
 
+const me = await enter();
 const id = location.pathname.split("/")[2];
 let shown = "";
 
 async function look() {
   let told;
   try {
-    told = await ask(`/data/rollout/${id}`);
+    told = await api(`rollouts/${id}`);
   } catch (error) {
     put(at("verdict"), error.message);
     at("verdict").classList.add("bad");
@@ -42,7 +43,7 @@ function show(told) {
       return figure;
     }),
   );
-  at("do-card").hidden = Boolean(told.ended);
+  at("do-card").hidden = Boolean(told.ended) || !me.may("operator");
   const focused = document.activeElement?.dataset?.deed;
   at("deeds").replaceChildren(
     ...Object.entries(DEEDS)
@@ -78,7 +79,7 @@ function show(told) {
 
 async function steer(deed) {
   try {
-    const { state } = await ask(`/data/rollout/${id}/steer`, { do: deed });
+    const { state } = await api(`rollouts/${id}/steer`, { do: deed });
     put(at("asked"), `It ${STATES[state] ?? state}`);
   } catch (error) {
     put(at("asked"), error.message);
