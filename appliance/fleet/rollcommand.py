@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
                 kinds = ", ".join(sorted({piece.kind for piece in each.pieces}))
                 print(f"{each.version}  {each.hash}  {_time(each.at)}  {each.name}: {kinds}")
             return 0
-        match arguments.do:
+        match arguments.deed:
             case "start":
                 return _start(store, arguments)
             case "list":
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
             case "show":
                 _show(rollouts.one(store, arguments.number))
             case _:
-                state = rollouts.steer(store, arguments.number, arguments.do, audit.here())
+                state = rollouts.steer(store, arguments.number, arguments.deed, audit.here())
                 print(f"rollout {arguments.number} is {state}")
     return 0
 

@@ -16,7 +16,7 @@ def add(commands: Any, folder: argparse.ArgumentParser) -> None:
     making.add_argument("--system", type=Path, metavar="FILE", help="a system, for RAUC to install")
     commands.add_parser("bundles", parents=[folder], help="the bundles that there are")
     rolling = commands.add_parser("rollout", help="give many boxes a bundle, in waves, watched")
-    inner = rolling.add_subparsers(required=True, metavar="WHAT", dest="do")
+    inner = rolling.add_subparsers(required=True, metavar="WHAT", dest="deed")
     starting = inner.add_parser("start", parents=[folder], help="begin one")
     starting.add_argument("version", type=int, metavar="VERSION", help="of the bundle")
     starting.add_argument("--site", default="", help="only boxes that stand there")
