@@ -139,12 +139,12 @@ class Evidence:
 
     def plain(self) -> dict[str, Any]:
         def calls(of: Calls) -> list[Any]:
-            return [of.n, of.wrong]
+            return [of.n, dict(of.wrong)]
 
         return {
             "candidate": calls(self.candidate),
             "rest": calls(self.rest),
-            "logs": self._logs,
+            "logs": {gate: list(logs) for gate, logs in self._logs.items()},
             "open": {
                 place: [pair.since, calls(pair.candidate), calls(pair.rest)]
                 for place, pair in self._open.items()
