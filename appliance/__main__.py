@@ -94,6 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     purge = commands.add_parser("purge", parents=[files], help="delete what was kept for long enough")
     purge.set_defaults(do=_purge)
 
+    encrypt = commands.add_parser(
+        "encrypt", parents=[hardware], help="encrypt the data folder, while the desk is stopped"
+    )
+    encrypt.add_argument(
+        "--key-file", type=Path, metavar="FILE", help="where the key lies, or is to lie; else systemd's"
+    )
+    encrypt.set_defaults(do=_encrypt)
+
     calendar = commands.add_parser(
         "calendar", parents=[hardware], help="write the appointments to an .ics file, or take one in"
     )
@@ -240,6 +248,15 @@ def _purge(arguments: argparse.Namespace) -> int:
     from appliance.commands.erasing import purge
 
     return purge(arguments.box, arguments.desk)
+
+
+def _encrypt(arguments: argparse.Namespace) -> int:
+    from appliance.config import read_box
+    from appliance.observe.encrypting import encrypt
+
+    folder = read_box(arguments.box)[0].data
+    print(f"{folder}: {encrypt(folder, arguments.key_file)} files were encrypted")
+    return 0
 
 
 def _calendar(arguments: argparse.Namespace) -> int:

@@ -3,10 +3,10 @@ it. `user_version` counts the steps that a file has been through."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 
 from appliance.errors import StorageError
+from appliance.memory.sqlite import sqlite3
 
 Step = Callable[[sqlite3.Connection], None]
 

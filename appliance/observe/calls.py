@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 from appliance.errors import StorageError
 from appliance.memory.migrations import each
+from appliance.memory.sqlite import sqlite3
 from appliance.memory.store import Damaged, Store, stamp
 from appliance.observe.score import Mark
 

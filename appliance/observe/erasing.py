@@ -21,6 +21,7 @@ from appliance.memory import ics
 from appliance.memory.store import Store, stamp
 from appliance.memory.subject import LASTS, Subject, find, take_out, told
 from appliance.observe.calls import ASIDE, Calls, Has, Kept
+from appliance.observe.locked import opened
 
 Counts = Mapping[str, int]
 
@@ -93,7 +94,8 @@ class Eraser:
                 file.writestr("data.json", json.dumps(data, ensure_ascii=False, indent=2))
                 recordings = [self._file(call) for call in calls if call.recording]
                 for recording in filter(Path.exists, recordings):
-                    file.write(recording, f"recordings/{recording.name}")
+                    with opened(recording) as content:
+                        file.writestr(f"recordings/{recording.name}", content.read())
         except OSError as error:
             raise StorageError(
                 f"{path} cannot be written ({error.strerror})", "choose another place"
