@@ -20,6 +20,8 @@ from appliance.errors import StorageError
 from appliance.memory import ics
 from appliance.memory.store import Store, stamp
 from appliance.memory.subject import LASTS, Subject, find, take_out, told
+from appliance.memory.units import shred, units
+from appliance.observe.backup import Backup
 from appliance.observe.calls import ASIDE, Calls, Has, Kept
 from appliance.observe.locked import opened
 
@@ -34,6 +36,9 @@ class Eraser:
         self._data = data
         self._store = store
         self._calls = calls
+        self.behind: list[Path] = []
+        """Places of backups that could not be reached at the last erasure: they hold keys of who was erased,
+        until the next backup to them."""
 
     # A person.
 
@@ -49,6 +54,7 @@ class Eraser:
                 "insert into erasure (at, conversations, counts) values (?, ?, ?)",
                 self._store.stamp(), conversations, counts,
             )  # fmt: skip
+            shred(db, units(db, subject))
             take_out(db, subject)
         return self.finish()
 
@@ -70,6 +76,7 @@ class Eraser:
         self._drop_damaged()  # Nobody can tell who is in it.
         if (self._data / "calendar.ics").exists():
             ics.publish(self._store, self._data / "calendar.ics")
+        self.behind = Backup(self._data, self._store, self._calls).catch_up()
         self._store.scrub()
         with self._store.write() as db:
             for id, *_ in begun:

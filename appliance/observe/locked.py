@@ -1,7 +1,7 @@
 """A recording as a file: where the data folder is encrypted, so is each file in its folder of recordings.
 
-A locked file is a head and pieces, each encrypted and sealed by itself (AES-GCM), so that what a power cut left
-can be read to its last whole piece."""
+A locked file is a head and pieces, each encrypted by itself (AES-GCM), so that what a power cut left can be
+read to its last whole piece."""
 
 from __future__ import annotations
 
