@@ -42,6 +42,10 @@ class Lines:
     cancelled: str = "All right, I have left that. Is there anything else?"
     card: str = "Please don't tell me any card number. I did not write it down. What else can I do for you?"
     """To who says one."""
+    card_link: str = (
+        "Please don't tell me any card number. I wrote nothing down. I can text you a link instead."
+    )
+    """Said instead where a flow does `payment.link`, which begins at once."""
     language: str = "I am sorry, I only speak English."
     person: str = "I cannot put you through from here. Shall I take a message?"
     press: str = "Press {keys}."
@@ -53,6 +57,8 @@ class Lines:
     """Said first, where it is."""
     may_record: str = "Hello. May I record this call?"
     """Asked first, where the desk file has recording = "ask"."""
+    may_record_flow: str = "May I record what we say now?"
+    """Asked where a flow with record = "ask" begins."""
     not_recorded: str = "All right, it is not recorded."
     busy: str = "I am sorry, all lines are busy. Please call again in a few minutes."
     """To callers beyond what the box can serve."""

@@ -174,11 +174,11 @@ async def test_a_stick_that_was_away_is_told_of_and_catches_up(
 async def test_it_is_of_one_moment_while_calls_go_on(tmp_path: Path) -> None:
     await lived(tmp_path)
     var, place = tmp_path / "var", stick(tmp_path)
-    going = True
+    over = threading.Event()
 
     def calls_go_on() -> None:
         store, count = Store(var / "desk.db"), 0
-        while going:
+        while not over.wait(0.002):
             with store.write() as db:  # Two rows that belong together.
                 for kind in ("queue", "notice"):
                     db.execute(
@@ -205,7 +205,7 @@ async def test_it_is_of_one_moment_while_calls_go_on(tmp_path: Path) -> None:
                 assert pairs[0] == pairs[1]
         assert pairs[0]
     finally:
-        going = False
+        over.set()
         writer.join()
 
 
