@@ -42,9 +42,7 @@ class Lines:
     cancelled: str = "All right, I have left that. Is there anything else?"
     card: str = "Please don't tell me any card number. I did not write it down. What else can I do for you?"
     """To who says one."""
-    card_link: str = (
-        "Please don't tell me any card number. I wrote nothing down. I can text you a link instead."
-    )
+    card_link: str = "Please don't tell me any card number. I noted nothing. I can text you a link instead."
     """Said instead where a flow does `payment.link`, which begins at once."""
     language: str = "I am sorry, I only speak English."
     person: str = "I cannot put you through from here. Shall I take a message?"
