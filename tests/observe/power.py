@@ -1,4 +1,4 @@
-"""A box under load that the power is cut from: it is killed, and of what was not on the disk yet the end is lost."""
+"""A box under load that the power is cut from: it is killed, and what was not on the disk loses its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from appliance.config import Box
 from appliance.engines.inline import InlineThread
 from appliance.memory.events import EventLog
 from appliance.memory.store import Store
-from appliance.messages import FRAME, Audio
+from appliance.messages import FRAME, Audio, Heard, Turn
+from appliance.observe.account import kept
 from appliance.observe.calls import Calls
 from appliance.observe.recorder import Recorder
 from appliance.observe.sealing import PART, seal
@@ -48,12 +49,14 @@ def work(folder: Path, round: int, pipe: int) -> None:
                 log.append(id, "slot.filled", {"slot": "name", "value": "Ann", "spoken": "Ann", "turn": turn})
                 size = Path(f"{store.path}-wal").stat().st_size
                 os.write(pipe, f"{id} {turn} {size}\n".encode())
-                calls.keep(call, {"number": turn, "heard": None, "text": "x" * 500}, FRAME * turn)
+                at = turn * 60 * FRAME
+                heard = Heard("my name is Annika", at, at + FRAME, at + FRAME, at + FRAME)
+                calls.keep(call, kept(Turn(id, turn, heard)), at + FRAME)
                 for frame in range(60):
                     recorder.caller(Audio(sound, (turn * 60 + frame) * FRAME))
             recorder.close()
-            kept = seal(recorder.path, [])
-            calls.end(call, datetime.now(UTC), FRAME * 240, [], recording=kept.name)
+            name = seal(recorder.path, []).name
+            calls.end(call, datetime.now(UTC), FRAME * 240, [], recording=name)
 
     threads = [threading.Thread(target=caller, args=(who,)) for who in range(CALLERS)]
     for thread in threads:
@@ -73,7 +76,7 @@ def cut(folder: Path, round: int, chance: random.Random) -> Told:
         finally:
             os._exit(1)
     os.close(write)
-    told, rest, left = Told(), b"", chance.randint(1, 60)
+    told, rest, left = Told(), b"", chance.randint(1, 16)
     while piece := os.read(read, 4096):
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
