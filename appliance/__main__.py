@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from appliance import __version__
+from appliance import __version__, journal
 from appliance.errors import ApplianceError
 
 BENCHES = ["engines", "loop", "phone", "recognition", "redaction", "turns", "understanding", "wake", "wear"]
@@ -21,7 +21,11 @@ BENCHES = ["engines", "loop", "phone", "recognition", "redaction", "turns", "und
 def main() -> None:
     """Parse the command line and do it; errors in one plain line."""
     arguments = _parser().parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    if journal.listens():
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[journal.JournalHandler()])
+    else:
+        style = "%(levelname)s %(name)s: %(message)s"
+        logging.basicConfig(level=logging.INFO, format=style, stream=sys.stderr)
     try:
         sys.exit(arguments.do(arguments))
     except ApplianceError as error:

@@ -30,6 +30,7 @@ from tests.test_acquaintance import DESK
 MINUTES = float(os.environ.get("SOAK_MINUTES", "360"))
 REAL = os.environ.get("SOAK_ENGINES") == "real"
 SPEED = 4.0
+HANDLES = Path("/proc/self/fd")
 WARM = 0.25
 """Share of the time after which nothing may grow any more."""
 
@@ -58,7 +59,7 @@ class Soak:
         self.seen.append(
             Seen(
                 (time.monotonic() - began) / 3600, pages * os.sysconf("SC_PAGE_SIZE") / 1e6,
-                threading.active_count(), len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()),
+                threading.active_count(), len([*HANDLES.iterdir()]), len(asyncio.all_tasks()),
             )
         )  # fmt: skip
 
