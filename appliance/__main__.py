@@ -130,6 +130,16 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--verbose", action="store_true", help="show those that are as they should be, too")
     replay.set_defaults(do=_replay)
 
+    shadow = commands.add_parser(
+        "shadow", parents=[files], help="replay recorded calls with another desk file, model or voice"
+    )
+    shadow.add_argument("--candidate", type=Path, metavar="desk.toml", help="the desk file to try")
+    shadow.add_argument(
+        "--engines", type=Path, metavar="box.toml", help="a box.toml whose engines to try, by sound"
+    )
+    shadow.add_argument("--days", type=float, default=1.0, help="of how many days (1)")
+    shadow.set_defaults(do=_shadow)
+
     simulate = commands.add_parser(
         "simulate", parents=[hardware], help="be a GSM modem and its callers, to try the phone without one"
     )
@@ -334,6 +344,12 @@ def _replay(arguments: argparse.Namespace) -> int:
     from appliance.commands.replay import run
 
     return run(arguments.scenarios, arguments.box, arguments.verbose)
+
+
+def _shadow(arguments: argparse.Namespace) -> int:
+    from appliance.commands.shadow import run
+
+    return run(arguments.box, arguments.desk, arguments.candidate, arguments.engines, arguments.days)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

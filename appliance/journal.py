@@ -1,4 +1,4 @@
-"""Log lines as systemd's journal has them, with fields that can be asked for: `journalctl APPLIANCE_CALL=...`.
+"""Log lines as systemd's journal has them, with fields that can be asked for: `journalctl APPLIANCE_CALL=ID`.
 What people said is in none of them.
 
 The format is the journal's native one: https://systemd.io/JOURNAL_NATIVE_PROTOCOL/"""

@@ -19,6 +19,7 @@ from appliance.books import Books
 from appliance.config.keeping import CHECKS
 from appliance.console.asking import problem, refused, route, text
 from appliance.console.keeper import Keeper
+from appliance.console.shadowing import shadow_routes
 from appliance.errors import AudioError
 from appliance.messages import samples
 from appliance.observe.calls import Kept
@@ -57,6 +58,7 @@ class CallsPage:
             route("/desk/calls/agree", self._keeper, self._agree),
             route("/desk/calls/correct", self._keeper, self._correct),
             Route("/desk/calls/{id}/sound", self._sound),
+            *shadow_routes(self._books, self._keeper),
         ]
 
     async def _list(self, asked: dict[str, Any]) -> dict[str, Any]:

@@ -206,6 +206,21 @@ class Calls:
             for call in calls:
                 db.execute("update call set sent = 1 where number = ?", call)
 
+    def keep_shadow(self, report: dict[str, Any]) -> None:
+        """What a candidate would have changed, in the place of the last such report."""
+        with self.store.write() as db:
+            db.execute("delete from shadow")
+            db.execute("insert into shadow values (?, ?)", report["at"], _json(report))
+
+    def shadow(self) -> dict[str, Any] | None:
+        rows = self.store.read("select data from shadow")
+        return json.loads(rows[0][0]) if rows else None
+
+    def forget_shadow(self, before: str = "z") -> None:
+        """Nobody can tell who is in it. `before`: only where it is older, UTC, ISO 8601."""
+        with self.store.write() as db:
+            db.execute("delete from shadow where at < ?", before)
+
     def close(self) -> None:
         self.store.close()
 
@@ -268,4 +283,8 @@ def _calls(db: sqlite3.Connection) -> None:
     )
 
 
-STEPS = (_calls,)
+def _shadow(db: sqlite3.Connection) -> None:
+    each(db, "create table shadow (at text not null, data text not null)")
+
+
+STEPS = (_calls, _shadow)

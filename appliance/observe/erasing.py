@@ -70,6 +70,7 @@ class Eraser:
             done["recording"] += self._delete(each for each in calls if each.recording)
             self._calls.delete([each.number for each in calls])
             self._drop_scenarios(calls)
+        self._calls.forget_shadow()
         self._calls.store.scrub()
         for end in ("", "-wal", "-shm"):  # It is made anew from what is still remembered.
             (self._data / f"recall.db{end}").unlink(missing_ok=True)
@@ -147,6 +148,7 @@ class Eraser:
         done["damaged file"] = self._drop_damaged(
             self._ago(min(keep.transcript for keep in every)).timestamp()
         )
+        self._calls.forget_shadow(self._before(min(keep.transcript for keep in every)))
         counts = {name: count for name, count in done.items() if count}
         if counts:
             self._receipt("purge", counts)

@@ -24,7 +24,7 @@ from appliance.memory.units import Keys, conversation, unit
 FORM = 1
 """Of the lines."""
 
-LEFT_OUT = frozenset(("backup_key", "backup_place", "backup_box", "erasure", "sqlite_sequence"))
+LEFT_OUT = frozenset(("backup_key", "backup_place", "backup_box", "erasure", "shadow", "sqlite_sequence"))
 """Tables that are no part of it: what they hold is beside it, or of this moment."""
 
 BYTES = "base64"
