@@ -101,7 +101,7 @@ def _noted(folder: Path, note: str, _: str) -> bytes:
         raise StorageError(
             f"what is in {folder} is encrypted, and its key is not here"
             f" ({place or f'the credential {CREDENTIAL}'})",
-            "let systemd start the desk; for a command, see docs/installer.md, Encrypted",
+            "let systemd start the desk; for a command, see docs/privacy.md, Encrypted",
         )
     key = _read(place)
     if _mark(key) != mark:
