@@ -87,7 +87,7 @@ def beeps(turns: Iterable[Mapping[str, Any]]) -> Iterator[Beep]:
 def seal(part: Path, muted: Sequence[Beep], until: int | None = None) -> Path:
     """Write the recording, whole or not at all, delete `part`, and return its path. After clock `until`, if
     it is given, all is silence: nobody knows what was said there. StorageError where the disk does not take
-    it, or nothing was recorded."""
+    it."""
     kept = part.with_suffix(SEALED)
     new = part.with_suffix(".new")
     try:
@@ -102,11 +102,11 @@ def seal(part: Path, muted: Sequence[Beep], until: int | None = None) -> Path:
                     sound[max(0, until - at) :] = 0
                 file.write(sound)
                 at += len(sound)
-        if not at:
-            raise OSError("it holds no sound")
+            if not at:  # No player opens an Opus without a single sample.
+                file.write(np.zeros((1, 2), dtype="<i2"))
         if isinstance(whole, io.BytesIO) and key:
-            with closing(Lock(new, key)) as file:
-                file.write(whole.getvalue())
+            with closing(Lock(new, key)) as locking:
+                locking.write(whole.getvalue())
         with new.open("rb") as file:
             os.fsync(file.fileno())
         new.replace(kept)
