@@ -29,7 +29,7 @@ from tests.test_acquaintance import DESK
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "360"))
 REAL = os.environ.get("SOAK_ENGINES") == "real"
-SPEED = 4.0
+SPEED = float(os.environ.get("SOAK_SPEED", "4"))
 HANDLES = Path("/proc/self/fd")
 WARM = 0.25
 """Share of the time after which nothing may grow any more."""

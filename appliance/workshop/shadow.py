@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -93,19 +94,38 @@ async def shadow(
         "by": "sound" if recordings else "text", "calls": 0, "turns": 0, "better": 0, "worse": 0,
         "marks": {}, "changed": [],
     }  # fmt: skip
-    for call in consented(calls, calls.store.now() - timedelta(days=days)):
-        turns = [turn for turn in calls.turns(call.number) if turn["cause"] in ("heard", "silence")]
-        if not any(turn["heard"] and turn["heard"]["words"] for turn in turns):
-            continue
-        went = []
-        for app, desk in (before, after):
-            with tempfile.TemporaryDirectory(prefix="appliance-shadow-") as folder:
-                served = await app.trial(desk, Path(folder))
-                with closing(served.place.store):
-                    await app.quiet()
-                    went.append(await _replayed(app, served, call, turns, recordings))
-        _add(report, call, *went)
+    with tempfile.TemporaryDirectory(prefix="appliance-shadow-") as folder:
+        learned = []
+        for number, (app, desk) in enumerate((before, after)):
+            served = await app.trial(desk, Path(folder) / str(number))
+            served.place.store.close()
+            learned.append((app, served))
+        for call in consented(calls, calls.store.now() - timedelta(days=days)):
+            await _both(report, call, calls, learned, Path(folder), recordings)
     return report
+
+
+async def _both(
+    report: dict[str, Any],
+    call: Kept,
+    calls: Calls,
+    learned: Sequence[tuple[App, Served]],
+    folder: Path,
+    recordings: Path | None,
+) -> None:
+    """One call, with both; without words there is nothing to replay."""
+    turns = [turn for turn in calls.turns(call.number) if turn["cause"] in ("heard", "silence")]
+    if not any(turn["heard"] and turn["heard"]["words"] for turn in turns):
+        return
+    went = []
+    for number, (app, ready) in enumerate(learned):
+        # Nothing of one call is there in the next.
+        served = await ready.emptied(folder / f"{call.number}-{number}")
+        with closing(served.place.store):
+            await app.quiet()
+            went.append(await _replayed(app, served, call, turns, recordings))
+        shutil.rmtree(folder / f"{call.number}-{number}")
+    _add(report, call, *went)
 
 
 async def _replayed(
