@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 else:
     from sqlcipher3 import dbapi2 as sqlite3
 
+CACHE = 2000
+"""KiB of a file that a connection holds in memory: SQLite's own default, a quarter of SQLCipher's."""
+
 PLAIN = b"SQLite format 3\0"
 """With what a file begins that is not encrypted."""
 
@@ -22,6 +25,7 @@ def connect(path: Path, patience: float, key: bytes | None = None) -> sqlite3.Co
     db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     if key:
         db.execute(f"pragma key = \"x'{derived(key, 'databases').hex()}'\"")
+    db.execute(f"pragma cache_size = -{CACHE}")
     return db
 
 
