@@ -4,6 +4,7 @@ hashes only."""
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import StorageError
-from appliance.memory.sqlite import sqlite3
 
 PATIENCE = 10.0
 """Seconds to wait for another program that writes."""
