@@ -1,5 +1,5 @@
-"""`appliance account`: who may what by the page, from the machine itself. A password is typed, or comes by the
-standard input; it is no argument, for everybody may read those."""
+"""`appliance account`: who may what by the page, from the machine itself. A password is typed, or comes by
+the standard input; it is no argument, for everybody may read those."""
 
 from __future__ import annotations
 

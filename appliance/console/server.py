@@ -31,6 +31,7 @@ from appliance.access.who import Who
 from appliance.channels import Desk
 from appliance.channels.web import BadCaller, WebChat, WebVoice, Wire
 from appliance.console.calls import CallsPage
+from appliance.console.description import describe
 from appliance.console.editor import Editor
 from appliance.console.listening import Network, Server, address, bound, bracketed
 from appliance.errors import ApplianceError
@@ -103,6 +104,7 @@ class Console:
         self._calls = calls
         self._metrics = metrics
         self._desk: Desk | None = None
+        self._described: dict[str, Any] = {}
         self._servers: list[Server] = []
         self._wires: dict[Wire, tuple[str, str]] = {}
         """Of what kind each is, and from where."""
@@ -177,8 +179,9 @@ class Console:
 
     def _app(self) -> Starlette:
         metrics = [Route("/metrics", seen(self._tell_metrics))] if self._metrics else []
-        return Starlette(
+        app = Starlette(
             routes=[
+                Route("/openapi.json", seen(self._describe)),
                 Route("/health", needs("visitor", self._health)),
                 *metrics,
                 Route("/wake", needs("visitor", self._wake_kiosk), methods=["POST"]),
@@ -193,6 +196,11 @@ class Console:
                 Mount("/", StaticFiles(directory=STATIC)),
             ]
         )
+        self._described = describe(app.routes)
+        return app
+
+    async def _describe(self, request: Request) -> JSONResponse:
+        return JSONResponse(self._described)
 
     async def _health(self, request: Request) -> JSONResponse:
         found = who(request)

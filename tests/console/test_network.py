@@ -39,9 +39,8 @@ class Outside:
         return "https://127.0.0.1:" + self.console.network_url.rpartition(":")[2]
 
     def browser(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
-            base_url=self.url, verify=self.tls, headers={"origin": self.url}, timeout=20
-        )
+        origin = {"origin": self.url}
+        return httpx2.AsyncClient(base_url=self.url, verify=self.tls, headers=origin, timeout=20)
 
     def line(self, path: str, **headers: str) -> connect:
         return connect(
@@ -159,9 +158,9 @@ async def test_a_message_that_is_none_ends_its_call_and_no_other(tmp_path: Path,
         async with page.line("/chat") as line:
             with contextlib.suppress(ConnectionClosed):
                 await line.send(sent)
-            with pytest.raises(ConnectionClosed):
-                while True:
-                    await line.recv()
+            with contextlib.suppress(ConnectionClosed):
+                async for _ in line:
+                    pass
             assert line.close_code in (1007, 1009)
         await other.send('{"text": "still here"}')
         assert "still here" in str(await other.recv())
@@ -169,7 +168,7 @@ async def test_a_message_that_is_none_ends_its_call_and_no_other(tmp_path: Path,
 
 async def test_a_flood_of_messages_is_answered_in_order_or_turned_down(tmp_path: Path) -> None:
     async with outside(tmp_path, visitors=True) as page, page.line("/chat") as line:
-        for number in range(500):
+        for number in range(200):
             await line.send(json.dumps({"text": str(number)}))
         told = json.loads(await line.recv())
         assert told["type"] in ("say", "problem")

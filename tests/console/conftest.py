@@ -1,0 +1,3 @@
+from tests.access.conftest import _light
+
+__all__ = ["_light"]
