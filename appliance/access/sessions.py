@@ -46,6 +46,7 @@ class Sessions:
             ).fetchone()
             if not found:
                 return ""
+            db.execute("update account set seen = ? where id = ?", (now, *found))
             db.execute(
                 """delete from session where account = ? and hash not in
                     (select hash from session where account = ? order by began desc limit ?)""",

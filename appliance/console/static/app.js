@@ -115,7 +115,7 @@ async function refresh() {
     document.body.classList.remove("away");
   } catch {
     document.body.classList.add("away");
-    at("summary").textContent = "The box does not answer";
+    if (!kiosk) at("summary").textContent = "The box does not answer";
   }
 }
 
@@ -142,7 +142,7 @@ function statusItem({ name, on, why }) {
   return item;
 }
 
-at("wake").addEventListener("click", wake);
+at("wake")?.addEventListener("click", wake);
 
 async function wake() {
   complain();
