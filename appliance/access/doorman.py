@@ -42,8 +42,8 @@ POLICY = {
 }
 """What a browser is told with every answer, unless the answer says otherwise."""
 
-PATIENCE = 20.0
-"""Seconds to wait for the next piece of a body."""
+PATIENCE = 30.0
+"""Seconds in which a body has come."""
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -150,11 +150,12 @@ class Doorman:
 
     def _measured(self, scope: Scope, receive: Receive) -> Receive:
         came, whole = 0, scope["type"] == "websocket"
+        until = asyncio.get_running_loop().time() + PATIENCE
 
         async def measured() -> Message:
             nonlocal came, whole
             try:
-                async with asyncio.timeout(None if whole else PATIENCE):
+                async with asyncio.timeout_at(None if whole else until):
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(408, "That took too long.") from None

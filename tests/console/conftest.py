@@ -1,3 +1,8 @@
-from tests.access.conftest import _light
+from __future__ import annotations
 
-__all__ = ["_light"]
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _quick(quick_hashes: None) -> None:
+    pass
