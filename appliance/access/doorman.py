@@ -85,14 +85,14 @@ class Doorman:
         refusal = self._refusal(scope, headers, token)
         if refusal is None:
             try:
-                known = await self._known(scope, headers, token)
+                known = await self._known(scope, headers, token) or (None if token else self._stranger())
             except ApplianceError as error:
                 log.error("nobody can be known: %s", error)
                 refusal = JSONResponse({"wrong": error.wrong, "mend": error.mend}, 503)
         if refusal is not None:
             await self._turn_away(refusal, scope, receive, send)
             return
-        scope["who"] = known or (None if token else self._stranger())
+        scope["who"] = known
         scope["house"] = self._house
         scope["secure"] = not self._only_here
         await self._app(scope, self._measured(scope, receive), self._with_policy(scope, send))
