@@ -72,7 +72,7 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     again, they are not."""
     box, box_file = config.read_box(box_path)
     desk, desk_file = config.read_desk(desk_path, box_file)
-    terminal = Terminal(highlight=False)
+    terminal = Terminal(highlight=False, emoji=False)
     terminal.print(f"{escape(desk.name)}: {box_file}, {desk_file}")
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
