@@ -37,7 +37,7 @@ LAYERS = [
     {"capacity", "app"},
     {"pulse"},
     {"workshop", "console"},
-    {"commands", "bench", "membership"},
+    {"commands", "bench", "membership", "home"},
     {"fleet"},
     {"__main__"},
 ]
