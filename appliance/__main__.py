@@ -86,6 +86,16 @@ def _parser() -> argparse.ArgumentParser:
     outbox.add_argument("number", nargs="?", default="", metavar="NUMBER")
     outbox.set_defaults(do=_outbox)
 
+    account = commands.add_parser(
+        "account", parents=[hardware], help="who may what by the page: accounts, passwords, tokens"
+    )
+    account.add_argument("what", choices=["list", "add", "role", "password", "single", "remove", "token"])
+    account.add_argument("name", nargs="?", default="", metavar="NAME")
+    account.add_argument("--role", choices=["visitor", "manager", "admin"], default="manager")
+    account.add_argument("--for", dest="label", default="", metavar="WHAT", help="what a token is for")
+    account.add_argument("--days", type=float, default=90, help="how long a token holds")
+    account.set_defaults(do=_account)
+
     erase = commands.add_parser("erase", parents=[hardware], help="erase all there is of a person")
     erase.add_argument("--person", required=True, metavar="WHO", help="a number or a name")
     erase.add_argument("--yes", action="store_true", help="do not ask")
@@ -249,6 +259,13 @@ def _outbox(arguments: argparse.Namespace) -> int:
     if arguments.what != "list" and not any(c.isdecimal() for c in arguments.number):
         raise ApplianceError("there is no number", "appliance outbox never NUMBER")
     return outbox(arguments.what, arguments.number, arguments.box)
+
+
+def _account(arguments: argparse.Namespace) -> int:
+    from appliance.commands.account import account
+
+    given = arguments
+    return account(given.what, given.name, given.role, given.label, given.days, given.box)
 
 
 def _erase(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,8 @@ from rich.console import Console as Terminal
 from rich.markup import escape
 
 from appliance import config
+from appliance.access import certificates
+from appliance.access.house import House
 from appliance.app import App
 from appliance.channels import WaitingLine
 from appliance.channels.exchange import Exchange, Trunk
@@ -31,8 +33,8 @@ from appliance.config.trunks import Sip, secret
 from appliance.config.versions import Versions
 from appliance.console.calls import CallsPage
 from appliance.console.editor import Editor
-from appliance.console.keeper import Keeper
-from appliance.console.server import Console, Status, address, is_loopback
+from appliance.console.listening import Network
+from appliance.console.server import ROLES, Console, Status
 from appliance.errors import ApplianceError, DeviceError, StorageError
 from appliance.home import HomeLine
 from appliance.membership import Membership, Restart, faults
@@ -72,7 +74,7 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     again, they are not."""
     box, box_file = config.read_box(box_path)
     desk, desk_file = config.read_desk(desk_path, box_file)
-    terminal = Terminal(highlight=False)
+    terminal = Terminal(highlight=False, emoji=False)
     terminal.print(f"{escape(desk.name)}: {box_file}, {desk_file}")
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
@@ -170,10 +172,9 @@ class Running:
         kiosk = (
             Status("kiosk", *self._kiosk.state) if self._kiosk else Status("kiosk", False, self._kiosk_off)
         )
+        page = Status("page", False, "switched off in box.toml")
         if self._console:
-            page = Status("page", True, self._console.url)
-        else:
-            page = Status("page", False, "switched off in box.toml")
+            page = Status("page", True, self._console.where)
         modems = self._modems.lines if self._modems else []
         gsm = [Status(line.name, *line.state) for line in modems] or [Status("gsm", False, self._gsm_off)]
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
@@ -244,12 +245,26 @@ class Running:
         if not web.enabled:
             return None
         wake = self._kiosk.wake_now if self._kiosk else None
-        keeper = Keeper(is_loopback(address(web.listen)[0]), web.password_file)
         workshop, books = self._workshop, self._app.books
-        editor = Editor(workshop, keeper) if workshop else None
-        calls = CallsPage(books, keeper, workshop) if workshop else None
+        editor = Editor(workshop) if workshop else None
+        calls = CallsPage(books, workshop) if workshop else None
         title = lambda: self._app.desk.name  # noqa: E731
-        return Console(web.listen, title, self.status, wake, editor, calls, books.metrics)
+        house, network = self._make_house()
+        return Console(web.listen, title, self.status, wake, editor, calls, books.metrics, house, network)
+
+    def _make_house(self) -> tuple[House | None, Network | None]:
+        """Who may what by the page, and where others reach it. Where that cannot be read, nobody may more
+        than a visitor, and nobody else comes in."""
+        web, data = self._app.box.web, self._app.box.data
+        try:
+            house = House(data / "access.db", ROLES)
+            if not web.network:
+                return house, None
+            own = certificates.own(data / "tls", web.names)
+        except ApplianceError as error:
+            log.error("the page is for visitors at this machine only: %s", error)
+            return None, None
+        return house, Network(web.network, own, web.names, web.visitors == "all")
 
     def _make_modems(self) -> tuple[Modems | None, str]:
         box = self._app.box

@@ -23,7 +23,6 @@ from appliance.config.lines import Lines as Lines
 from appliance.config.manner import VoiceManner, check_pace, check_sounds
 from appliance.config.sense import senseless
 from appliance.config.strict import TomlFile
-from appliance.config.trunks import placed
 
 SHIPPED = Path(__file__).parents[1] / "shipped"
 """The box.toml and desk.toml that stand in for ones that are not there."""
@@ -332,12 +331,10 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     file = TomlFile(_choose(path, "box.toml"))
     box = file.into(Box)
     folder = beside(file.path)
-    web = replace(box.web, password_file=placed(folder, box.web.password_file))
     return replace(
         box,
         data=folder / box.data,
         models=PROGRAM / box.models,
-        web=web,
         gsm=tuple(modem.beside(folder) for modem in box.gsm),
         sip=box.sip.beside(folder),
         fleet=box.fleet.beside(folder),

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from appliance.access.asking import needs, problem, text
 from appliance.books import Books
 from appliance.config.keeping import CHECKS
-from appliance.console.asking import problem, refused, route, text
-from appliance.console.keeper import Keeper
+from appliance.console.asking import route
 from appliance.console.shadowing import shadow_routes
 from appliance.errors import AudioError
 from appliance.messages import samples
@@ -46,19 +46,18 @@ SHOWN = frozenset(
 class CallsPage:
     """Only the manager sees calls."""
 
-    def __init__(self, books: Books, keeper: Keeper, workshop: Workshop) -> None:
+    def __init__(self, books: Books, workshop: Workshop) -> None:
         self._books = books
-        self._keeper = keeper
         self._workshop = workshop
 
     def routes(self) -> list[Route]:
         return [
-            route("/desk/calls/list", self._keeper, self._list),
-            route("/desk/calls/call", self._keeper, self._call),
-            route("/desk/calls/agree", self._keeper, self._agree),
-            route("/desk/calls/correct", self._keeper, self._correct),
-            Route("/desk/calls/{id}/sound", self._sound),
-            *shadow_routes(self._books, self._keeper),
+            route("/desk/calls/list", self._list),
+            route("/desk/calls/call", self._call),
+            route("/desk/calls/agree", self._agree),
+            route("/desk/calls/correct", self._correct),
+            Route("/desk/calls/{id}/sound", needs("manager", self._sound)),
+            *shadow_routes(self._books),
         ]
 
     async def _list(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -104,8 +103,6 @@ class CallsPage:
 
     async def _sound(self, request: Request) -> Response:
         """The recording, or the part of it that the browser asks for."""
-        if refusal := refused(request, self._keeper):
-            return refusal
         call = await asyncio.to_thread(self._books.calls.call, request.path_params["id"])
         recording = self._recording(call) if call else None
         if recording is None:
