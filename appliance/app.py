@@ -54,6 +54,9 @@ LET_GO = 5.0
 OUTSIDE = 4
 """Actions beyond the box that may wait for their answers at the same time."""
 
+SETTLED = 60.0
+"""Seconds after which what the last start left undone is done at the latest, be the desk as busy as it is."""
+
 PAPERS = 10.0
 """Seconds that a start waits for papers to be read; the first time they may take many minutes."""
 
@@ -131,7 +134,9 @@ class App:
             self._desk, embed, meanings, meanings, self.box.data, self.place, self._study, PAPERS
         )
         await self.served.open()
-        keeping = asyncio.create_task(self.books.serve(lambda: self.desk.retention))
+        keeping = asyncio.create_task(
+            self.books.serve(lambda: self.desk.retention, lambda: self.prepared(SETTLED))
+        )
         self._stack.callback(keeping.cancel)
         for problem in self.served.problems:
             log.warning("papers: %s", problem)
@@ -186,7 +191,7 @@ class App:
             if before:
                 await before
             else:
-                await self._memory.run(slots.warm, local_now())
+                await asyncio.gather(self._engines.warm(), self._memory.run(slots.warm, local_now()))
                 if self._wording:
                     await self._wording.warm()
             if self.speech:
@@ -194,9 +199,9 @@ class App:
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
 
-    async def prepared(self) -> None:
-        """Wait until the desk is as quick as it will be."""
-        await asyncio.wait([self._preparing])
+    async def prepared(self, within: float | None = None) -> None:
+        """Wait until the desk is as quick as it will be, or for so many seconds."""
+        await asyncio.wait([self._preparing], timeout=within)
 
     @property
     def desk(self) -> config.DeskFile:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from appliance.engines.thread import AHEAD, EngineThread
+from appliance.engines.thread import AHEAD, EngineThread, efforts
 from appliance.errors import EngineError
 
 
@@ -249,3 +249,58 @@ async def test_a_closed_engine_says_so() -> None:
     engine.close()
     with pytest.raises(EngineError, match="stopped"):
         await asyncio.wait_for(engine.run(lambda: 1), 5)
+
+
+async def test_who_works_can_be_told_from_who_waits() -> None:
+    busy, waiting = EngineThread("works hard"), EngineThread("waits")
+    free = threading.Event()
+
+    def work() -> None:
+        while not free.is_set():
+            sum(range(10_000))
+
+    working = [asyncio.create_task(busy.run(work)), asyncio.create_task(waiting.run(free.wait))]
+    try:
+        await asyncio.sleep(0)
+        before = efforts()
+        async with asyncio.timeout(10):
+            while efforts()["works hard"] == before["works hard"]:
+                await asyncio.sleep(0.01)
+        assert efforts()["waits"] == before["waits"]
+        assert busy.began
+        assert waiting.began
+    finally:
+        free.set()
+        await asyncio.gather(*working)
+        busy.close()
+        waiting.close()
+    assert busy.began is None
+
+
+async def test_threads_that_an_engine_makes_count_as_its_own(engine: EngineThread) -> None:
+    free = threading.Event()
+
+    def work() -> None:
+        while not free.is_set():
+            sum(range(10_000))
+
+    made = threading.Thread(target=work)
+    await engine.run(made.start)
+    before = efforts()
+    async with asyncio.timeout(10):
+        while efforts()["test"] == before["test"]:
+            await asyncio.sleep(0.01)
+    free.set()
+    made.join()
+
+
+async def test_who_waits_for_a_reader_says_so(engine: EngineThread) -> None:
+    reading = engine.iterate(lambda: iter(range(AHEAD + 3)))
+    assert await anext(reading) == 0
+    async with asyncio.timeout(5):
+        while engine.done < AHEAD + 1:
+            await asyncio.sleep(0)
+    assert engine.awaits
+    await reading.aclose()
+    await engine.run(int)
+    assert not engine.awaits
