@@ -107,6 +107,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.set_defaults(do=_doctor)
 
+    health = commands.add_parser(
+        "health", parents=[files], help="whether the box is well, as after an update: 0 if it is"
+    )
+    health.add_argument("--within", type=float, default=240.0, metavar="SECONDS", help="no longer than this")
+    health.add_argument("--json", action="store_true", help="for programs")
+    health.set_defaults(do=_health)
+
     check = commands.add_parser("check", parents=[files], help="validate box.toml and desk.toml")
     check.set_defaults(do=_check)
 
@@ -256,6 +263,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
         return bundle(arguments.bundle, arguments.box, arguments.desk)
     return _to_the_end(doctor(arguments.box, arguments.desk))
+
+
+def _health(arguments: argparse.Namespace) -> int:
+    from appliance.commands.health import health
+
+    code = _to_the_end(health(arguments.box, arguments.desk, arguments.within, arguments.json))
+    sys.stdout.flush()
+    os._exit(code)  # An engine that was given up in the middle of its work would make another code of it.
 
 
 def _check(arguments: argparse.Namespace) -> int:

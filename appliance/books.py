@@ -57,8 +57,8 @@ class Books:
         self._exporter = Exporter(endpoint, self.calls, memory) if endpoint else None
 
     async def settle(self) -> None:
-        """At the start, before there are calls: close what a crash left open. What cannot be done keeps nobody
-        from being answered."""
+        """At the start, before there are calls: close what a crash left open. What cannot be done keeps
+        nobody from being answered."""
         try:
             await self._memory.run(self.calls.settle)
             self._left = unfinished(self.recordings)
@@ -66,8 +66,8 @@ class Books:
             log.error("the books could not be put in order: %s", error)
 
     async def serve(self, retention: Callable[[], Retention], ready: Callable[[], Awaitable[None]]) -> None:
-        """What goes on beside the calls, until cancelled: once the desk is `ready`, what the last start left to
-        be erased or sealed is; traces are sent on, and what is too old is deleted."""
+        """What goes on beside the calls, until cancelled: once the desk is `ready`, what the last start left
+        to be erased or sealed is; traces are sent on, and what is too old is deleted."""
         await ready()
         await self._finish()
         async with asyncio.TaskGroup() as tasks:

@@ -144,8 +144,8 @@ class Pulse:
             await asyncio.wait({holding, coming})
 
     def _feed(self, slow: str) -> None:
-        """`slow`: what keeps callers waiting and gets on, if anything does: it is let finish, for who is killed
-        over it would only begin it again. Before the first call was answered it makes nobody ready."""
+        """`slow`: what keeps callers waiting and gets on, if anything does. It is let finish, for who is
+        killed over it would only begin it again; but nobody is ready by it."""
         now = time.monotonic()
         if slow:
             self._well_since = None
@@ -164,8 +164,9 @@ class Pulse:
 
 
 async def answers(app: App, within: float) -> str:
-    """Hold the scripted call. What is slow and keeps it waiting, in words; empty where it was answered. Raises
-    Unwell where any part of it does not come within so many seconds and nothing can be seen to get on."""
+    """Hold the scripted call. What is slow and keeps it waiting, in words; empty where it was answered.
+    Raises Unwell where any part of it does not come within so many seconds and nothing can be seen to get
+    on."""
     caller, memory = _Caller(), app.place.memory
     own = {f"the {name} thread": thread for name, thread in threads(app).items()}
     parts: dict[str, asyncio.Task[Any]] = {
@@ -199,8 +200,8 @@ async def answers(app: App, within: float) -> str:
 
 
 def _work(part: str, thread: EngineThread, finished: int, before: Counter[str]) -> str:
-    """What a thread is at that did not come to ours in time, in words; Unwell where it hangs. It does not where
-    it has finished something, waits for a reader, or makes an effort; the last two for so long."""
+    """What a thread is at that did not come to ours in time, in words; Unwell where it hangs. It does not
+    where it has finished something, waits for a reader, or makes an effort; the last two for so long."""
     lasts = time.monotonic() - (thread.began or time.monotonic())
     stuck = not thread.awaits and efforts()[thread.name] == before[thread.name]
     if thread.done == finished and (stuck or lasts > LONGEST):

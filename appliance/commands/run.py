@@ -26,6 +26,7 @@ from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import AUTHORITIES, Account, Settings
 from appliance.channels.soundcard import SoundCard
 from appliance.clerk import local_now
+from appliance.commands.status import tell
 from appliance.commands.wiring import Wiring
 from appliance.config.trunks import Sip, secret
 from appliance.config.versions import Versions
@@ -195,7 +196,7 @@ class Running:
                     )
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
-                tasks.create_task(self.announce())
+                tasks.create_task(self.announce(manager.runtime))
                 if self._sip:
                     # Calls are taken before: until it is known, `calls` of [sip] alone says how many.
                     tasks.create_task(self._app.measure())
@@ -209,8 +210,9 @@ class Running:
         off = [status.name for status in self.status() if not status.on]
         return f"answering; off: {', '.join(off)}" if off else "answering"
 
-    async def announce(self) -> None:
-        """Print the page's address, what is on and off and why, and from then on what changes."""
+    async def announce(self, folder: Path | None = None) -> None:
+        """Print the page's address, what is on and off and why, and from then on what changes; and have it in
+        a `folder`, for other programs of this box."""
         if self._console:
             await self._console.opened.wait()
             self._terminal.print(f"open {self._console.url}")
@@ -223,7 +225,9 @@ class Running:
                     self._print(status)
             if not told:
                 self._terminal.print("ready; Ctrl-C ends")
-            told = self.status()
+            before, told = told, self.status()
+            if told != before:
+                tell(folder, told)
             await asyncio.sleep(FIRST_LOOK)
 
     def _print(self, status: Status) -> None:

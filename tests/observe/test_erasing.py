@@ -34,6 +34,7 @@ from appliance.observe.corrections import correct
 from appliance.observe.erasing import Eraser
 from appliance.telemetry.outbox import Outbox
 from appliance.telemetry.told import Discreet
+from tests.audio_server import until
 from tests.test_acquaintance import DESK
 from tests.test_app import ENGINES, Caller
 
@@ -175,9 +176,8 @@ async def test_killed_in_the_middle_the_next_start_finishes_it(tmp_path: Path) -
     shutil.copytree(before, var)
     erases_and_dies(var, begun[0])
     assert found(var)
-    async with App(Box(var, engines=ENGINES), desk) as app, asyncio.timeout(20):
-        while app.place.store.read("select 1 from erasure"):
-            await asyncio.sleep(0.01)
+    async with App(Box(var, engines=ENGINES), desk) as app:
+        await until(lambda: not app.place.store.read("select 1 from erasure"))
     assert found(var) == {}
 
 
@@ -427,8 +427,7 @@ async def test_what_cannot_be_put_in_order_keeps_nothing_else_from_it(tmp_path: 
     await asyncio.sleep(0)
     assert store.read("select count(*) from erasure") == [(1,)], "nobody is to wait for it"
     ready.set()
-    while store.read("select count(*) from erasure") != [(0,)]:
-        await asyncio.sleep(0)
+    await until(lambda: not store.read("select 1 from erasure"))
     serving.cancel()
     await asyncio.wait([serving])
     await books.close()
