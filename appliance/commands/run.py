@@ -35,6 +35,8 @@ from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console, Status, address, is_loopback
 from appliance.errors import ApplianceError, DeviceError, StorageError
+from appliance.firstboot import reset
+from appliance.gpio.held import held
 from appliance.membership import Membership, Restart
 from appliance.notify import Manager
 from appliance.phone.outbound import Outbound
@@ -197,6 +199,8 @@ class Running:
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
                 tasks.create_task(self.announce(manager.runtime))
+                if self._wiring.button:
+                    tasks.create_task(held(self._wiring.button, self._forget_everything))
                 if self._sip:
                     # Calls are taken before: until it is known, `calls` of [sip] alone says how many.
                     tasks.create_task(self._app.measure())
@@ -205,6 +209,17 @@ class Running:
             raise group.exceptions[0] from None
         finally:
             self._wiring.close()
+
+    def _forget_everything(self) -> None:
+        """At the next start. The light tells who holds the button that it was enough."""
+        try:
+            reset.ask(self._app.box.data)
+        except ApplianceError as error:
+            log.warning("the button was held, and nothing is forgotten: %s", error)
+            return
+        log.warning("the button was held: at the next start of the box everything is forgotten")
+        if self._kiosk:
+            self._kiosk.show("thinking")
 
     def _in_a_line(self) -> str:
         off = [status.name for status in self.status() if not status.on]

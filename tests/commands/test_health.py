@@ -75,7 +75,7 @@ async def test_a_box_is_well_that_is_up_hears_and_answers(box: Path) -> None:
 
 async def test_without_a_desk_that_runs_it_is_not_and_says_so_in_time(box: Path) -> None:
     began = time.monotonic()
-    found = await examined(box, None, within=0.4)
+    found = await examined(box, None, within=3.0)
     assert bad(found)["desk"].startswith("no desk runs here")
     assert time.monotonic() - began < 10
 
@@ -90,7 +90,7 @@ def test_a_desk_that_died_does_not_count_as_one_that_runs(box: Path) -> None:
 
 
 async def test_safe_mode_is_not_well(box: Path) -> None:
-    found = await examined(box, [Status(status.SAFE, False, "it would not stay up")], within=0.4)
+    found = await examined(box, [Status(status.SAFE, False, "it would not stay up")], within=3.0)
     assert bad(found)["desk"] == "it is in safe mode"
 
 
@@ -102,7 +102,7 @@ async def test_a_desk_that_comes_up_meanwhile_is_waited_for(box: Path) -> None:
 
 
 async def test_sound_devices_that_do_not_open_are_told_with_the_reason(box: Path) -> None:
-    found = await examined(box, [Status("kiosk", False, "no microphone; plug one in")], within=0.4)
+    found = await examined(box, [Status("kiosk", False, "no microphone; plug one in")], within=3.0)
     assert bad(found) == {"sound devices": "no microphone; plug one in"}
 
 
@@ -114,10 +114,10 @@ async def test_a_box_without_a_kiosk_needs_no_sound_devices(tmp_path: Path) -> N
 
 async def test_the_broker_must_be_reached_if_it_was_before(box: Path) -> None:
     away = [Status("kiosk", True), Status("fleet", False, "the broker is not there")]
-    assert bad(await examined(box, away, within=0.4)) == {}, "it never was"
+    assert bad(await examined(box, away, within=3.0)) == {}, "it never was"
     assert bad(await examined(box, UP)) == {}
-    assert bad(await examined(box, away, within=0.4)) == {"fleet": "the broker is not there"}
-    assert bad(await examined(box, away, within=0.4)) == {"fleet": "the broker is not there"}, "still"
+    assert bad(await examined(box, away, within=3.0)) == {"fleet": "the broker is not there"}
+    assert bad(await examined(box, away, within=3.0)) == {"fleet": "the broker is not there"}, "still"
     assert bad(await examined(written(box.parent, fleet=False), away)) == {}, "box.toml has it no more"
 
 
