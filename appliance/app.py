@@ -54,9 +54,6 @@ LET_GO = 5.0
 OUTSIDE = 4
 """Actions beyond the box that may wait for their answers at the same time."""
 
-SETTLED = 60.0
-"""Seconds after which what the last start left undone is done at the latest, be the desk as busy as it is."""
-
 PAPERS = 10.0
 """Seconds that a start waits for papers to be read; the first time they may take many minutes."""
 
@@ -134,9 +131,7 @@ class App:
             self._desk, embed, meanings, meanings, self.box.data, self.place, self._study, PAPERS
         )
         await self.served.open()
-        keeping = asyncio.create_task(
-            self.books.serve(lambda: self.desk.retention, lambda: self.prepared(SETTLED))
-        )
+        keeping = asyncio.create_task(self.books.serve(lambda: self.desk.retention, self.prepared))
         self._stack.callback(keeping.cancel)
         for problem in self.served.problems:
             log.warning("papers: %s", problem)

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 PRIVATE = frozenset(("name", "phone", "email", "code", "spelled"))
 """Kinds of slots whose values are left out of what is kept of a call."""
 
+SETTLED = 60.0
+"""Seconds after which what the last start left undone is done, be the desk as busy as it is."""
+
 PURGED = 3600.0
 """Seconds between two looks for what is too old."""
 
@@ -65,10 +68,13 @@ class Books:
         except (StorageError, OSError) as error:
             log.error("the books could not be put in order: %s", error)
 
-    async def serve(self, retention: Callable[[], Retention], ready: Callable[[], Awaitable[None]]) -> None:
-        """What goes on beside the calls, until cancelled: once the desk is `ready`, what the last start left
-        to be erased or sealed is; traces are sent on, and what is too old is deleted."""
-        await ready()
+    async def serve(
+        self, retention: Callable[[], Retention], ready: Callable[[float], Awaitable[None]]
+    ) -> None:
+        """What goes on beside the calls, until cancelled: once the desk is `ready`, or has been waited for for
+        so many seconds, what the last start left to be erased or sealed is; traces are sent on, and what is
+        too old is deleted."""
+        await ready(SETTLED)
         await self._finish()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._purge(retention))

@@ -106,10 +106,9 @@ class Running:
 
     async def on(self, name: str) -> str:
         """What is said of a line that is on."""
-        found = lambda told: next((each for each in told if each.name == name), None)  # noqa: E731
         await self._wait(
-            lambda told: bool((line := found(told)) and line.on),
-            lambda told: line.why if (line := found(told)) else "the desk has none",
+            lambda told: any(line.on for line in told if line.name == name),
+            lambda told: next((line.why for line in told if line.name == name), "the desk has none"),
         )
         return "it is there"
 

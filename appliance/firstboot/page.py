@@ -67,7 +67,7 @@ class Page:
 
     async def __aenter__(self) -> Page:
         listener = bound(self._host, self._port)
-        self.port = listener.getsockname()[1]
+        self.url = f"http://{self._host}:{listener.getsockname()[1]}"
         routes = [
             Route("/state", self._state),
             Route("/pair", self._pair, methods=["POST"]),

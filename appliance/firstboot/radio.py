@@ -98,7 +98,7 @@ class Radio:
 
 
 def heard(results: str) -> list[str]:
-    """Of what wpa_supplicant heard: a head, then address, frequency, level, flags, name, with tabs between."""
+    """Names in what wpa_supplicant heard: after a head, address, frequency, level, flags, name, by tabs."""
     rows = [line.split("\t") for line in results.splitlines()[1:]]
     known = [(int(row[2]), row[4]) for row in rows if len(row) == 5 and row[2].lstrip("-").isdigit()]
     names = [name for _, name in sorted(known, reverse=True) if name and "\\" not in name]

@@ -420,7 +420,7 @@ async def test_what_cannot_be_put_in_order_keeps_nothing_else_from_it(tmp_path: 
     await books.settle()
     ready = asyncio.Event()
 
-    async def answered() -> None:
+    async def answered(within: float) -> None:
         await ready.wait()
 
     serving = asyncio.create_task(books.serve(Retention, answered))
