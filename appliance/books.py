@@ -71,7 +71,7 @@ class Books:
     async def serve(
         self, retention: Callable[[], Retention], ready: Callable[[float], Awaitable[None]]
     ) -> None:
-        """What goes on beside the calls, until cancelled: once the desk is `ready`, or has been waited for for
+        """What goes on beside the calls, until cancelled: once the desk is `ready`, or was waited for for
         so many seconds, what the last start left to be erased or sealed is; traces are sent on, and what is
         too old is deleted."""
         await ready(SETTLED)
