@@ -27,7 +27,10 @@ from appliance.errors import ApplianceError
 from appliance.pulse import Unwell
 
 WITHIN = 240.0
-"""Seconds that all of it may take; half of them, that the desk and its lines are waited for."""
+"""Seconds that all of it may take."""
+
+SHARE = 0.5
+"""Of them, in which the desk and its lines are waited for."""
 
 LOOK = 0.5
 """Seconds between two looks at what the desk tells."""
@@ -72,7 +75,7 @@ async def examine(
 ) -> AsyncIterator[Check]:
     """One `Check` after another. `folder`: where the desk of the service tells what is on."""
     began = time.monotonic()
-    soon, until = began + within / 2, began + within
+    soon, until = began + SHARE * within, began + within
     try:
         box, box_file = config.read_box(box_path)
         desk, desk_file = config.read_desk(desk_path, box_file)

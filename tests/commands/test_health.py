@@ -51,14 +51,18 @@ def written(folder: Path, kiosk: bool = True, fleet: bool = True, more: str = ""
     return path
 
 
-async def examined(box: Path, told: list[Status] | None = UP, within: float = 20.0) -> dict[str, Check]:
+async def examined(
+    box: Path, told: list[Status] | None = UP, within: float = 60.0, waits: float = 20.0
+) -> dict[str, Check]:
     """What is found while a desk tells so; None: no desk runs."""
     folder = box.parent / "run"
     folder.mkdir(exist_ok=True)
     (folder / status.NAME).unlink(missing_ok=True)
     if told is not None:
         status.tell(folder, told)
-    found = [check async for check in examine(box, SHIPPED / "desk.toml", within, folder)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(health, "SHARE", waits / within)
+        found = [check async for check in examine(box, SHIPPED / "desk.toml", within, folder)]
     return {check.what: check for check in found}
 
 
@@ -75,9 +79,9 @@ async def test_a_box_is_well_that_is_up_hears_and_answers(box: Path) -> None:
 
 async def test_without_a_desk_that_runs_it_is_not_and_says_so_in_time(box: Path) -> None:
     began = time.monotonic()
-    found = await examined(box, None, within=3.0)
+    found = await examined(box, None, waits=0.3)
     assert bad(found)["desk"].startswith("no desk runs here")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_a_desk_that_died_does_not_count_as_one_that_runs(box: Path) -> None:
@@ -90,7 +94,7 @@ def test_a_desk_that_died_does_not_count_as_one_that_runs(box: Path) -> None:
 
 
 async def test_safe_mode_is_not_well(box: Path) -> None:
-    found = await examined(box, [Status(status.SAFE, False, "it would not stay up")], within=3.0)
+    found = await examined(box, [Status(status.SAFE, False, "it would not stay up")], waits=0.3)
     assert bad(found)["desk"] == "it is in safe mode"
 
 
@@ -102,7 +106,7 @@ async def test_a_desk_that_comes_up_meanwhile_is_waited_for(box: Path) -> None:
 
 
 async def test_sound_devices_that_do_not_open_are_told_with_the_reason(box: Path) -> None:
-    found = await examined(box, [Status("kiosk", False, "no microphone; plug one in")], within=3.0)
+    found = await examined(box, [Status("kiosk", False, "no microphone; plug one in")], waits=0.3)
     assert bad(found) == {"sound devices": "no microphone; plug one in"}
 
 
@@ -114,10 +118,10 @@ async def test_a_box_without_a_kiosk_needs_no_sound_devices(tmp_path: Path) -> N
 
 async def test_the_broker_must_be_reached_if_it_was_before(box: Path) -> None:
     away = [Status("kiosk", True), Status("fleet", False, "the broker is not there")]
-    assert bad(await examined(box, away, within=3.0)) == {}, "it never was"
+    assert bad(await examined(box, away, waits=0.3)) == {}, "it never was"
     assert bad(await examined(box, UP)) == {}
-    assert bad(await examined(box, away, within=3.0)) == {"fleet": "the broker is not there"}
-    assert bad(await examined(box, away, within=3.0)) == {"fleet": "the broker is not there"}, "still"
+    assert bad(await examined(box, away, waits=0.3)) == {"fleet": "the broker is not there"}
+    assert bad(await examined(box, away, waits=0.3)) == {"fleet": "the broker is not there"}, "still"
     assert bad(await examined(written(box.parent, fleet=False), away)) == {}, "box.toml has it no more"
 
 
@@ -159,7 +163,7 @@ async def test_what_hangs_is_given_up(box: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(pulse, "answers", hangs)
     began = time.monotonic()
     assert bad(await examined(box, within=2.0)) == {"conversation": "it takes too long"}
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
 
 
 def test_the_command_says_it_to_people_and_to_programs(box: Path) -> None:

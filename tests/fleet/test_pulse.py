@@ -24,7 +24,8 @@ async def test_a_worker_that_hangs_ends_the_feeding(
     free = threading.Event()
     try:
         async with asyncio.timeout(20):
-            assert await listener.told() == "READY=1"
+            while await listener.told() != "READY=1":
+                pass
             assert await listener.told() == "WATCHDOG=1\nSTATUS=taking what boxes tell"
             monkeypatch.setattr(fleet.source, "fetch", lambda *_: free.wait() and [])
             while (told := await listener.told()).startswith("WATCHDOG"):
