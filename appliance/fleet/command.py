@@ -9,31 +9,45 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
+from appliance.access.house import House
 from appliance.errors import ApplianceError
-from appliance.fleet import members
+from appliance.fleet import audit, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.demo import demo as simulate
 from appliance.fleet.pulse import beat
-from appliance.fleet.serve import Fleet, Ports
+from appliance.fleet.serve import Fleet, Page, Ports
 from appliance.fleet.store import Store
 from appliance.notify import Manager
 from appliance.telemetry import invitation
 
+CODE_EVERY = 5.0
+"""Seconds between two looks whether the setup code still holds."""
 
-async def serve(folder: Path, host: str, names: Sequence[str], ports: Ports) -> int:
-    async with Fleet(folder, host, ports, names) as fleet:
+
+async def serve(
+    folder: Path, host: str, names: Sequence[str], ports: Ports, page: Page, networks: Sequence[str]
+) -> int:
+    async with Fleet(folder, host, ports, names, page, networks) as fleet:
         print(f"boxes come to {host}:{ports.broker}, and enrol at {host}:{ports.door}", flush=True)
-        print(f"open {fleet.url} (on this machine only: there are no logins yet)", flush=True)
-        manager = Manager()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(fleet.serve())
-            tasks.create_task(beat(fleet, manager))
+        where = " (on this machine only)" if page.only_here else ""
+        print(f"open {fleet.url}{where}", flush=True)
+        await asyncio.gather(fleet.serve(), beat(fleet, Manager()), _show_code(fleet.house))
     return 0
+
+
+async def _show_code(house: House) -> None:
+    """Until there is somebody who may do everything: the code by which the first is made."""
+    shown = ""
+    while not await asyncio.to_thread(house.accounts.claimed):
+        if (code := house.pairing.code()) != shown:
+            shown = code
+            print(f"setup code: {code} (makes the first admin; holds for 10 minutes)", flush=True)
+        await asyncio.sleep(CODE_EVERY)
 
 
 async def demo(count: int, ports: Ports) -> int:
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
-        async with Fleet(Path(folder), "127.0.0.1", ports) as fleet:
+        async with Fleet(Path(folder), "127.0.0.1", ports, page=Page(open=True)) as fleet:
             print(f"{count} simulated boxes; open {fleet.url}; Ctrl-C ends", flush=True)
             await simulate(count, fleet)
     return 0
@@ -41,7 +55,7 @@ async def demo(count: int, ports: Ports) -> int:
 
 def invite(folder: Path, names: Sequence[str], site: str) -> int:
     store = Store(folder / "fleet.db")
-    for name, code in members.invite(store, Authority(folder / "keys"), names, site).items():
+    for name, code in members.invite(store, Authority(folder / "keys"), names, site, audit.here()).items():
         print(f"{name}  {code}")
     store.close()
     print("on the box: appliance fleet enrol CODE SERVER:8884")
@@ -68,7 +82,7 @@ def sign(folder: Path, code: str, server: str, into: Path) -> int:
 
 def revoke(folder: Path, name: str) -> int:
     store = Store(folder / "fleet.db")
-    members.revoke(store, name)
+    members.revoke(store, name, audit.here())
     store.close()
     print(f"{name} is of the fleet no more; the server that runs ends its session")
     return 0
