@@ -186,9 +186,9 @@ async def test_a_desk_that_is_slow_from_the_start_is_not_ready(tmp_path: Path, l
     async with desk(tmp_path) as app:
         working = asyncio.create_task(app.place.memory.run(work))
         await asyncio.sleep(0)
-        assert "much to do" in await answers(app, 0.3)
+        assert "much to do" in await answers(app, 2.0)
         beating = asyncio.create_task(Pulse(app, listener.manager).beat())
-        asyncio.get_running_loop().call_later(1.5, free.set)
+        asyncio.get_running_loop().call_later(0.5, free.set)
         async with asyncio.timeout(20):
             assert await listener.told() == "READY=1"
         assert free.is_set()
