@@ -124,6 +124,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.set_defaults(do=_doctor)
 
+    first = commands.add_parser("first-boot", help="the first start of a box: from a stick, or its own page")
+    for name, what in (("config", "box.toml"), ("data", "what it remembers"), ("boot", "the boot partition")):
+        first.add_argument(f"--{name}", type=Path, metavar="FOLDER", help=f"where {what} lies")
+    first.add_argument("--media", type=Path, metavar="FOLDER", help="in which sticks are folders")
+    first.add_argument("--radio", type=Path, metavar="SOCKET", help="of wpa_supplicant")
+    first.add_argument("--host", help="the address of its page")
+    first.add_argument("--port", type=int, help="and its port")
+    first.set_defaults(do=_first_boot)
+
+    reset = commands.add_parser(
+        "factory-reset", parents=[hardware], help="at the next start, forget everything and be new"
+    )
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    reset.set_defaults(do=_factory_reset)
+
+    health = commands.add_parser(
+        "health", parents=[files], help="whether the box is well, as after an update: 0 if it is"
+    )
+    health.add_argument("--within", type=float, default=240.0, metavar="SECONDS", help="no longer than this")
+    health.add_argument("--json", action="store_true", help="for programs")
+    health.set_defaults(do=_health)
+
     check = commands.add_parser("check", parents=[files], help="validate box.toml and desk.toml")
     check.set_defaults(do=_check)
 
@@ -191,6 +213,12 @@ def _add_server(commands: Any) -> None:
     inviting = commands.add_parser("invite", parents=[folder], help="make claim codes for new boxes")
     inviting.add_argument("names", nargs="+", metavar="NAME", help="small letters, digits and hyphens")
     inviting.add_argument("--site", default="", help="where they stand")
+    signing = commands.add_parser("sign", parents=[folder], help="make the file for a box's first start")
+    signing.add_argument("code", metavar="CODE", help="as `invite` has printed it")
+    signing.add_argument(
+        "server", metavar="SERVER:PORT", help="where boxes reach the fleet to enrol: port 8884"
+    )
+    signing.add_argument("into", type=Path, metavar="FOLDER", help="a stick, or any other folder")
     revoking = commands.add_parser("revoke", parents=[folder], help="let a box be of the fleet no more")
     revoking.add_argument("name", metavar="NAME")
     office.add_parsers(commands, folder)
@@ -302,6 +330,27 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return _to_the_end(doctor(arguments.box, arguments.desk))
 
 
+def _first_boot(arguments: argparse.Namespace) -> int:
+    from appliance.firstboot.command import run
+
+    given = {name: value for name, value in vars(arguments).items() if name != "do" and value is not None}
+    return _to_the_end(run(**given))
+
+
+def _factory_reset(arguments: argparse.Namespace) -> int:
+    from appliance.firstboot.command import reset
+
+    return reset(arguments.box, arguments.yes)
+
+
+def _health(arguments: argparse.Namespace) -> int:
+    from appliance.commands.health import health
+
+    code = _to_the_end(health(arguments.box, arguments.desk, arguments.within, arguments.json))
+    sys.stdout.flush()
+    os._exit(code)  # An engine that was given up in the middle of its work would make another code of it.
+
+
 def _check(arguments: argparse.Namespace) -> int:
     from appliance.config import read_box, read_desk
     from appliance.engines import registry
@@ -346,6 +395,8 @@ def _fleet(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.what == "invite":
         return command.invite(arguments.folder, arguments.names, arguments.site)
+    if arguments.what == "sign":
+        return command.sign(arguments.folder, arguments.code, arguments.server, arguments.into)
     if arguments.what == "revoke":
         return command.revoke(arguments.folder, arguments.name)
     if arguments.what in ("account", "alert", "audit", "site"):

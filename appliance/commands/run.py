@@ -28,6 +28,7 @@ from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import AUTHORITIES, Account, Settings
 from appliance.channels.soundcard import SoundCard
 from appliance.clerk import local_now
+from appliance.commands.status import tell
 from appliance.commands.wiring import Wiring
 from appliance.config.trunks import Sip, secret
 from appliance.config.versions import Versions
@@ -36,6 +37,8 @@ from appliance.console.editor import Editor
 from appliance.console.listening import Network
 from appliance.console.server import ROLES, Console, Status
 from appliance.errors import ApplianceError, DeviceError, StorageError
+from appliance.firstboot import reset
+from appliance.gpio.held import held
 from appliance.home import HomeLine
 from appliance.membership import Membership, Restart, faults
 from appliance.notify import Manager
@@ -203,8 +206,10 @@ class Running:
                     )
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
-                tasks.create_task(self.announce())
+                tasks.create_task(self.announce(manager.runtime))
                 tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
+                if self._wiring.button:
+                    tasks.create_task(held(self._wiring.button, self._forget_everything))
                 if self._sip:
                     # Calls are taken before: until it is known, `calls` of [sip] alone says how many.
                     tasks.create_task(self._app.measure())
@@ -214,12 +219,24 @@ class Running:
         finally:
             self._wiring.close()
 
+    def _forget_everything(self) -> None:
+        """At the next start. The light tells who holds the button that it was enough."""
+        try:
+            reset.ask(self._app.box.data)
+        except ApplianceError as error:
+            log.warning("the button was held, and nothing is forgotten: %s", error)
+            return
+        log.warning("the button was held: at the next start of the box everything is forgotten")
+        if self._kiosk:
+            self._kiosk.show("thinking")
+
     def _in_a_line(self) -> str:
         off = [status.name for status in self.status() if not status.on]
         return f"answering; off: {', '.join(off)}" if off else "answering"
 
-    async def announce(self) -> None:
-        """Print the page's address, what is on and off and why, and from then on what changes."""
+    async def announce(self, folder: Path | None = None) -> None:
+        """Print the page's address, what is on and off and why, and from then on what changes; and have it in
+        a `folder`, for other programs of this box."""
         if self._console:
             await self._console.opened.wait()
             self._terminal.print(f"open {self._console.url}")
@@ -232,7 +249,9 @@ class Running:
                     self._print(status)
             if not told:
                 self._terminal.print("ready; Ctrl-C ends")
-            told = self.status()
+            before, told = told, self.status()
+            if told != before:
+                tell(folder, told)
             await asyncio.sleep(FIRST_LOOK)
 
     def _print(self, status: Status) -> None:

@@ -7,12 +7,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+
 from appliance.access.house import House
+from appliance.errors import ApplianceError
 from appliance.fleet import audit, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.demo import demo as simulate
+from appliance.fleet.pulse import beat
 from appliance.fleet.serve import Fleet, Page, Ports
 from appliance.fleet.store import Store
+from appliance.notify import Manager
+from appliance.telemetry import invitation
 
 CODE_EVERY = 5.0
 """Seconds between two looks whether the setup code still holds."""
@@ -25,11 +31,7 @@ async def serve(
         print(f"boxes come to {host}:{ports.broker}, and enrol at {host}:{ports.door}", flush=True)
         where = " (on this machine only)" if page.only_here else ""
         print(f"open {fleet.url}{where}", flush=True)
-        showing = asyncio.create_task(_show_code(fleet.house))
-        try:
-            await fleet.serve()
-        finally:
-            showing.cancel()
+        await asyncio.gather(fleet.serve(), beat(fleet, Manager()), _show_code(fleet.house))
     return 0
 
 
@@ -57,6 +59,24 @@ def invite(folder: Path, names: Sequence[str], site: str) -> int:
         print(f"{name}  {code}")
     store.close()
     print("on the box: appliance fleet enrol CODE SERVER:8884")
+    return 0
+
+
+def sign(folder: Path, code: str, server: str, into: Path) -> int:
+    """What a box needs at its first start, into a folder: the signed file for a stick, and the key that it is
+    verified by, for the boot partition of its card."""
+    key = Authority(folder / "keys").bundle_key
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    try:
+        (into / invitation.NAME).write_text(invitation.sign(invitation.Invitation(server, code), key))
+        (into / invitation.SIGNER).write_bytes(public)
+    except OSError as error:
+        raise ApplianceError(f"{into} cannot be written ({error})", "name a folder that can be") from error
+    print(
+        f"{into / invitation.NAME}: on a stick. {invitation.SIGNER}: on the boot partition of the box's card"
+    )
     return 0
 
 

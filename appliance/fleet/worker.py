@@ -36,6 +36,8 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         self.counts: Counter[str] = Counter()
         """What was counted and is not written down yet."""
+        self.rounds = 0
+        """Times that it has looked for messages: a worker that hangs does not."""
         self._flushed = time.monotonic()
 
     def start(self) -> None:
@@ -101,6 +103,7 @@ class Worker:
 
     def _flush(self) -> None:
         """Write down what was counted, now and then."""
+        self.rounds += 1
         if self.counts and time.monotonic() - self._flushed > FLUSH:
             counts, self.counts = self.counts, Counter()
             self._store.count(counts)
