@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from appliance.console.server import POLICY, bound
+from appliance.console.listening import bound
+from appliance.console.server import POLICY
 from appliance.errors import ApplianceError
 
 LARGEST = 4096
@@ -66,7 +67,7 @@ class Page:
         self._told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> Page:
-        listener = bound(self._host, self._port)
+        listener = bound(f"{self._host}:{self._port}")
         self.url = f"http://{self._host}:{listener.getsockname()[1]}"
         routes = [
             Route("/state", self._state),
