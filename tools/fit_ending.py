@@ -85,8 +85,8 @@ def said(clip: Clip, places: list[Sound], rng: np.random.Generator) -> Iterator[
     """The clip whole and cut, over a telephone or not, in quiet and noise, with how it ends by its place in
     `KINDS`. All fade out alike, so that it is not the fading that is learned."""
     sound = clip.sound
-    cuts = [quietest(sound), somewhere(sound, rng), somewhere(sound, rng)] if len(sound) > RATE else []
-    for kind, end in ((0, len(sound)), (0, len(sound)), *zip((2, 3, 3), cuts, strict=False)):
+    cuts = [quietest(sound), *(somewhere(sound, rng) for _ in range(4))] if len(sound) > RATE else []
+    for kind, end in ((0, len(sound)), (0, len(sound)), *zip((2, 3, 3, 3, 3), cuts, strict=False)):
         made = sound[:end].copy()
         fade = samples(float(rng.choice([0.001, 0.005, 0.015, 0.03, 0.06])))
         made[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
