@@ -81,7 +81,7 @@ class Manner:
 
 MANNERS = {
     "patient": Manner(0.3, 0.4, 2.7, 0.3),
-    "normal": Manner(0.2, 0.35, 2.4, 1.6),
+    "normal": Manner(0.2, 0.35, 2.4, 1.7),
     "brisk": Manner(0.2, 0.25, 2.4, 2.2),
 }
 """As the desk file names them. `normal` is as patient as it can be and still answer within 0.5 s mostly and
