@@ -89,8 +89,8 @@ def said(
     clip: Clip, places: list[Sound], ums: list[Sound], rng: np.random.Generator
 ) -> Iterator[tuple[int, Sound]]:
     """The clip whole and cut, over a telephone or not, in quiet and noise, with how it ends by its place in
-    `KINDS`; one of the cuts once more, with an "um" after it. All fade out alike, so that it is not the fading
-    that is learned."""
+    `KINDS`; one of the cuts once more, with an "um" after it. All fade out alike, so that it is not the
+    fading that is learned."""
     sound = clip.sound
     cuts = [quietest(sound), *(somewhere(sound, rng) for _ in range(4))] if len(sound) > RATE else []
     cuts += cuts[:1] if ums else []
