@@ -53,8 +53,8 @@ def wish(store: Store, authority: Authority, name: str, desk: str) -> int:
     digest = hashlib.sha256(desk.encode()).hexdigest()[:12]
     with store.write() as db:
         [(serial,)] = db.execute(
-            "insert into desired (at, device, digest, payload) values (?, ?, ?, x'') returning serial",
-            (store.now(), name, digest),
+            "insert into desired (at, device, digest, payload) values (?, ?, ?, ?) returning serial",
+            (store.now(), name, digest, b""),
         )
         payload = sign(Bundle(name, serial, store.now(), desk), authority.bundle_key)
         if len(payload) > LARGEST_DOWN or len(desk) > 400_000:
@@ -116,7 +116,7 @@ class Dispatch:
         now = self._store.now()
         due = self._store.read(
             """select command.id, do, expires, arguments, name from command join box on box.id = command.box
-                where command.state = 'queued' and online and sent < ? order by at limit 1000""",
+                where command.state = 'queued' and online = 1 and sent < ? order by at limit 1000""",
             now - AGAIN,
         )
         sent = []
@@ -131,7 +131,8 @@ class Dispatch:
     def _send_wishes(self) -> None:
         now = self._store.now()
         for name, serial in self._store.read(
-            "select name, wanted_serial from box where wanted_serial > serial and online and state = 'member'"
+            """select name, wanted_serial from box
+                where wanted_serial > serial and online = 1 and state = 'member'"""
         ):
             if self._sent.get(serial, 0) < now - WISH_AGAIN:
                 [(payload,)] = self._store.read("select payload from desired where serial = ?", serial)

@@ -3,13 +3,13 @@ mends it."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 from appliance.errors import StorageError
+from appliance.fleet.database import Writing
 
 
-def migrate(db: sqlite3.Connection) -> None:
+def migrate(db: Writing) -> None:
     """Bring a file up to date; each step is done whole or not at all."""
     [(version,)] = db.execute("pragma user_version")
     if version > len(STEPS):
@@ -29,7 +29,7 @@ def migrate(db: sqlite3.Connection) -> None:
             raise
 
 
-def beginning(db: sqlite3.Connection) -> None:
+def beginning(db: Writing) -> None:
     for statement in (
         """create table box (
             id integer primary key, name text not null unique, site text not null default '',
@@ -85,7 +85,7 @@ def beginning(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-def order(db: sqlite3.Connection) -> None:
+def order(db: Writing) -> None:
     # By which message each thing about a box is known: what comes late must not undo what came after it.
     db.execute(
         """create table known (
@@ -94,4 +94,11 @@ def order(db: sqlite3.Connection) -> None:
     )
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order)
+def days(db: Writing) -> None:
+    # What boxes told lies by the day since, where the database keeps it; `kept` says up to where it counts.
+    db.execute("drop table message")
+    db.execute("create table day (day integer primary key, kept integer not null)")
+    db.execute("create index outcome_box on outcome (box, day)")
+
+
+STEPS: tuple[Callable[[Writing], None], ...] = (beginning, order, days)

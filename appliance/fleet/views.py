@@ -8,7 +8,8 @@ from collections import defaultdict
 from typing import Any
 
 from appliance.fleet.histogram import percentile
-from appliance.fleet.store import HOUR, MINUTE, Store
+from appliance.fleet.learning import HOUR, MINUTE
+from appliance.fleet.store import Store
 
 TARGET = 900
 """Milliseconds in which 95 of 100 answers should begin."""
@@ -28,8 +29,9 @@ def overview(store: Store) -> dict[str, Any]:
     """Is everything all right, and if not, what first?"""
     now = store.now()
     [(total, online, calls)] = store.read(
-        """select count(*), coalesce(sum(there), 0), coalesce(sum(case when there then calls end), 0)
-            from (select calls, online and seen >= ? as there from box where state = 'member')""",
+        """select count(*), coalesce(sum(there), 0), coalesce(sum(there * calls), 0)
+            from (select calls, case when online = 1 and seen >= ? then 1 else 0 end as there
+                from box where state = 'member') as boxes""",
         now - STALE,
     )
     today = dict(store.read("select outcome, sum(n) from outcome where day = ? group by 1", now // DAY))
@@ -52,10 +54,12 @@ def attention(store: Store) -> list[dict[str, Any]]:
     """What is wrong, the worst first: each cause, how many boxes it has hit, and some of them."""
     now = store.now()
     found = [
-        _cause(store, "not heard from", f"seen < {now - STALE} or not online", "seen"),
-        _cause(store, "refused the desk file", "json_extract(reported, '$.fine') = 0"),
+        _cause(store, "not heard from", f"seen < {now - STALE} or online = 0", "seen"),
+        _cause(
+            store, "refused the desk file", "cast(json_extract(reported, '$.fine') as text) in ('0', 'false')"
+        ),
         _cause(store, "runs another desk file than it should", "wanted != '' and desk != wanted"),
-        _cause(store, "what it tells arrives late", "online and outbox > 600"),
+        _cause(store, "what it tells arrives late", "online = 1 and outbox > 600"),
     ]
     for cause, count in store.read(
         """select cause, count(*) from fault join box on box.id = box where state = 'member'
@@ -90,14 +94,14 @@ def boxes(store: Store, page: int = 0, text: str = "") -> dict[str, Any]:
     chosen = "state = 'member' and (name like ? escape '\\' or lower(site) like ? escape '\\')"
     [(total,)] = store.read(f"select count(*) from box where {chosen}", likeness, likeness)
     rows = store.read(
-        f"""select name, site, online and seen >= ?, seen, calls, version, desk, wanted, outbox,
+        f"""select name, site, online = 1 and seen >= ?, seen, calls, version, desk, wanted, outbox,
                 (select count(*) from fault where box = box.id),
                 (select coalesce(sum(n), 0) from outcome where day = ? and box = box.id),
                 (select coalesce(sum(n), 0) from outcome
                     where day = ? and box = box.id and outcome in ('failed', 'crash')),
                 json_extract(health, '$.temperature'), json_extract(health, '$.cpu')
             from box where {chosen}
-            order by online and seen >= ?, exists (select 1 from fault where box = box.id) desc, name
+            order by online = 1 and seen >= ?, exists (select 1 from fault where box = box.id) desc, name
             limit ? offset ?""",
         now - STALE, day, day, likeness, likeness, now - STALE, PAGE, max(0, page) * PAGE,
     )  # fmt: skip
@@ -158,22 +162,21 @@ def turns(store: Store, name: str, call: str) -> list[dict[str, Any]]:
     """The turns of a call, for its waterfall."""
     rows = store.read(
         """select data from message join boot on boot.number = boot join box on box.id = boot.box
-            where box.name = ? and kind = 'turn' and json_extract(data, '$.call') = ?
-            order by json_extract(data, '$.n') limit 200""",
+            where box.name = ? and kind = 'turn' and json_extract(data, '$.call') = ? limit 200""",
         name, call,
     )  # fmt: skip
-    return [json.loads(data) for (data,) in rows]
+    return sorted((json.loads(data) for (data,) in rows), key=lambda turn: int(turn["n"]))
 
 
 def log(store: Store, name: str, command: str) -> list[str]:
     """The lines of the log that a command asked for."""
     rows = store.read(
         """select data from message join boot on boot.number = boot join box on box.id = boot.box
-            where box.name = ? and kind = 'log' and json_extract(data, '$.id') = ?
-            order by json_extract(data, '$.part')""",
+            where box.name = ? and kind = 'log' and json_extract(data, '$.id') = ?""",
         name, command,
     )  # fmt: skip
-    return [line for (data,) in rows for line in json.loads(data)["lines"]]
+    parts = sorted((json.loads(data) for (data,) in rows), key=lambda part: int(part["part"]))
+    return [line for part in parts for line in part["lines"]]
 
 
 def _told(store: Store, box: int, kinds: str, most: int) -> list[tuple[Any, ...]]:
