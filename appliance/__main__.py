@@ -149,9 +149,17 @@ def _add_server(commands: Any) -> None:
     ports.add_argument("--door", type=int, default=8884, metavar="PORT", help="where boxes enrol")
     ports.add_argument("--page", type=int, default=8090, metavar="PORT", help="the page, for this machine")
 
-    serving = commands.add_parser("serve", parents=[folder, ports], help="broker, memory and page")
+    outside = argparse.ArgumentParser(add_help=False)
+    outside.add_argument(
+        "--source", default="", metavar="WHERE", help="a cluster: amqp://..., mqtt://HOST:PORT"
+    )
+    outside.add_argument("--store", default="", metavar="WHERE", help="a database: postgresql://...")
+
+    serving = commands.add_parser("serve", parents=[folder, ports, outside], help="broker, memory and page")
     serving.add_argument("--host", default="0.0.0.0", help="the address that boxes reach")
     serving.add_argument("--name", action="append", default=[], help="a name by which boxes reach it")
+    working = commands.add_parser("worker", parents=[outside], help="one more worker at a cluster")
+    working.add_argument("--name", default="worker", help="by which the cluster knows it")
     inviting = commands.add_parser("invite", parents=[folder], help="make claim codes for new boxes")
     inviting.add_argument("names", nargs="+", metavar="NAME", help="small letters, digits and hyphens")
     inviting.add_argument("--site", default="", help="where they stand")
@@ -294,6 +302,8 @@ def _fleet(arguments: argparse.Namespace) -> int:
         print("write this into box.toml:\n")
         print(enrol(arguments.code, arguments.server, arguments.folder))
         return 0
+    if arguments.what == "worker":
+        return _to_the_end(command.work(arguments.source, arguments.store, arguments.name))
     if arguments.what == "invite":
         return command.invite(arguments.folder, arguments.names, arguments.site)
     if arguments.what == "revoke":
@@ -301,7 +311,8 @@ def _fleet(arguments: argparse.Namespace) -> int:
     ports = serve.Ports(arguments.broker, arguments.door, arguments.page)
     if arguments.what == "demo":
         return _to_the_end(command.demo(arguments.boxes, ports))
-    return _to_the_end(command.serve(arguments.folder, arguments.host, arguments.name, ports))
+    outside = arguments.source, arguments.store
+    return _to_the_end(command.serve(arguments.folder, arguments.host, arguments.name, ports, *outside))
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +11,34 @@ from appliance.fleet import members
 from appliance.fleet.authority import Authority
 from appliance.fleet.demo import demo as simulate
 from appliance.fleet.serve import Fleet, Ports
+from appliance.fleet.source import opened
 from appliance.fleet.store import Store
+from appliance.fleet.worker import Worker
 
 
-async def serve(folder: Path, host: str, names: Sequence[str], ports: Ports) -> int:
-    async with Fleet(folder, host, ports, names) as fleet:
+async def serve(
+    folder: Path, host: str, names: Sequence[str], ports: Ports, source: str = "", store: str = ""
+) -> int:
+    async with Fleet(folder, host, ports, names, source, store) as fleet:
         print(f"boxes come to {host}:{ports.broker}, and enrol at {host}:{ports.door}", flush=True)
         print(f"open {fleet.url} (on this machine only: there are no logins yet)", flush=True)
         await fleet.serve()
+    return 0
+
+
+async def work(source: str, store: str, name: str) -> int:
+    """One more worker beside those that are there, until cancelled."""
+    came, kept = opened(source, name), Store(store)
+    worker = Worker(came, kept)
+    came.start()
+    worker.start()
+    try:
+        print(f"{name} takes what boxes tell", flush=True)
+        await asyncio.Event().wait()
+    finally:
+        worker.stop()
+        came.stop()
+        kept.close()
     return 0
 
 

@@ -14,7 +14,7 @@ from appliance.errors import ApplianceError
 from appliance.fleet import members
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
-from appliance.fleet.source import Mosquitto
+from appliance.fleet.source import Source
 from appliance.fleet.store import Store
 from appliance.telemetry import wire
 from appliance.telemetry.bundle import Bundle, sign
@@ -72,7 +72,7 @@ def wish(store: Store, authority: Authority, name: str, desk: str) -> int:
 class Dispatch:
     """`turn` is called now and then, and blocks for some milliseconds."""
 
-    def __init__(self, store: Store, source: Mosquitto, broker: Broker, authority: Authority) -> None:
+    def __init__(self, store: Store, source: Source, broker: Broker | None, authority: Authority) -> None:
         self._store = store
         self._source = source
         self._broker = broker
@@ -92,7 +92,8 @@ class Dispatch:
         if not gone:
             return
         self._authority.revoke(members.revoked(self._store))
-        self._broker.reread()
+        if self._broker:
+            self._broker.reread()
         for (name,) in gone:
             try:
                 self._source.kick(name)

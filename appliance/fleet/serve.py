@@ -17,7 +17,7 @@ from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
 from appliance.fleet.dashboard import Dashboard, Door, Server
 from appliance.fleet.dispatch import Dispatch
-from appliance.fleet.source import Mosquitto
+from appliance.fleet.source import Mosquitto, Source, opened
 from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
 
@@ -44,18 +44,27 @@ class Fleet:
     """A server that is up, from `async with` to its end."""
 
     def __init__(
-        self, folder: Path, host: str = "0.0.0.0", ports: Ports = Ports(), names: Sequence[str] = ()
+        self,
+        folder: Path,
+        host: str = "0.0.0.0",
+        ports: Ports = Ports(),
+        names: Sequence[str] = (),
+        source: str = "",
+        store: str = "",
     ) -> None:
         """`host`: where boxes are listened to; the page is for this machine only. `names`: by which boxes
-        reach it."""
+        reach it. `source` and `store`: a cluster and a database that are there already, in place of the
+        broker and the file that it keeps itself."""
         self.folder = folder
         self.ports = ports
         self.authority = Authority(folder / "keys", names)
-        self.store = Store(folder / "fleet.db")
+        self.store = Store(store or folder / "fleet.db")
         self.broker = Broker(folder / "broker", self.authority, host, ports.broker)
-        self.source = Mosquitto(self.broker.socket)
+        self._own = not source
+        self.source: Source = opened(source) if source else Mosquitto(self.broker.socket)
         self.worker = Worker(self.source, self.store)
-        self._dispatch = Dispatch(self.store, self.source, self.broker, self.authority)
+        broker = self.broker if self._own else None
+        self._dispatch = Dispatch(self.store, self.source, broker, self.authority)
         self._dashboard = Dashboard(self.store, self.authority)
         door = Door(self.store, self.authority, ports.broker)
         self._servers = {
@@ -87,15 +96,17 @@ class Fleet:
         # What the last start knew of who is there is old: those who are will say so.
         with self.store.write() as db:
             db.execute("update box set online = 0")
-        # Who is cancelled meanwhile leaves the thread at its work, and the broker must not outlive that.
-        self._stack.callback(self.broker.stop)
-        await asyncio.to_thread(self.broker.start)
+        if self._own:
+            # Who is cancelled meanwhile leaves the thread at its work, and the broker must not outlive that.
+            self._stack.callback(self.broker.stop)
+            await asyncio.to_thread(self.broker.start)
         self.source.start()
         self._stack.callback(self.source.stop)
         self.worker.start()
         self._stack.callback(self.worker.stop)
         await self._stack.enter_async_context(_opened(self._servers))
-        for work in (self.broker.watch(), self._tell(), self._prune(), self._dashboard.paint()):
+        watch = [self.broker.watch()] if self._own else []
+        for work in (*watch, self._tell(), self._prune(), self._dashboard.paint()):
             task = asyncio.create_task(work)
             self._stack.callback(task.cancel)
             self._tasks.append(task)

@@ -33,16 +33,20 @@ AGAIN = 5.0
 SELDOM = 300.0
 """Seconds between two tries at the most."""
 
-RECONNECT = 0.5, 30.0
-"""Seconds before the first and between later tries to connect; less by chance, so that not all boxes come at
-once."""
+RECONNECT = 2.0, 30.0
+"""Seconds before the first and between later tries to connect, at the most; less by chance, so that ten
+thousand boxes that lost their broker do not come back at once."""
 
 LOOK = 0.1
 """Seconds between two looks at what there is to send."""
 
-CONNECT = 5.0
+CONNECT = 20.0
 KEEPALIVE = 30
-"""Seconds that the broker may take to answer; and without a word after which a box counts as gone."""
+"""Seconds that the broker may take to answer: many may come at once, and who gives up would only have to be
+answered anew; and without a word after which a box counts as gone."""
+
+LEAVE = 6.0
+"""Seconds in which a line that is stopped should have ended."""
 
 CALM = 10.0
 """Seconds that a connection has to last to count as a good one."""
@@ -68,6 +72,13 @@ class Sent:
 
     def due(self) -> float:
         return float(self.at + min(AGAIN * 2 ** (self.tries - 1), SELDOM))
+
+
+def pause(tries: int) -> float:
+    """Seconds to wait before connecting again, after so many tries in vain: any up to twice as many as the last
+    time, so that those who come are spread evenly."""
+    first, longest = RECONNECT
+    return random.uniform(0, min(first * 2**tries, longest))
 
 
 class Line:
@@ -99,7 +110,7 @@ class Line:
     def stop(self) -> None:
         """Tell the fleet that the box goes, and go."""
         self._stopping.set()
-        self._thread.join(CONNECT + 1)
+        self._thread.join(LEAVE)
 
     @property
     def state(self) -> tuple[bool, str]:
@@ -107,7 +118,7 @@ class Line:
         return self._connected, self._why
 
     def _run(self) -> None:
-        wait = RECONNECT[0]
+        tries = 0
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
@@ -118,9 +129,8 @@ class Line:
                 log.exception("the line to the fleet failed; it is begun again")
                 self._why = "it failed; see the log"
             self._connected = False
-            wait = RECONNECT[0] if time.monotonic() - began > CALM else wait
-            self._stopping.wait(wait * random.uniform(0.3, 1.0))
-            wait = min(wait * 2, RECONNECT[1])
+            tries = 0 if time.monotonic() - began > CALM else tries + 1
+            self._stopping.wait(pause(tries))
 
     def _session(self) -> None:
         """From connecting until the connection is gone. OSError says why."""
