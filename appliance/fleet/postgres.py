@@ -78,14 +78,25 @@ class Postgres:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         with self._lock, self._plain_errors():
-            self._writer = self._alive(self._writer)
-            with self._writer.transaction():
-                yield Transaction(self._writer)
+            self._writer = db = self._begun()
+            try:
+                yield Transaction(db)
+                db.execute("commit")
+            except BaseException:
+                # Where it is broken, nothing of it was done.
+                with suppress(psycopg.Error):
+                    db.execute("rollback")
+                raise
 
     def read(self, sql: str, *values: Any) -> list[Row]:
         with self._reading, self._plain_errors():
             self._reader = self._alive(self._reader)
-            rows: list[Row] = _run(self._reader, sql, values).fetchall()
+            try:
+                rows: list[Row] = _run(self._reader, sql, values).fetchall()
+            except psycopg.OperationalError:
+                # It was started anew meanwhile.
+                self._reader = self._alive(self._reader)
+                rows = _run(self._reader, sql, values).fetchall()
             return rows
 
     def keep(self, db: Writing, rows: Sequence[Kept]) -> None:
@@ -145,6 +156,15 @@ class Postgres:
     def _apart(self) -> psycopg.Connection[Any]:
         """A connection of its own, for `with`."""
         return self._connect()
+
+    def _begun(self) -> psycopg.Connection[Any]:
+        db = self._alive(self._writer)
+        try:
+            db.execute("begin")
+        except psycopg.OperationalError:
+            db = self._alive(db)
+            db.execute("begin")
+        return db
 
     def _alive(self, db: psycopg.Connection[Any] | None) -> psycopg.Connection[Any]:
         if self._closed:

@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ class Boxes:
         """How many messages were acknowledged after so many milliseconds."""
         self.sent_again = 0
         self.lost_links = 0
+        self._next = cycle(self._boxes)
         self._began = 0.0
         self._ticks = 0
 
@@ -133,7 +135,7 @@ class Boxes:
     def _tick(self, now: float) -> None:
         due = int((now - self._began) * len(self._boxes) / self._every)
         while self._ticks < due:
-            box = self._boxes[self._ticks % len(self._boxes)]
+            box = next(self._next)
             when = self._began + self._ticks * self._every / len(self._boxes)
             self._ticks += 1
             self.made += 1

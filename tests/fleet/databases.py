@@ -21,12 +21,18 @@ needs_postgres = pytest.mark.skipif(
     not (PROGRAMS / "postgres").exists(), reason="PostgreSQL is not installed (Debian's postgresql)"
 )
 
-SETTINGS = ("max_connections=50", "shared_buffers=64MB", "log_min_messages=panic", "max_wal_size=512MB")
+# It is killed, and not the machine: what it has given to the system is not lost.
+SETTINGS = (
+    "fsync=off",
+    "max_connections=50",
+    "shared_buffers=64MB",
+    "log_min_messages=panic",
+    "max_wal_size=512MB",
+)
 
 
 class Server:
-    def __init__(self, *settings: str) -> None:
-        self._settings = SETTINGS + settings
+    def __init__(self) -> None:
         self.port = free_port()
         # Not in a test's folder: it refuses to be root's, and must not be another's who may not come there.
         self._folder = tempfile.TemporaryDirectory(prefix="postgres-")
@@ -44,7 +50,7 @@ class Server:
         )  # fmt: skip
 
     def start(self) -> None:
-        settings = [part for each in self._settings for part in ("-c", each)]
+        settings = [part for each in SETTINGS for part in ("-c", each)]
         where = ("-D", self._data, "-p", str(self.port), "-h", "127.0.0.1", "-k", "")
         self.process = subprocess.Popen(
             [PROGRAMS / "postgres", *where, *settings],

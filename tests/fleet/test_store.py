@@ -73,7 +73,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[databases.Server]:
-    made = databases.Server("fsync=off")
+    made = databases.Server()
     yield made
     made.close()
 
