@@ -12,6 +12,9 @@ from typing import Any, Protocol
 DAY = 86_400_000
 """Milliseconds."""
 
+IDS = 1 << 36
+"""Messages of a day at the most: the first of a day is day * IDS, so they rise from one to the next."""
+
 Row = tuple[Any, ...]
 Kept = tuple[int, int, int, int, str, str]
 """boot, seq, at, received, kind, data: what a box told, as it is kept."""
@@ -47,7 +50,8 @@ class Database(Protocol):
     def read(self, sql: str, *values: Any) -> list[Row]: ...
 
     def keep(self, db: Writing, rows: Sequence[Kept]) -> None:
-        """What boxes told, with the day on which it was received. Seen by `read` as the table `message`."""
+        """What boxes told, with the day on which it was received: the table `message`, for who reads. Each
+        has an `id`; they are in the order in which it was committed, up to `kept` of the table `day`."""
         ...
 
     def forget(self, before: int) -> int:
@@ -68,6 +72,16 @@ def opened(where: Path | str, now: Callable[[], float] = time.time) -> Database:
     from appliance.fleet.sqlite import Sqlite
 
     return Sqlite(Path(where))
+
+
+def numbered(db: Writing, day: int, count: int) -> range:
+    """The ids of so many messages of a day. Whoever has them is the next to commit."""
+    [(last,)] = db.execute(
+        """insert into day (day, kept) values (?, ?)
+            on conflict (day) do update set kept = day.kept + ? returning kept""",
+        (day, day * IDS + count, count),
+    ).fetchall()
+    return range(last - count + 1, last + 1)
 
 
 def marks(count: int) -> str:

@@ -95,7 +95,7 @@ def order(db: Writing) -> None:
 
 
 def days(db: Writing) -> None:
-    # What boxes told lies by the day since, where the database keeps it; `kept` says up to where it counts.
+    # What boxes told lies by the day since, where the database keeps it; `kept` says up to which it counts.
     db.execute("drop table message")
     db.execute("create table day (day integer primary key, kept integer not null)")
     db.execute("create index outcome_box on outcome (box, day)")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import StorageError
-from appliance.fleet.database import DAY, Kept, Row, Writing
+from appliance.fleet.database import DAY, Kept, Row, Writing, numbered
 from appliance.fleet.schema import migrate
 
 SHOWN = 9
@@ -26,7 +26,7 @@ MESSAGES = """
         id integer primary key, boot integer not null, seq integer not null, at integer not null,
         received integer not null, kind text not null, data text not null, unique (boot, seq))"""
 
-COLUMNS = "boot, seq, at, received, kind, data"
+COLUMNS = "id, boot, seq, at, received, kind, data"
 
 
 class Sqlite:
@@ -37,14 +37,13 @@ class Sqlite:
         self._lock = threading.RLock()
         self._reading = threading.RLock()
         self._days: dict[int, sqlite3.Connection] = {}
-        self._shown: list[int] = []
+        self._shown: dict[sqlite3.Connection, list[int]] = {}
         with self._plain_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = _connect(path)
             migrate(self._db)
             # Who looks at the page must not keep what boxes tell waiting.
             self._reader = _connect(path)
-            self._show([])
         with self.write() as db:
             for (day,) in db.execute("select day from day").fetchall():
                 self._mend(db, day)
@@ -52,6 +51,7 @@ class Sqlite:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._plain_errors():
+            self._show(self._db)
             self._db.execute("begin immediate")
             try:
                 yield self._db
@@ -63,31 +63,24 @@ class Sqlite:
 
     def read(self, sql: str, *values: Any) -> list[Row]:
         with self._reading, self._plain_errors():
-            days = [
-                day
-                for (day,) in self._reader.execute("select day from day order by day desc limit ?", (SHOWN,))
-            ]
-            if days != self._shown:
-                self._show(days)
+            self._show(self._reader)
             return self._reader.execute(sql, values).fetchall()
 
     def keep(self, db: Writing, rows: Sequence[Kept]) -> None:
         for day, of_day in groupby(sorted(rows, key=_day), _day):
-            file = self._mend(db, day)
+            file, told = self._mend(db, day), list(of_day)
+            ids = numbered(db, day, len(told))
             file.execute("begin immediate")
             try:
-                file.executemany(f"insert into message ({COLUMNS}) values (?, ?, ?, ?, ?, ?)", of_day)
-                [(last,)] = file.execute("select max(id) from message")
+                file.executemany(
+                    f"insert into message ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)",
+                    [(id, *row) for id, row in zip(ids, told, strict=True)],
+                )
                 file.execute("commit")
             except BaseException:
                 if file.in_transaction:
                     file.execute("rollback")
                 raise
-            db.execute(
-                """insert into day (day, kept) values (?, ?)
-                    on conflict (day) do update set kept = excluded.kept""",
-                (day, last),
-            )
 
     def forget(self, before: int) -> int:
         with self.write() as db:
@@ -123,19 +116,27 @@ class Sqlite:
     def _file(self, day: int) -> Path:
         return self.path.with_name(f"{self.path.stem}-{day}.db")
 
-    def _show(self, days: Sequence[int]) -> None:
-        """Let these days be the table `message`, for whoever reads."""
-        self._reader.execute("pragma query_only = off")
-        self._reader.execute("drop view if exists temp.message")
-        for day in set(self._shown) - set(days):
-            self._reader.execute(f"detach day{day}")
-        for day in set(days) - set(self._shown):
-            self._reader.execute(f"attach ? as day{day}", (str(self._file(day)),))
+    def _show(self, db: sqlite3.Connection) -> None:
+        """Let the days that are there be the table `message`."""
+        days = [day for (day,) in db.execute("select day from day order by day desc limit ?", (SHOWN,))]
+        shown = self._shown.get(db)
+        if days == shown or db.in_transaction:
+            return
+        db.execute("pragma query_only = off")
+        db.execute("drop view if exists temp.message")
+        for day in set(shown or ()) - set(days):
+            db.execute(f"detach day{day}")
+        for day in set(days) - set(shown or ()):
+            # Read-only, so that who writes does not take them.
+            db.execute(f"attach ? as day{day}", (f"{self._file(day).absolute().as_uri()}?mode=ro",))
         parts = [f"select {COLUMNS} from day{day}.message" for day in days]
-        nothing = "select 0 as boot, 0 as seq, 0 as at, 0 as received, '' as kind, '' as data where 0"
-        self._reader.execute(f"create temp view message as {' union all '.join(parts) or nothing}")
-        self._reader.execute("pragma query_only = on")
-        self._shown = list(days)
+        nothing = (
+            "select 0 as id, 0 as boot, 0 as seq, 0 as at, 0 as received, '' as kind, '' as data where 0"
+        )
+        db.execute(f"create temp view message as {' union all '.join(parts) or nothing}")
+        if db is self._reader:
+            db.execute("pragma query_only = on")
+        self._shown[db] = days
 
     @contextmanager
     def _plain_errors(self) -> Iterator[None]:
@@ -149,7 +150,9 @@ class Sqlite:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(
+        path.absolute().as_uri(), timeout=10, isolation_level=None, check_same_thread=False, uri=True
+    )
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
     db.execute("pragma foreign_keys = on")

@@ -78,7 +78,7 @@ def pause(tries: int) -> float:
     """Seconds to wait before connecting again, after so many tries in vain: any up to twice as many as the
     last time, so that those who come are spread evenly."""
     first, longest = RECONNECT
-    return random.uniform(0, min(first * 2**tries, longest))
+    return random.uniform(0, min(first * 2 ** min(tries, 20), longest))
 
 
 class Line:

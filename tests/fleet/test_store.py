@@ -241,6 +241,11 @@ def test_days_are_kept_apart_and_an_old_one_goes_at_once(server: Server) -> None
     assert server.stored == list(range(6, 13))
     server.take(fault(13))
     assert server.stored[-1] == 13
+    [(last,)] = server.store.read("select max(kept) from day")
+    assert server.store.read("select seq from message where id = ?", last) == [(13,)]
+    with server.store.write() as db:
+        rising = db.execute("select seq from message order by id").fetchall()
+    assert [seq for (seq,) in rising] == server.stored
 
 
 def test_sums_go_by_age_in_pieces_and_what_a_box_is_to_have_stays(
