@@ -25,7 +25,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from appliance.errors import ApplianceError
-from appliance.fleet import dispatch, members, views
+from appliance.fleet import dispatch, grid, members, questions, views
 from appliance.fleet.authority import Authority
 from appliance.fleet.store import Store
 
@@ -61,6 +61,8 @@ class Dashboard:
             Route("/events", self._events),
             Route("/data/overview", self._overview),
             Route("/data/boxes", self._boxes),
+            Route("/data/sites", self._sites),
+            Route("/data/questions", self._questions),
             Route("/data/box/{name}", self._box),
             Route("/data/box/{name}/calls/{call}", self._turns),
             Route("/data/box/{name}/logs/{command}", self._log),
@@ -100,6 +102,14 @@ class Dashboard:
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 0
         text = request.query_params.get("q", "")[:64]
         return JSONResponse(await asyncio.to_thread(views.boxes, self._store, number, text))
+
+    async def _sites(self, request: Request) -> JSONResponse:
+        return JSONResponse(await asyncio.to_thread(grid.health, self._store))
+
+    async def _questions(self, request: Request) -> JSONResponse:
+        page = request.query_params.get("page", "0")
+        number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 0
+        return JSONResponse(await asyncio.to_thread(questions.unanswered, self._store, number))
 
     async def _box(self, request: Request) -> JSONResponse:
         found = await asyncio.to_thread(views.box, self._store, request.path_params["name"])

@@ -40,6 +40,7 @@ class Learning:
         self._latency: Counter[tuple[int, int, int, int]] = Counter()
         self._outcomes: Counter[tuple[int, int, str]] = Counter()
         self._answers: list[tuple[Any, ...]] = []
+        self._questions: list[tuple[Any, ...]] = []
 
     def learn(self, box: int, boot: int, message: Message, at: int, received: int) -> None:
         """`at`: when it was, as far as that can be."""
@@ -78,6 +79,8 @@ class Learning:
             case "answer":
                 state, result = data["state"], data.get("result", "")
                 self._answers.append((state, result, received, data["id"], box, state))
+            case "unanswered" if data.get("text"):
+                self._questions.append((box, at, received, data["text"]))
             case "dropped":
                 self._ledger.give_up(box, data["boot"], data["ranges"])
 
@@ -109,6 +112,11 @@ class Learning:
             """update command set state = ?, result = ?, answered = ? where id = ? and box = ?
                 and (answered is null or state = 'received' or (state = 'running' and ? != 'received'))""",
             self._answers,
+            ordered=False,
+        )
+        self._change(
+            "insert into question (box, at, received, text) values (?, ?, ?, ?)",
+            self._questions,
             ordered=False,
         )
         self._change(

@@ -99,6 +99,12 @@ def days(db: Writing) -> None:
     db.execute("drop table message")
     db.execute("create table day (day integer primary key, kept integer not null)")
     db.execute("create index outcome_box on outcome (box, day)")
+    db.execute(
+        """create table question (
+            id integer primary key, box integer not null references box, at integer not null,
+            received integer not null, text text not null)"""
+    )
+    db.execute("create index question_received on question (received)")
 
 
 STEPS: tuple[Callable[[Writing], None], ...] = (beginning, order, days)

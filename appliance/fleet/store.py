@@ -140,6 +140,7 @@ class Store:
             (_piece("latency", "box, span, at, bucket", f"span = {MINUTE} and at < ?"), now - MINUTES),
             (_piece("latency", "box, span, at, bucket", f"span = {HOUR} and at < ?"), now - HOURS),
             (_piece("outcome", "day, box, outcome", f"day * {DAY} < ?"), now - HOURS),
+            (_piece("question", "id", "received < ?"), now - RAW),
             (_piece("command", "id", "at < ?"), now - ASKED),
             # What a box is to have, it is to have however long ago that was said.
             (

@@ -172,7 +172,8 @@ class Line:
         if code.is_failure:
             self._refused = f"the broker refused this box: {code}"
             return
-        client.subscribe(f"va/{wire.VERSION}/{self._address.device}/dn/#", 1)
+        # What is lost on the way is told again; so nothing of this box needs to outlive a node of a cluster.
+        client.subscribe(f"va/{wire.VERSION}/{self._address.device}/dn/#", 0)
         client.publish(self._state_topic, self._state(True), 1, retain=True)
         self._connected, self._why = True, ""
 

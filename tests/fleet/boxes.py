@@ -344,7 +344,7 @@ def _connect(name: str) -> bytes:
 
 
 def _subscribe(topic: str) -> bytes:
-    return _packet(SUBSCRIBE, 2, b"\0\1" + _text(topic) + b"\1")
+    return _packet(SUBSCRIBE, 2, b"\0\1" + _text(topic) + b"\0")
 
 
 def _publish(topic: str, payload: bytes, number: int, retain: bool = False) -> bytes:

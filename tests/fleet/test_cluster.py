@@ -121,7 +121,9 @@ def spoil(made: clusters.Cluster, count: int) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(580)
-def test_a_node_and_a_worker_die_under_load(store: Store) -> None:
+def test_a_node_and_a_worker_die_under_load(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "RECONNECT", (1.0, 10.0))
+    monkeypatch.setattr(clients, "AGAIN", 5.0)
     where = store.where  # type: ignore[attr-defined]
     with cluster(3) as made:
         workers = [worker(made, where, f"worker-{number}") for number in (1, 2, 3)]
