@@ -116,6 +116,7 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
         ["focus", "#text"],
         ["fill", "#text", "site 07"],
         ["see", "#page", "page 1 of 1, 3 boxes"],
+        ["see", "#boxes", "box-00007"],
         [
             "evaluate",
             "reached",

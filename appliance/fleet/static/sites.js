@@ -69,7 +69,14 @@ at("sites").addEventListener("keydown", (event) => {
   next.focus();
 });
 
-const SPANS = { 60: "a minute at the most", 600: "10 minutes", 3600: "an hour", 86400: "a day", 604800: "a week", 0: "longer" };
+const SPANS = {
+  60: "Boxes that have told all, to the last minute",
+  600: "Boxes up to 10 minutes behind",
+  3600: "Boxes up to an hour behind",
+  86400: "Boxes up to a day behind",
+  604800: "Boxes up to a week behind",
+  0: "Boxes more than a week behind",
+};
 
 let waiting = "";
 
@@ -80,7 +87,7 @@ function showOutboxes(outboxes) {
   at("outboxes").replaceChildren(
     ...outboxes
       .filter(({ boxes }) => boxes)
-      .flatMap(({ most, boxes }) => [make("dt", `what waits on the box is ${SPANS[most]} old`), make("dd", boxes.toLocaleString("en"))]),
+      .flatMap(({ most, boxes }) => [make("dt", SPANS[most]), make("dd", boxes.toLocaleString("en"))]),
   );
 }
 
