@@ -18,6 +18,8 @@ from appliance.fleet.source import AGAIN, IDLE, Received
 from appliance.telemetry.wire import LARGEST, VERSION
 
 log = logging.getLogger(__name__)
+logging.getLogger("pika").setLevel(logging.CRITICAL)
+"""It tells of each node that is not there, six times."""
 
 EXCHANGE = "amq.topic"
 """Where the plugin puts what comes by MQTT, and takes what goes by it; with dots for slashes."""

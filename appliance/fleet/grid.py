@@ -43,7 +43,7 @@ def sites(store: Store, stale: int) -> dict[str, Any]:
 def outboxes(store: Store) -> list[dict[str, int]]:
     """How many boxes wait for how long to be heard: seconds at the most, 0 for no end, and boxes."""
     cases = " ".join(f"when outbox <= {most} then {place}" for place, most in enumerate(BINS))
-    found = dict(
+    found: dict[int, int] = dict(
         store.read(
             f"""select case {cases} else {len(BINS)} end, count(*) from box
                 where state = 'member' and online = 1 group by 1"""

@@ -152,7 +152,7 @@ class Postgres:
             return
         with self._plain_errors(), self._apart() as db:
             db.execute("select pg_advisory_lock(%s)", (MIGRATING,))
-            if not db.execute("select to_regclass(%s)", (f"message_{day}",)).fetchone()[0]:
+            if db.execute("select to_regclass(%s)", (f"message_{day}",)).fetchone() == (None,):
                 # Made beside, and then attached: what is written meanwhile does not wait for it.
                 db.execute(f"create table message_{day} (like message)")
                 bounds = f"from ({day * DAY}) to ({(day + 1) * DAY})"

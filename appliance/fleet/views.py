@@ -34,7 +34,9 @@ def overview(store: Store) -> dict[str, Any]:
                 from box where state = 'member') as boxes""",
         now - STALE,
     )
-    today = dict(store.read("select outcome, sum(n) from outcome where day = ? group by 1", now // DAY))
+    today: dict[str, int] = dict(
+        store.read("select outcome, sum(n) from outcome where day = ? group by 1", now // DAY)
+    )
     return {
         "now": now,
         "boxes": total,

@@ -45,6 +45,10 @@ KEEPALIVE = 30
 """Seconds that the broker may take to answer: many may come at once, and who gives up would only have to be
 answered anew; and without a word after which a box counts as gone."""
 
+DEAF = 120.0
+"""Seconds for which nothing is acknowledged, though something waits, before the line is begun anew: a node of
+a cluster that failed may have lost what this box listens to, and nothing else tells of that."""
+
 LEAVE = 6.0
 """Seconds in which a line that is stopped should have ended."""
 
@@ -68,6 +72,7 @@ class Address:
 class Sent:
     message: Message
     at: float
+    first: float
     tries: int = 1
 
     def due(self) -> float:
@@ -101,6 +106,7 @@ class Line:
         self._sent: dict[tuple[str, int], Sent] = {}
         self._why = "connecting"
         self._connected = False
+        self._answered = 0.0
         self.acked = 0
         """Acknowledgements so far."""
 
@@ -143,6 +149,7 @@ class Line:
                     raise ConnectionError(self._refused or f"the broker hung up: {code.name}")
                 if self._connected:
                     self._send(client)
+                    self._hearken()
             if self._connected:
                 client.publish(self._state_topic, self._state(False), 1, retain=True)
                 client.loop(LOOK)
@@ -185,8 +192,14 @@ class Line:
                 self._publish(client, sent.message)
         if room := WINDOW - len(self._sent):
             for message in self._outbox.next(room, frozenset(self._sent)):
-                self._sent[message.boot, message.seq] = Sent(message, now)
+                self._sent[message.boot, message.seq] = Sent(message, now, now)
                 self._publish(client, message)
+
+    def _hearken(self) -> None:
+        """ConnectionError where nothing has been acknowledged for long."""
+        oldest = min((sent.first for sent in self._sent.values()), default=None)
+        if oldest is not None and time.monotonic() - max(oldest, self._answered) > DEAF:
+            raise ConnectionError("nothing is acknowledged")
 
     def _publish(self, client: Client, message: Message) -> None:
         client.publish(wire.up(self._address.device, message.kind), message.pack(), 1)
@@ -209,6 +222,7 @@ class Line:
         boot, upto, also = ack["boot"], ack["upto"], ack.get("also", [])
         self._outbox.acked(boot, upto, also)
         self.acked += 1
+        self._answered = time.monotonic()
         self._sent = {
             (of, seq): sent
             for (of, seq), sent in self._sent.items()

@@ -53,6 +53,7 @@ class Box:
     at: int = AWAY
     since: float = 0.0
     tries: int = 0
+    answered: float = 0.0
     heard: bytearray = field(default_factory=bytearray)
     unsent: bytearray = field(default_factory=bytearray)
 
@@ -158,10 +159,12 @@ class Boxes:
                 if box.at in (JOINING, SHAKING, GREETING) and now - box.since > real.CONNECT - 0.1:
                     self._lose(box)
             elif seq in box.untold:
-                if box.at == THERE:
+                passed = now - box.untold[seq][0]
+                if box.at == THERE and now - max(box.untold[seq][0], box.answered) > real.DEAF:
+                    self._lose(box)
+                elif box.at == THERE:
                     self.sent_again += 1
                     self._send(box, box.untold[seq][1])
-                passed = now - box.untold[seq][0]
                 heapq.heappush(self._later, (now + min(max(passed, real.AGAIN), real.SELDOM), number, seq))
         while self._coming and self._busy < self._at_once:
             self._join(self._coming.popleft())
@@ -264,6 +267,7 @@ class Boxes:
         elif kind == SUBACK:
             box.at = THERE
             box.tries = 0
+            box.answered = time.monotonic()
             self.there += 1
             self._busy -= 1
             for seq in box.untold:
@@ -280,7 +284,7 @@ class Boxes:
     def _acknowledged(self, box: Box, ack: dict[str, Any]) -> None:
         if ack["boot"] != box.boot:
             return
-        now = time.monotonic()
+        now = box.answered = time.monotonic()
         for first, last in [(1, ack["upto"]), *ack["also"]]:
             for seq in [seq for seq in box.untold if first <= seq <= last]:
                 when, _ = box.untold.pop(seq)

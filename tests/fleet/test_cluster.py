@@ -124,6 +124,7 @@ def spoil(made: clusters.Cluster, count: int) -> int:
 def test_a_node_and_a_worker_die_under_load(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "RECONNECT", (1.0, 10.0))
     monkeypatch.setattr(clients, "AGAIN", 5.0)
+    monkeypatch.setattr(clients, "DEAF", 20.0)
     where = store.where  # type: ignore[attr-defined]
     with cluster(3) as made:
         workers = [worker(made, where, f"worker-{number}") for number in (1, 2, 3)]
