@@ -160,5 +160,18 @@ class Learning:
 
 
 def plain(data: Mapping[str, Any]) -> str:
-    """JSON, as short as it can be."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    """JSON, as short as it can be; without zeros in texts, which not every database reads."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return plain(_without_zeros(data)) if "\\u0000" in text and _has_zeros(data) else text
+
+
+def _has_zeros(data: Any) -> bool:
+    return bool(data != _without_zeros(data))
+
+
+def _without_zeros(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.replace("\0", "")
+    if isinstance(data, Mapping):
+        return {_without_zeros(key): _without_zeros(value) for key, value in data.items()}
+    return [_without_zeros(each) for each in data] if isinstance(data, list) else data

@@ -31,7 +31,7 @@ insert into version select 0 where not exists (select 1 from version);
 create or replace function max(bigint, bigint) returns bigint language sql immutable
     as 'select greatest($1, $2)';
 create or replace function json_extract(text, text) returns text language sql immutable
-    as $$select $1::jsonb #>> string_to_array(substr($2, 3), '.')$$;
+    as $$select $1::json #>> string_to_array(substr($2, 3), '.')$$;
 """
 """What SQLite has, and PostgreSQL has by another name."""
 
@@ -207,13 +207,17 @@ class Transaction:
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any:
         cursor = self._db.cursor()
-        cursor.executemany(translated(sql), [tuple(row) for row in rows])
+        cursor.executemany(translated(sql), [_taken(row) for row in rows])
         return cursor
 
 
 def _run(db: psycopg.Connection[Any], sql: str, values: Sequence[Any]) -> psycopg.Cursor[Any]:
-    # Without values, a statement's own signs of percent are taken as they are.
-    return db.execute(translated(sql), tuple(values))
+    return db.execute(translated(sql), _taken(values))
+
+
+def _taken(values: Sequence[Any]) -> tuple[Any, ...]:
+    """It takes no zero in a text, which SQLite does."""
+    return tuple(value.replace("\0", "") if isinstance(value, str) else value for value in values)
 
 
 @cache

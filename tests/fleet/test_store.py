@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from appliance.errors import StorageError
-from appliance.fleet import histogram, store, views
+from appliance.fleet import histogram, questions, store, views
 from appliance.fleet.learning import Learning
 from appliance.fleet.ledger import Ledger, merge
 from appliance.fleet.source import Received
@@ -180,6 +180,18 @@ def test_what_was_deleted_by_age_is_still_known(server: Server) -> None:
     assert server.store.prune() == 1
     assert server.take(fault(1))["replayed"] == 1
     assert server.stored == []
+
+
+def test_a_zero_in_what_a_box_says_stops_nobody(server: Server) -> None:
+    server.take(
+        Message(BOOT, 1, NOW, "fault", {"what": "gsm", "on": False, "why": "a\0b"}),
+        Message(BOOT, 2, NOW, "unanswered", {"text": "a\0b"}),
+        Message(BOOT, 3, NOW, "reported", {"desk": "aa", "serial": 1, "fine": False, "why": "a\0b"}),
+    )
+    assert server.stored == [1, 2, 3]
+    causes = {each["cause"] for each in views.overview(server.store)["attention"]}
+    assert {"gsm is off", "refused the desk file"} <= causes
+    assert questions.unanswered(server.store)["questions"] == 1
 
 
 def test_what_a_box_has_dropped_is_not_waited_for(server: Server) -> None:
