@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from appliance.fleet.scope import ALL, Scope
 from appliance.fleet.store import Store
 
 READ = 5_000
@@ -56,9 +57,9 @@ class Group:
         return self.texts.total()
 
 
-def unanswered(store: Store, page: int = 0) -> dict[str, Any]:
+def unanswered(store: Store, page: int = 0, scope: Scope = ALL) -> dict[str, Any]:
     """A page of groups of what nothing answered, in the days that are kept."""
-    asked = recent(store)
+    asked = recent(store, scope)
     groups = grouped(asked)
     first = max(0, page) * PAGE
     return {
@@ -76,10 +77,10 @@ def unanswered(store: Store, page: int = 0) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def recent(store: Store) -> list[Asked]:
+def recent(store: Store, scope: Scope = ALL) -> list[Asked]:
     rows = store.read(
-        """select text, site, name, at from question join box on box.id = box
-            where state = 'member' order by question.id desc limit ?""",
+        f"""select text, site, name, at from question join box on box.id = box
+            where state = 'member' and {scope.sql} order by question.id desc limit ?""",
         READ,
     )
     return [Asked(*each) for each in rows]

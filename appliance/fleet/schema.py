@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.errors import StorageError
+from appliance.fleet import tables
 from appliance.fleet.database import Writing
 
 
@@ -107,4 +108,4 @@ def days(db: Writing) -> None:
     db.execute("create index question_received on question (received)")
 
 
-STEPS: tuple[Callable[[Writing], None], ...] = (beginning, order, days)
+STEPS: tuple[Callable[[Writing], None], ...] = (beginning, order, tables.audit, tables.alerts, days)

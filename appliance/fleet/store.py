@@ -53,6 +53,7 @@ class Store:
 
     def __init__(self, where: Path | str, now: Callable[[], float] = time.time) -> None:
         """`where`: the path of a file, or `postgresql://USER@HOST/NAME`."""
+        self.where = where
         self._now = now
         self._database = opened(where, now)
 

@@ -30,7 +30,6 @@ pytestmark = [clusters.needs_rabbitmq, databases.needs_postgres]
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     server = databases.Server()
     made = Store(server.database())
-    made.where = server.url("fleet_1")  # type: ignore[attr-defined]
     yield made
     made.close()
     server.close()
@@ -73,7 +72,7 @@ def test_a_worker_that_dies_leaves_its_messages_to_another_and_nothing_spoiled_i
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clients, "AGAIN", 0.5)
-    where = store.where  # type: ignore[attr-defined]
+    where = str(store.where)
     with cluster(1) as made:
         first, second = (worker(made, where, name) for name in ("first", "second"))
         boxes = Boxes(members(store, 40), [made.nodes[0].mqtt], None, 0.2)
@@ -125,7 +124,7 @@ def test_a_node_and_a_worker_die_under_load(store: Store, monkeypatch: pytest.Mo
     monkeypatch.setattr(clients, "RECONNECT", (1.0, 10.0))
     monkeypatch.setattr(clients, "AGAIN", 5.0)
     monkeypatch.setattr(clients, "DEAF", 20.0)
-    where = store.where  # type: ignore[attr-defined]
+    where = str(store.where)
     with cluster(3) as made:
         workers = [worker(made, where, f"worker-{number}") for number in (1, 2, 3)]
         boxes = Boxes(members(store, 300), [node.mqtt for node in made.nodes], None, 3)
