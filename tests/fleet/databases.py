@@ -80,6 +80,8 @@ class Server:
     def kill(self) -> None:
         """All of it, as if the power went."""
         with contextlib.suppress(ProcessLookupError):
+            # A child that it makes meanwhile would keep its memory from the next.
+            self.process.send_signal(signal.SIGSTOP)
             for child in _children(self.process.pid):
                 os.kill(child, signal.SIGKILL)
         self.process.kill()
