@@ -50,13 +50,22 @@ class Server:
         )  # fmt: skip
 
     def start(self) -> None:
+        self._spawn()
+        wait_for(self._has_started, 60)
+
+    def _spawn(self) -> None:
         settings = [part for each in SETTINGS for part in ("-c", each)]
         where = ("-D", self._data, "-p", str(self.port), "-h", "127.0.0.1", "-k", "")
         self.process = subprocess.Popen(
             [PROGRAMS / "postgres", *where, *settings],
             user=self._user, stderr=subprocess.DEVNULL, cwd="/",
         )  # fmt: skip
-        wait_for(self.answers, 30)
+
+    def _has_started(self) -> bool:
+        if self.process.poll() is not None:
+            # What was killed may not have let go of its memory or its port yet.
+            self._spawn()
+        return self.answers()
 
     def url(self, name: str = "postgres") -> str:
         return f"postgresql://fleet@127.0.0.1:{self.port}/{name}"
@@ -89,4 +98,7 @@ class Server:
 
 
 def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []

@@ -115,7 +115,7 @@ def stored(store: Store, totals: dict[str, int]) -> dict[str, int]:
         ranges.setdefault(boot, []).append((first, last))
     return {
         "lost": sum(max(0, made - rows.get(boot, (0, 0))[1]) for boot, made in totals.items()),
-        "doubled": sum(count - distinct for count, distinct in rows.values()),
+        "doubled": sum(rows[boot][0] - rows[boot][1] for boot in rows.keys() & totals.keys()),
         "foreign": len(rows.keys() - totals.keys()),
         "with gaps": sum(ranges.get(boot) != [(1, made)] for boot, made in totals.items()),
     }

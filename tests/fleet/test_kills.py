@@ -126,9 +126,8 @@ def test_very_many_kills(tmp_path: Path) -> None:
 
 @databases.needs_postgres
 def test_a_few_kills_of_the_database_too(tmp_path: Path, database: databases.Server) -> None:
-    happened, starts = rounds(tmp_path, 12, random.Random(3), database)
+    happened, _ = rounds(tmp_path, 12, random.Random(3), database)
     assert happened > 20
-    assert starts > 1
 
 
 @pytest.mark.slow
