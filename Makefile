@@ -33,6 +33,10 @@ lint:
 setup-test:
 	@python3 tools/setup.py test
 
+audit:  ## look for known holes in what is locked, and write sbom.json
+	$(PYTHON) tools/audit.py
+	$(PYTHON) tools/sbom.py sbom.json
+
 lock:  ## choose the newest versions that fit, and lock them
 	$(PYTHON) -m pip install --quiet uv==0.13.9
 	$(COMPILE) --upgrade pyproject.toml --extra llm --group build --no-emit-package llama-cpp-python \
@@ -49,4 +53,4 @@ clean:  ## remove everything that was set up, models and kept wheels excepted
 # Checks need what set-up brings, whatever -j says.
 .NOTPARALLEL:
 
-.PHONY: help run llm test test-slow check lint setup-test lock clean
+.PHONY: help run llm test test-slow check audit lint setup-test lock clean

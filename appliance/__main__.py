@@ -12,7 +12,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from appliance import __version__
+from appliance import __version__, journal
+from appliance.commands.keeping import add_keeping
 from appliance.errors import ApplianceError
 
 BENCHES = ["engines", "loop", "phone", "recognition", "redaction", "turns", "understanding", "wake", "wear"]
@@ -21,7 +22,11 @@ BENCHES = ["engines", "loop", "phone", "recognition", "redaction", "turns", "und
 def main() -> None:
     """Parse the command line and do it; errors in one plain line."""
     arguments = _parser().parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    if journal.listens():
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[journal.JournalHandler()])
+    else:
+        style = "%(levelname)s %(name)s: %(message)s"
+        logging.basicConfig(level=logging.INFO, format=style, stream=sys.stderr)
     try:
         sys.exit(arguments.do(arguments))
     except ApplianceError as error:
@@ -81,6 +86,16 @@ def _parser() -> argparse.ArgumentParser:
     outbox.add_argument("number", nargs="?", default="", metavar="NUMBER")
     outbox.set_defaults(do=_outbox)
 
+    account = commands.add_parser(
+        "account", parents=[hardware], help="who may what by the page: accounts, passwords, tokens"
+    )
+    account.add_argument("what", choices=["list", "add", "role", "password", "single", "remove", "token"])
+    account.add_argument("name", nargs="?", default="", metavar="NAME")
+    account.add_argument("--role", choices=["visitor", "manager", "admin"], default="manager")
+    account.add_argument("--for", dest="label", default="", metavar="WHAT", help="what a token is for")
+    account.add_argument("--days", type=float, default=90, help="how long a token holds")
+    account.set_defaults(do=_account)
+
     erase = commands.add_parser("erase", parents=[hardware], help="erase all there is of a person")
     erase.add_argument("--person", required=True, metavar="WHO", help="a number or a name")
     erase.add_argument("--yes", action="store_true", help="do not ask")
@@ -93,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
 
     purge = commands.add_parser("purge", parents=[files], help="delete what was kept for long enough")
     purge.set_defaults(do=_purge)
+
+    add_keeping(commands, hardware, files)
 
     calendar = commands.add_parser(
         "calendar", parents=[hardware], help="write the appointments to an .ics file, or take one in"
@@ -107,6 +124,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.set_defaults(do=_doctor)
 
+    first = commands.add_parser("first-boot", help="the first start of a box: from a stick, or its own page")
+    for name, what in (("config", "box.toml"), ("data", "what it remembers"), ("boot", "the boot partition")):
+        first.add_argument(f"--{name}", type=Path, metavar="FOLDER", help=f"where {what} lies")
+    first.add_argument("--media", type=Path, metavar="FOLDER", help="in which sticks are folders")
+    first.add_argument("--radio", type=Path, metavar="SOCKET", help="of wpa_supplicant")
+    first.add_argument("--host", help="the address of its page")
+    first.add_argument("--port", type=int, help="and its port")
+    first.set_defaults(do=_first_boot)
+
+    reset = commands.add_parser(
+        "factory-reset", parents=[hardware], help="at the next start, forget everything and be new"
+    )
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    reset.set_defaults(do=_factory_reset)
+
+    health = commands.add_parser(
+        "health", parents=[files], help="whether the box is well, as after an update: 0 if it is"
+    )
+    health.add_argument("--within", type=float, default=240.0, metavar="SECONDS", help="no longer than this")
+    health.add_argument("--json", action="store_true", help="for programs")
+    health.set_defaults(do=_health)
+
     check = commands.add_parser("check", parents=[files], help="validate box.toml and desk.toml")
     check.set_defaults(do=_check)
 
@@ -115,6 +154,16 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--box", type=Path, metavar="box.toml", help="what this hardware is")
     replay.add_argument("--verbose", action="store_true", help="show those that are as they should be, too")
     replay.set_defaults(do=_replay)
+
+    shadow = commands.add_parser(
+        "shadow", parents=[files], help="replay recorded calls with another desk file, model or voice"
+    )
+    shadow.add_argument("--candidate", type=Path, metavar="desk.toml", help="the desk file to try")
+    shadow.add_argument(
+        "--engines", type=Path, metavar="box.toml", help="a box.toml whose engines to try, by sound"
+    )
+    shadow.add_argument("--days", type=float, default=1.0, help="of how many days (1)")
+    shadow.set_defaults(do=_shadow)
 
     simulate = commands.add_parser(
         "simulate", parents=[hardware], help="be a GSM modem and its callers, to try the phone without one"
@@ -155,12 +204,20 @@ def _add_server(commands: Any) -> None:
     folder.add_argument(
         "--folder", type=Path, default=Path("var/fleet-server"), help="keys and memory of the server"
     )
+    memory = argparse.ArgumentParser(add_help=False)
+    memory.add_argument("--store", default="", metavar="WHERE", help="a database: postgresql://...")
+    kept = argparse.ArgumentParser(add_help=False, parents=[folder, memory])
     ports = argparse.ArgumentParser(add_help=False)
     ports.add_argument("--broker", type=int, default=8883, metavar="PORT", help="where boxes come to tell")
     ports.add_argument("--door", type=int, default=8884, metavar="PORT", help="where boxes enrol")
     ports.add_argument("--page", type=int, default=8090, metavar="PORT", help="the page, for this machine")
 
-    serving = commands.add_parser("serve", parents=[folder, ports], help="broker, memory and page")
+    outside = argparse.ArgumentParser(add_help=False, parents=[memory])
+    outside.add_argument(
+        "--source", default="", metavar="WHERE", help="a cluster: amqp://..., mqtt://HOST:PORT"
+    )
+
+    serving = commands.add_parser("serve", parents=[folder, ports, outside], help="broker, memory and page")
     serving.add_argument("--host", default="0.0.0.0", help="the address that boxes reach")
     serving.add_argument("--name", action="append", default=[], help="a name by which it is reached")
     serving.add_argument("--page-host", default="127.0.0.1", help="others than this machine come by TLS")
@@ -170,18 +227,29 @@ def _add_server(commands: Any) -> None:
         "--alert-network", action="append", default=[], metavar="10.0.0.0/8",
         help="alerts may go there, besides public addresses",
     )  # fmt: skip
-    inviting = commands.add_parser("invite", parents=[folder], help="make claim codes for new boxes")
+    working = commands.add_parser("worker", parents=[outside], help="one more worker at a cluster")
+    working.add_argument("--name", default="worker", help="by which the cluster knows it")
+    working.add_argument(
+        "--folder", type=Path, help="the server's, on a disk that both have: so it answers what boxes ask"
+    )
+    inviting = commands.add_parser("invite", parents=[kept], help="make claim codes for new boxes")
     inviting.add_argument("names", nargs="+", metavar="NAME", help="small letters, digits and hyphens")
     inviting.add_argument("--site", default="", help="where they stand")
-    revoking = commands.add_parser("revoke", parents=[folder], help="let a box be of the fleet no more")
+    signing = commands.add_parser("sign", parents=[folder], help="make the file for a box's first start")
+    signing.add_argument("code", metavar="CODE", help="as `invite` has printed it")
+    signing.add_argument(
+        "server", metavar="SERVER:PORT", help="where boxes reach the fleet to enrol: port 8884"
+    )
+    signing.add_argument("into", type=Path, metavar="FOLDER", help="a stick, or any other folder")
+    revoking = commands.add_parser("revoke", parents=[kept], help="let a box be of the fleet no more")
     revoking.add_argument("name", metavar="NAME")
-    bulk = commands.add_parser("bulk", parents=[folder], help="make a certificate by which many boxes enrol")
+    bulk = commands.add_parser("bulk", parents=[kept], help="make a certificate by which many boxes enrol")
     bulk.add_argument("--site", default="", help="where they stand")
     bulk.add_argument("--boxes", type=int, default=100, metavar="N", help="how many")
     bulk.add_argument("--days", type=int, default=30, metavar="N", help="for which it is good")
     bulk.add_argument("--revoke", default="", metavar="SERIAL", help="let nobody enrol by this one any more")
-    rollparsers.add(commands, folder)
-    office.add_parsers(commands, folder)
+    rollparsers.add(commands, kept)
+    office.add_parsers(commands, kept)
     showing = commands.add_parser("demo", parents=[ports], help="a fleet of simulated boxes")
     showing.add_argument("--boxes", type=int, default=200, help="how many")
     showing.add_argument(
@@ -254,6 +322,13 @@ def _outbox(arguments: argparse.Namespace) -> int:
     return outbox(arguments.what, arguments.number, arguments.box)
 
 
+def _account(arguments: argparse.Namespace) -> int:
+    from appliance.commands.account import account
+
+    given = arguments
+    return account(given.what, given.name, given.role, given.label, given.days, given.box)
+
+
 def _erase(arguments: argparse.Namespace) -> int:
     from appliance.commands.erasing import erase
 
@@ -288,6 +363,27 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return _to_the_end(doctor(arguments.box, arguments.desk))
 
 
+def _first_boot(arguments: argparse.Namespace) -> int:
+    from appliance.firstboot.command import run
+
+    given = {name: value for name, value in vars(arguments).items() if name != "do" and value is not None}
+    return _to_the_end(run(**given))
+
+
+def _factory_reset(arguments: argparse.Namespace) -> int:
+    from appliance.firstboot.command import reset
+
+    return reset(arguments.box, arguments.yes)
+
+
+def _health(arguments: argparse.Namespace) -> int:
+    from appliance.commands.health import health
+
+    code = _to_the_end(health(arguments.box, arguments.desk, arguments.within, arguments.json))
+    sys.stdout.flush()
+    os._exit(code)  # An engine that was given up in the middle of its work would make another code of it.
+
+
 def _check(arguments: argparse.Namespace) -> int:
     from appliance.config import read_box, read_desk
     from appliance.engines import registry
@@ -309,6 +405,12 @@ def _replay(arguments: argparse.Namespace) -> int:
     return run(arguments.scenarios, arguments.box, arguments.verbose)
 
 
+def _shadow(arguments: argparse.Namespace) -> int:
+    from appliance.commands.shadow import run
+
+    return run(arguments.box, arguments.desk, arguments.candidate, arguments.engines, arguments.days)
+
+
 def _simulate(arguments: argparse.Namespace) -> int:
     from appliance.commands.simulate import simulate
 
@@ -327,13 +429,22 @@ def _fleet(arguments: argparse.Namespace) -> int:
             table = enrol(arguments.code, arguments.server, arguments.folder)
         print(f"write this into box.toml:\n\n{table}")
         return 0
+    if arguments.what == "worker":
+        return _to_the_end(command.work(arguments.source, arguments.store, arguments.name, arguments.folder))
     if arguments.what == "invite":
-        return command.invite(arguments.folder, arguments.names, arguments.site)
+        return command.invite(arguments.folder, arguments.names, arguments.site, arguments.store)
+    if arguments.what == "sign":
+        return command.sign(arguments.folder, arguments.code, arguments.server, arguments.into)
     if arguments.what == "revoke":
-        return command.revoke(arguments.folder, arguments.name)
+        return command.revoke(arguments.folder, arguments.name, arguments.store)
     if arguments.what == "bulk":
         return command.bulk(
-            arguments.folder, arguments.site, arguments.boxes, arguments.days, arguments.revoke
+            arguments.folder,
+            arguments.site,
+            arguments.boxes,
+            arguments.days,
+            arguments.revoke,
+            arguments.store,
         )
     if arguments.what in ("bundle", "bundles", "rollout"):
         from appliance.fleet import rollcommand
@@ -348,9 +459,8 @@ def _fleet(arguments: argparse.Namespace) -> int:
     if any(keys) and not all(keys):
         raise ApplianceError("a certificate has a key", "give --page-certificate and --page-key")
     page = serve.Page(arguments.page_host, keys if all(keys) else None)
-    return _to_the_end(
-        command.serve(arguments.folder, arguments.host, arguments.name, ports, page, arguments.alert_network)
-    )
+    where = arguments.folder, arguments.host, arguments.name, ports, page, arguments.alert_network
+    return _to_the_end(command.serve(*where, arguments.source, arguments.store))
 
 
 def _bench(arguments: argparse.Namespace) -> int:

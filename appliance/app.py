@@ -36,6 +36,7 @@ from appliance.memory.recall import Recall
 from appliance.memory.store import Store
 from appliance.messages import Heard, Line, Turn
 from appliance.observe.account import Account
+from appliance.observe.encrypting import obey_credential
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
 from appliance.phone.handoff import HandOff, Means
@@ -108,6 +109,7 @@ class App:
         await self._stack.aclose()
 
     async def _start(self) -> None:
+        obey_credential(self.box.data)
         store = Store(self.box.data / "desk.db")
         self._stack.callback(store.close)
         self._stack.push_async_callback(self._engines.close)
@@ -134,7 +136,7 @@ class App:
             self._desk, embed, meanings, meanings, self.box.data, self.place, self._study, PAPERS
         )
         await self.served.open()
-        keeping = asyncio.create_task(self.books.serve(lambda: self.desk.retention))
+        keeping = asyncio.create_task(self.books.serve(lambda: self.desk.retention, self.prepared))
         self._stack.callback(keeping.cancel)
         for problem in self.served.problems:
             log.warning("papers: %s", problem)
@@ -189,7 +191,7 @@ class App:
             if before:
                 await before
             else:
-                await self._memory.run(slots.warm, local_now())
+                await asyncio.gather(self._engines.warm(), self._memory.run(slots.warm, local_now()))
                 if self._wording:
                     await self._wording.warm()
             if self.speech:
@@ -197,9 +199,9 @@ class App:
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
 
-    async def prepared(self) -> None:
-        """Wait until the desk is as quick as it will be."""
-        await asyncio.wait([self._preparing])
+    async def prepared(self, within: float | None = None) -> None:
+        """Wait until the desk is as quick as it will be, or for so many seconds."""
+        await asyncio.wait([self._preparing], timeout=within)
 
     @property
     def desk(self) -> config.DeskFile:

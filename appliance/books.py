@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 PRIVATE = frozenset(("name", "phone", "email", "code", "spelled"))
 """Kinds of slots whose values are left out of what is kept of a call."""
 
+SETTLED = 60.0
+"""Seconds after which what the last start left undone is done, be the desk as busy as it is."""
+
 PURGED = 3600.0
 """Seconds between two looks for what is too old."""
 
@@ -45,6 +48,8 @@ class Books:
         """What people corrected, to be replayed."""
         self.eraser = Eraser(box.data, store, self.calls)
         self.metrics = Metrics()
+        self._left: list[tuple[Path, str]] = []
+        """What was being recorded as the box went down, and of which calls."""
         self._ending: set[asyncio.Task[None]] = set()
         self._public: tuple[DeskFile | None, str] = None, ""
         """A desk file, and all that stands in it."""
@@ -55,18 +60,22 @@ class Books:
         self._exporter = Exporter(endpoint, self.calls, memory) if endpoint else None
 
     async def settle(self) -> None:
-        """At the start: close what a crash left open, and erase what was to be erased. What cannot be done
-        keeps nobody from being answered."""
-        for blocking in (self.calls.settle, self.eraser.finish):
-            try:
-                await self._memory.run(blocking)
-            except (StorageError, OSError) as error:
-                log.error("the books could not be put in order: %s", error)
-        await self._recover()
+        """At the start, before there are calls: close what a crash left open. What cannot be done keeps
+        nobody from being answered."""
+        try:
+            await self._memory.run(self.calls.settle)
+            self._left = unfinished(self.recordings)
+        except (StorageError, OSError) as error:
+            log.error("the books could not be put in order: %s", error)
 
-    async def serve(self, retention: Callable[[], Retention]) -> None:
-        """What goes on beside the calls, until cancelled: traces are sent on, and what is too old is
-        deleted."""
+    async def serve(
+        self, retention: Callable[[], Retention], ready: Callable[[float], Awaitable[None]]
+    ) -> None:
+        """What goes on beside the calls, until cancelled: once the desk is `ready`, or was waited for for
+        so many seconds, what the last start left to be erased or sealed is; traces are sent on, and what is
+        too old is deleted."""
+        await ready(SETTLED)
+        await self._finish()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._purge(retention))
             if self._exporter:
@@ -140,10 +149,18 @@ class Books:
             log.error("a call is not kept as a recording: %s", error)
             return ""
 
+    async def _finish(self) -> None:
+        """Erase what was to be erased. It may write whole files anew, so nobody is made to wait for it."""
+        try:
+            await self._memory.run(self.eraser.finish)
+        except (StorageError, OSError) as error:
+            log.error("what was to be erased could not be: %s", error)
+        await self._recover()
+
     async def _recover(self) -> None:
         """Make recordings of what a crash left; after the last turn that is kept, all of it is silence."""
         try:
-            for part, id in unfinished(self.recordings):
+            for part, id in self._left:
                 call = await self._memory.run(self.calls.call, id)
                 turns = await self._memory.run(self.calls.turns, call.number) if call else []
                 name = await self._seal(part, turns, call.length) if call else ""
@@ -155,13 +172,14 @@ class Books:
 
     def recorder(self, call: str, desk: DeskFile) -> Recorder | None:
         """Of a call; None where box.toml or the desk file wants none, or the disk may not take it."""
-        if not self._box.recordings or desk.recording == "never":
+        by_flow = any(flow.record in ("announce", "ask") for flow in desk.flow.values())
+        if not self._box.recordings or (desk.recording == "never" and not by_flow):
             return None
         if not has_room(self.recordings):
             log.error("call %s is not recorded: there is too little room on the disk", call)
             return None
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        end = ASKED if desk.recording == "ask" else PART
+        end = PART if desk.recording == "announce" else ASKED
         try:
             return Recorder(self.recordings / f"{stamp}-{call}{end}", origin=0)
         except StorageError as error:

@@ -13,12 +13,16 @@ from appliance.spoken import words
 SPEECH = 0.5
 """A window at or above this may be speech."""
 
-MOST = 0.35
-"""Of its probability of speech, what one window counts at most: a click is over in one."""
+MOST = 0.2
+"""Of its probability of speech, what one window counts at most where no echo is expected: a click is over in
+one."""
 
-ENOUGH = 0.4
+ENOUGH = 0.25
 """What two windows together must count for the desk to fall silent. Words begin softly: it takes a while
 until a window is speech by itself, and who is wrong goes on at the word."""
+
+MOST_NEAR = 0.35
+"""The same where one is."""
 
 NEAR = ((4.0, 0.0), (2.5, 0.1), (2.0, 0.45))
 """What stands out of the desk's own echo by so many dB is somebody, if two windows together count so much.
@@ -28,7 +32,10 @@ WARY = samples(4.0)
 """How long more is asked for, after the desk has fallen silent for nothing ..."""
 
 WARIER = 0.8
-"""... and what it hears counts so much of what it did."""
+"""... and what it hears counts so much of what it did in echo ..."""
+
+SOFTER = 0.5
+"""... and so much without."""
 
 CALM = samples(0.2)
 """Quiet after which a sound too short to be a word is over."""
@@ -78,15 +85,18 @@ class Evidence:
     def step(self, probability: float, window: int, near: float | None = None) -> Act | None:
         """`probability` of speech in the next `window` samples; `near` is what stands out of the desk's own
         echo in them, in dB, and None where no echo is expected."""
-        trust = WARIER if self._wary > 0 else 1.0
+        wary = self._wary > 0
         self._wary -= window
-        counts = trust * min(probability, MOST)
-        together, self._before = self._before + counts, counts
-        stands_out = float("inf") if near is None else trust * near
         if near is None:
-            enough = together >= ENOUGH
+            stands_out = float("inf")
+            counts = min(SOFTER * probability if wary else probability, MOST)
+            enough = min(self._before, MOST) + counts >= ENOUGH
         else:
-            enough = any(stands_out >= least and together >= sounds for least, sounds in NEAR)
+            trust = WARIER if wary else 1.0
+            stands_out = trust * near
+            counts = trust * min(probability, MOST_NEAR)
+            enough = any(stands_out >= least and self._before + counts >= sounds for least, sounds in NEAR)
+        self._before = counts
         speech = enough or (probability >= SPEECH and stands_out >= NEAR[-1][0])
         self._quiet = 0 if speech else self._quiet + window
         if enough:

@@ -20,9 +20,10 @@ class Manager:
         ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self.watchdog = int(environment.get("WATCHDOG_USEC", 0)) / 1e6 if ours else 0.0
         """Seconds without a word of WATCHDOG after which this process is killed; 0 where it never is."""
-        state = environment.get("STATE_DIRECTORY", "").split(":")[0]
-        self.state = Path(state) if state else None
+        self.state = _folder(environment, "STATE_DIRECTORY")
         """The service's own folder on the disk."""
+        self.runtime = _folder(environment, "RUNTIME_DIRECTORY")
+        """The one in memory, which is gone when the service is."""
 
     def tell(self, **what: str | int) -> None:
         """Such as `tell(READY=1, STATUS="answering")`. Never raises and never waits: a manager that does not
@@ -35,3 +36,8 @@ class Manager:
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire:
             wire.setblocking(False)
             wire.sendto(said.encode(), address)
+
+
+def _folder(environment: Mapping[str, str], name: str) -> Path | None:
+    first = environment.get(name, "").split(":")[0]
+    return Path(first) if first else None

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import fields, replace
@@ -18,7 +19,7 @@ from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import SHIPPED, Engines
-from appliance.engines.thread import EngineThread
+from appliance.engines.thread import EngineThread, efforts
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import Heard, Notice, Turn
@@ -48,11 +49,17 @@ SOUND_WITHIN = 60.0
 PATIENT = 20.0
 """Seconds that its caller waits for an answer: a box that has much to do takes longer, and is not deaf."""
 
+LONGEST = 120.0
+"""Seconds that one piece of work may take, as long as it can be seen to get on; then it goes round in
+circles."""
+
 LET_GO = 1.0
 """Seconds in which a call that hangs is given up."""
 
 STEADY = 600.0
 """Seconds without trouble after which the box counts as mended."""
+
+FILE = "the file of what is kept"
 
 REBOOTED = "rebooted"
 """A file in the service's own folder: the box was started anew because the desk would not stay up. The next
@@ -73,6 +80,7 @@ class Pulse:
         self._app = app
         self._manager = manager
         self._status = status
+        self._ready = False
         self._well_since: float | None = None
         self._deaf = ""
         self._deaf_at = 0
@@ -90,7 +98,7 @@ class Pulse:
         while True:
             began = time.monotonic()
             try:
-                await answers(self._app, 2 * every)
+                slow = await answers(self._app, 2 * every)
                 # Whoever was heard since has proved it wrong.
                 if self._deaf and self._app.heard == self._deaf_at:
                     raise Unwell(self._deaf)
@@ -99,7 +107,7 @@ class Pulse:
                 log.error("the desk does not answer: %s", trouble)
                 self._manager.tell(STATUS=f"does not answer: {trouble}")
             else:
-                self._feed()
+                self._feed(slow)
             await asyncio.sleep(max(0.0, began + every - time.monotonic()))
 
     async def _by_sound(self) -> None:
@@ -135,44 +143,70 @@ class Pulse:
                 task.cancel()
             await asyncio.wait({holding, coming})
 
-    def _feed(self) -> None:
+    def _feed(self, slow: str) -> None:
+        """`slow`: what keeps callers waiting and gets on, if anything does. It is let finish, for who is
+        killed over it would only begin it again; but nobody is ready by it."""
         now = time.monotonic()
+        if slow:
+            self._well_since = None
+            if self._ready:
+                self._manager.tell(WATCHDOG=1, STATUS=f"answers late: {slow}")
+            return
+        if not self._ready:
+            self._ready = True
+            self._manager.tell(READY=1)
         if self._well_since is None:
             self._well_since = now
-            self._manager.tell(READY=1)
         self._manager.tell(WATCHDOG=1, STATUS=self._status())
         if self._manager.state and now - self._well_since > STEADY:
             with suppress(OSError):
                 (self._manager.state / REBOOTED).unlink(missing_ok=True)
 
 
-async def answers(app: App, within: float) -> None:
-    """Hold the scripted call. Raises Unwell where any part of it does not come within so many seconds. A
-    thread that has finished some work meanwhile has much to do, and does not hang."""
+async def answers(app: App, within: float) -> str:
+    """Hold the scripted call. What is slow and keeps it waiting, in words; empty where it was answered.
+    Raises Unwell where any part of it does not come within so many seconds and nothing can be seen to get
+    on."""
     caller, memory = _Caller(), app.place.memory
-    file = "the file of what is kept"
     own = {f"the {name} thread": thread for name, thread in threads(app).items()}
     parts: dict[str, asyncio.Task[Any]] = {
         part: asyncio.create_task(thread.run(int)) for part, thread in own.items()
     }
-    own[file] = memory
-    parts[file] = asyncio.create_task(memory.run(app.place.store.read, "select count(*) from sqlite_schema"))
-    finished = {part: thread.done for part, thread in own.items()}
-    parts["the conversation"] = asyncio.create_task(_chat(app, caller))
+    own[FILE] = memory
+    parts[FILE] = asyncio.create_task(memory.run(app.place.store.read, "select count(*) from sqlite_schema"))
+    finished, before = {part: thread.done for part, thread in own.items()}, efforts()
+    chat = parts["the conversation"] = asyncio.create_task(_chat(app, caller))
+    slow = ""
     try:
         await asyncio.wait(parts.values(), timeout=within)
         for part, doing in parts.items():
-            if not doing.done():
-                if part not in own or own[part].done == finished[part]:
-                    raise Unwell(f"{part} hangs")
-            elif error := doing.exception():
-                raise Unwell(f"{part} failed ({error})") from error
+            if doing.done():
+                if error := doing.exception():
+                    raise Unwell(f"{part} failed ({error})") from error
+            elif part in own:
+                late = _work(part, own[part], finished[part], before)
+                slow = slow or late
+            elif not slow:
+                raise Unwell(f"{part} hangs")
     finally:
         for doing in parts.values():
             doing.cancel()
         await asyncio.wait(parts.values(), timeout=LET_GO)
+    if not chat.done() or chat.cancelled():
+        return slow
     if len(caller.turns) <= len(SCRIPT) or not all(turn.spoken.text for turn in caller.turns):
         raise Unwell("a scripted caller got no answer")
+    return ""
+
+
+def _work(part: str, thread: EngineThread, finished: int, before: Counter[str]) -> str:
+    """What a thread is at that did not come to ours in time, in words; Unwell where it hangs. It does not
+    where it has finished something, waits for a reader, or makes an effort; the last two for so long."""
+    lasts = time.monotonic() - (thread.began or time.monotonic())
+    stuck = not thread.awaits and efforts()[thread.name] == before[thread.name]
+    if thread.done == finished and (stuck or lasts > LONGEST):
+        raise Unwell(f"{part} hangs")
+    return f"{part} has much to do, one thing for {lasts:.0f} s"
 
 
 async def _chat(app: App, caller: _Caller) -> None:

@@ -13,6 +13,17 @@ REAL_TIME = tuple(
 """Tests that listen and speak at the pace of people: all on one side, so that each has a core to itself."""
 
 
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed by argon2 still, but with the least work."""
+    from argon2 import PasswordHasher
+    from argon2.profiles import CHEAPEST
+
+    from appliance.access import passwords
+
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher.from_parameters(CHEAPEST))
+
+
 class Sides(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         return "real time" if nodeid.startswith(REAL_TIME) else super()._split_scope(nodeid)

@@ -260,8 +260,6 @@ def test_a_secret_may_be_a_credential_of_the_service_manager(
     path = tmp_path / "box.toml"
     path.write_text(
         """\
-[web]
-password_file = "$CREDENTIALS_DIRECTORY/page"
 [[gsm]]
 pin_file = "$CREDENTIALS_DIRECTORY/pin"
 [[sip.account]]
@@ -273,9 +271,7 @@ password_file = "$CREDENTIALS_DIRECTORY/sip"
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/appliance.service")
     box, _ = read_box(path)
     given = Path("/run/credentials/appliance.service")
-    assert [box.web.password_file, box.gsm[0].pin_file, box.sip.account[0].password_file] == [
-        given / "page", given / "pin", given / "sip",
-    ]  # fmt: skip
+    assert [box.gsm[0].pin_file, box.sip.account[0].password_file] == [given / "pin", given / "sip"]
     monkeypatch.delenv("CREDENTIALS_DIRECTORY")
     by_hand, _ = read_box(path)
     with pytest.raises(ConfigError, match="let systemd start the desk"):

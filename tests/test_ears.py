@@ -31,7 +31,7 @@ def with_pause(lasting: float) -> list[Saying]:
 
 async def test_a_voice_that_has_finished_is_answered_sooner_than_one_that_has_not(tmp_path: Path) -> None:
     waits = []
-    for number, finished in enumerate((0.99, 0.5, 0.02)):
+    for number, finished in enumerate((0.99, 0.15, 0.02)):
         (tmp_path / str(number)).mkdir()
         eot = FakeEndOfTurn([finished])
         waits.append(waited(await call(tmp_path / str(number), ["is there any way to park"], eot=eot)))
@@ -51,7 +51,7 @@ async def test_a_phrase_of_the_desks_is_answered_sooner_than_other_words(tmp_pat
     waits = []
     for number, word in enumerate(("taxi", "bus")):
         (tmp_path / str(number)).mkdir()
-        waits.append(waited(await call(tmp_path / str(number), [word], desk=desk, eot=FakeEndOfTurn([0.5]))))
+        waits.append(waited(await call(tmp_path / str(number), [word], desk=desk, eot=FakeEndOfTurn([0.2]))))
     assert waits[0] < 0.4 < waits[1]
 
 
@@ -120,11 +120,11 @@ async def test_recognition_that_fails_leaves_a_noise_and_the_call_goes_on(tmp_pa
 
 async def test_a_recogniser_that_hears_how_the_voice_ends_is_asked_alone(tmp_path: Path) -> None:
     eot, waits = FakeEndOfTurn([0.0]), []
-    for number, finished in enumerate((0.97, 0.5, 0.1)):
+    for number, finished in enumerate((0.97, 0.2, 0.05)):
         (tmp_path / str(number)).mkdir()
         asr = FakeAsr(["is there any way to park"], finished=[finished])
         waits.append(waited(await call(tmp_path / str(number), [""], asr=asr, eot=eot)))
-    assert waits[0] < 0.3
+    assert waits[0] < 0.4
     assert waits[0] < waits[1] < waits[2]
     assert eot.finished(b"") == 0.0  # Its first answer: nobody has asked it yet.
 

@@ -79,8 +79,8 @@ def test_the_first_sign_lowers_the_voice_and_the_second_stops_it() -> None:
 def test_a_word_that_begins_softly_stops_it_before_it_is_speech_by_itself() -> None:
     assert acts(0.05, 0.3, 0.2) == [Act.STOP]
     assert acts(0.15, 0.4) == [Act.STOP]
-    assert acts(*[0.18] * 20) == []
-    assert acts(0.25, 0.1, 0.25) == []
+    assert acts(*[0.12] * 20) == []
+    assert acts(0.25, 0.04, 0.25) == []
 
 
 def test_it_stops_once_for_one_stretch_of_speech() -> None:

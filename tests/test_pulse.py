@@ -145,6 +145,58 @@ async def test_a_thread_that_has_much_to_do_is_not_taken_for_one_that_hangs(tmp_
             await asyncio.wait(work)
 
 
+async def test_one_long_piece_of_work_that_gets_on_is_let_finish_and_one_that_does_not_end_is_not(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a big file that is written anew: who is killed over it begins it again."""
+    free = threading.Event()
+
+    def work() -> None:
+        while not free.is_set():
+            sum(range(10_000))
+
+    async with desk(tmp_path) as app:
+        beating = asyncio.create_task(Pulse(app, listener.manager).beat())
+        try:
+            async with asyncio.timeout(20):
+                while "WATCHDOG" not in await listener.told():
+                    pass
+                working = asyncio.create_task(app.place.memory.run(work))
+                while "answers late" not in (told := await listener.told()):
+                    assert "does not answer" not in told
+                assert told.startswith("WATCHDOG=1\nSTATUS=answers late: the memory thread has much to do")
+                monkeypatch.setattr(pulse, "LONGEST", 0.5)
+                while (told := await listener.told()).startswith("WATCHDOG"):
+                    pass
+                assert told == "STATUS=does not answer: the memory thread hangs"
+        finally:
+            free.set()
+        await working
+        beating.cancel()
+    listener.close()
+
+
+async def test_a_desk_that_is_slow_from_the_start_is_not_ready(tmp_path: Path, listener: Listener) -> None:
+    free = threading.Event()
+
+    def work() -> None:
+        while not free.is_set():
+            sum(range(10_000))
+
+    async with desk(tmp_path) as app:
+        working = asyncio.create_task(app.place.memory.run(work))
+        await asyncio.sleep(0)
+        assert "much to do" in await answers(app, 2.0)
+        beating = asyncio.create_task(Pulse(app, listener.manager).beat())
+        asyncio.get_running_loop().call_later(0.5, free.set)
+        async with asyncio.timeout(20):
+            assert await listener.told() == "READY=1"
+        assert free.is_set()
+        await working
+        beating.cancel()
+    listener.close()
+
+
 async def test_the_desk_that_tries_itself_takes_nobodys_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,11 @@ from tests.channels.sip.peers import HOST, Telephone, free_port, needs_baresip
 from tests.machine import SOURCE, Machine, folder, needs_container
 
 QUESTION = SOURCE.parent / "shared" / "data" / "speech8k" / "azure_whatstheweatherlike-mulaw.wav"
-ROUNDS = 20
+ROUNDS = 100
+"""Kills, shared by all processes of the service in turn."""
+
+BACK = 5.0
+"""Seconds of an idle machine in which it answers again; beside other work they are more."""
 BOX = """\
 data = "/var/lib/appliance"
 [web]
@@ -77,6 +81,10 @@ class Service(Machine):
 
     def main(self) -> int:
         return int(self.property("appliance.service", "MainPID") or 0)
+
+    def stack(self) -> list[str]:
+        """The processes of the SIP stack."""
+        return self.run("pgrep", "-f", "appliance.channels.sip.worker").stdout.split()
 
     def telephoned(self, place: Path, says: bytes, lasting: float) -> str:
         """What a caller heard, in words."""
@@ -155,32 +163,43 @@ def test_a_desk_that_hangs_is_killed_and_back(service: Service) -> None:
     service.until(lambda: service.property("appliance.service", "ActiveState") == "active")
 
 
-def test_a_desk_that_is_killed_answers_again(service: Service) -> None:
-    took = []
-    for _ in range(ROUNDS):
+def test_whichever_process_is_killed_it_answers_again(service: Service) -> None:
+    """Every process of the service in turn: the desk itself, and its SIP stack, which is one of its own."""
+    took: dict[str, list[float]] = {"desk": [], "sip": []}
+    for number in range(ROUNDS):
         service.run("systemctl", "reset-failed", "appliance.service")
-        before = service.main()
+        which = "sip" if number % 4 == 3 else "desk"
+        before = [str(service.main())] if which == "desk" else service.stack()
         began = time.monotonic()
-        service.run("kill", "-KILL", str(before))
-        service.until(lambda before=before: service.main() not in (0, before))  # type: ignore[misc]
-        service.until(service.answers)
-        took.append(time.monotonic() - began)
-    took.sort()
-    print(f"killed {ROUNDS} times, answering after {took[len(took) // 2]:.1f} s (most {took[-1]:.1f} s)")
-    assert took[-1] < 30
+        service.run("kill", "-KILL", *before)
+        if which == "desk":
+            service.until(lambda before=before: str(service.main()) not in ("0", *before))  # type: ignore[misc]
+            service.until(service.answers)
+            took[which].append(time.monotonic() - began)
+            service.until(service.stack)
+        else:
+            desk = service.main()
+            service.until(lambda before=before: service.stack() not in ([], before))  # type: ignore[misc]
+            took[which].append(time.monotonic() - began)
+            assert service.main() == desk, "a stack that dies takes no desk with it"
+    for which, seconds in took.items():
+        seconds.sort()
+        print(
+            f"the {which} killed {len(seconds)} times: back after {seconds[len(seconds) // 2]:.1f} s,"
+            f" 95 of 100 within {seconds[len(seconds) * 95 // 100]:.1f} s, most {seconds[-1]:.1f} s"
+        )
+    assert took["desk"][-1] < 6 * BACK
 
 
-def test_the_sip_stack_comes_back_without_the_desk_going(service: Service) -> None:
-    before = service.main()
-
-    def workers() -> list[str]:
-        return service.run("pgrep", "-f", "appliance.channels.sip.worker").stdout.split()
-
-    first = workers()
-    service.run("kill", "-KILL", *first)
-    back = service.until(lambda: workers() not in ([], first))
-    print(f"the SIP stack: back after {back:.1f} s")
-    assert service.main() == before
+def test_it_is_well_by_its_own_examination(service: Service) -> None:
+    service.until(lambda: service.property("appliance.service", "ActiveState") == "active")
+    command = ["/opt/appliance/.venv/bin/python", "-m", "appliance", "health", "--json"]
+    files = ["--box", "/etc/appliance/box.toml", "--desk", "/var/lib/appliance/desk.toml"]
+    done = service.run("runuser", "-u", "appliance", "--", *command, *files, within=300)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["well"]) == (0, True), done.stdout + done.stderr
+    print({check["what"]: (check["said"], check["seconds"]) for check in told["checks"]})
+    assert json.loads((service.root / "var/lib/appliance/health.json").read_text()) == {"there": ["sip"]}
 
 
 def test_who_is_on_the_line_when_it_is_stopped_hears_a_goodbye(service: Service, tmp_path: Path) -> None:

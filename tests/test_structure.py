@@ -12,7 +12,7 @@ PACKAGE = ROOT / "appliance"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"messages", "errors", "spoken", "stretch", "notify", "gpio"},
+    {"messages", "errors", "spoken", "stretch", "notify", "journal", "gpio"},
     {"config", "models", "fetch"},
     {"engines", "channels", "memory", "observe", "guard", "memo", "slots", "telemetry", "access"},
     {"actions", "flows", "understanding", "documents"},
@@ -37,7 +37,7 @@ LAYERS = [
     {"foresight", "conversation"},
     {"capacity", "app"},
     {"pulse"},
-    {"workshop", "console"},
+    {"workshop", "console", "firstboot"},
     {"commands", "bench", "membership", "becoming", "obeying", "installer", "trying", "home"},
     {"fleet"},
     {"__main__"},
@@ -83,7 +83,7 @@ def test_a_file_that_nears_four_hundred_lines_is_two(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 410
 
 
-SHARED = {"wire", "bundle", "evidence"}
+SHARED = {"wire", "bundle", "evidence", "invitation"}
 """Files of `telemetry` that the fleet's server has in common with the boxes."""
 
 
@@ -103,7 +103,9 @@ def test_the_fleet_knows_the_wire_and_nothing_else_of_the_box(path: Path) -> Non
     for module in modules(path):
         parts = module.split(".")[1:]
         shared = parts[0] == "telemetry" and parts[1] in SHARED
-        assert parts[0] in ("fleet", "access", "errors", "messages", "__version__") or shared, module
+        assert parts[0] in ("fleet", "access", "errors", "messages", "notify", "__version__") or shared, (
+            module
+        )
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "access").glob("*.py")), ids=lambda path: path.name)

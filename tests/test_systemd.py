@@ -10,10 +10,17 @@ from pathlib import Path
 import pytest
 
 from appliance.commands.run import LEAVE
+from appliance.commands.status import FOLDER
+from appliance.firstboot.radio import SOCKET
+from appliance.firstboot.reset import ASKED
+from appliance.firstboot.steps import DONE
 from appliance.pulse import REBOOTED
 
 UNITS = Path(__file__).parent.parent / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
+
+USERS = {"appliance-fleet.service": "appliance-fleet", "appliance-wifi.service": "appliance-wifi"}
+"""Of units that are not the desk's; nobody is root."""
 
 needs_systemd = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed (Debian's package systemd)"
@@ -43,9 +50,11 @@ def test_systemd_finds_nothing_wrong_with_any_of_them(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "installer.md").touch()
+    for page in ("installer.md", "fleet.md"):
+        (tmp_path / "docs" / page).touch()
     for unit in SERVICES:
         text = unit.read_text().replace("/opt/appliance", str(tmp_path))
+        text = text.replace("/usr/sbin/wpa_supplicant", "/usr/bin/true")  # It need not be on this machine.
         (tmp_path / unit.name).write_text(text)
     names = [str(tmp_path / unit.name) for unit in SERVICES]
     verified = analyze(
@@ -63,7 +72,48 @@ def test_none_may_reach_more_than_it_needs(unit: Path) -> None:
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
 def test_none_is_root(unit: Path) -> None:
-    assert value(unit.name, "User") == "appliance"
+    assert value(unit.name, "User") == USERS.get(unit.name, "appliance")
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_each_has_its_bounds(unit: Path) -> None:
+    for bound in ("MemoryMax", "TasksMax"):
+        assert value(unit.name, bound)
+    assert value(unit.name, "LimitCORE") == "0"
+
+
+def test_hearing_goes_before_all_else_of_the_box() -> None:
+    weights = {
+        unit.name: value(unit.name, "CPUWeight") for unit in SERVICES if "CPUWeight" in unit.read_text()
+    }
+    assert max(weights, key=lambda name: int(weights[name])) in (
+        "appliance.service",
+        "appliance-safe.service",
+    )
+
+
+def test_box_toml_is_written_by_the_first_start_alone() -> None:
+    writes = [unit.name for unit in SERVICES if "ReadWritePaths=/etc/appliance" in settings(unit.name)]
+    assert writes == ["appliance-first-boot.service"]
+
+
+def test_a_first_start_is_done_once_or_when_everything_is_to_be_forgotten() -> None:
+    conditions = [line for line in settings("appliance-first-boot.service") if line.startswith("Condition")]
+    assert conditions == [
+        f"ConditionPathExists=|!/var/lib/appliance/{DONE}",
+        f"ConditionPathExists=|/var/lib/appliance/{ASKED}",
+    ]
+
+
+def test_the_radio_listens_where_the_first_start_speaks() -> None:
+    folder = (UNITS.parent / "image" / "wifi.conf").read_text().split("DIR=")[1].split()[0]
+    assert f"/run/{value('appliance-wifi.service', 'RuntimeDirectory')}" == folder == str(SOCKET.parent)
+    assert f"-i {SOCKET.name} " in value("appliance-wifi.service", "ExecStart")
+
+
+def test_what_is_told_of_the_desk_lies_where_others_look() -> None:
+    for unit in ("appliance.service", "appliance-safe.service"):
+        assert Path("/run") / value(unit, "RuntimeDirectory") == FOLDER
 
 
 def test_safe_mode_is_held_as_tightly_as_the_desk() -> None:

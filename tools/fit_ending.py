@@ -36,13 +36,16 @@ from appliance.turntaking import Change, TurnTaking  # noqa: E402
 MODEL = "whisper-tiny.en"
 OUT = ROOT / "appliance" / "engines" / f"ending-{MODEL}.npz"
 
+BREATH = samples(0.15)
+"""Quiet before an "um"."""
+
 QUIET = samples(0.6)
 """Quiet after a cut and after an end, in which the pause is noticed."""
 
 STRENGTH = 0.003
 """Inverse of the regularisation, chosen by cross-validation."""
 
-KINDS = ("end", "pause of the caller's own", "cut where it is quietest", "cut elsewhere")
+KINDS = ("end", "pause of the caller's own", "cut where it is quietest", "cut elsewhere", "um")
 
 
 def main() -> None:
@@ -61,12 +64,13 @@ def main() -> None:
 def gather(data: Path, out: Path, share: int, shares: int) -> None:
     library = Library(data, "train")
     places = [clip.sound for clip in library.backgrounds()]
+    ums = [clip.sound for clip in library.fillers()]
     vad, whisper = Silero(directory("silero-vad")), Whisper(directory(MODEL))
     seen, kinds, speakers = [], [], []
     for number, clip in enumerate(clips(library)):
         if number % shares != share:
             continue
-        for whole, sound in said(clip, places, np.random.default_rng(number)):
+        for whole, sound in said(clip, places, ums, np.random.default_rng(number)):
             for sound_so_far, last in pauses(vad, sound, whole):
                 if (end := whisper.end_of(sound_so_far)) is not None:
                     seen.append(end.astype(np.float16))
@@ -81,13 +85,19 @@ def clips(library: Library) -> Iterator[Clip]:
     yield from library.callers()
 
 
-def said(clip: Clip, places: list[Sound], rng: np.random.Generator) -> Iterator[tuple[int, Sound]]:
+def said(
+    clip: Clip, places: list[Sound], ums: list[Sound], rng: np.random.Generator
+) -> Iterator[tuple[int, Sound]]:
     """The clip whole and cut, over a telephone or not, in quiet and noise, with how it ends by its place in
-    `KINDS`. All fade out alike, so that it is not the fading that is learned."""
+    `KINDS`; one of the cuts once more, with an "um" after it. All fade out alike, so that it is not the
+    fading that is learned."""
     sound = clip.sound
-    cuts = [quietest(sound), somewhere(sound, rng), somewhere(sound, rng)] if len(sound) > RATE else []
-    for kind, end in ((0, len(sound)), (0, len(sound)), *zip((2, 3, 3), cuts, strict=False)):
+    cuts = [quietest(sound), *(somewhere(sound, rng) for _ in range(4))] if len(sound) > RATE else []
+    cuts += cuts[:1] if ums else []
+    for kind, end in ((0, len(sound)), (0, len(sound)), *zip((2, 3, 3, 3, 3, 4), cuts, strict=False)):
         made = sound[:end].copy()
+        if kind == 4:
+            made = np.concatenate([made, np.zeros(BREATH, np.float32), ums[rng.integers(len(ums))]])
         fade = samples(float(rng.choice([0.001, 0.005, 0.015, 0.03, 0.06])))
         made[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
         if rng.random() < 0.2:

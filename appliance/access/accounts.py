@@ -139,9 +139,9 @@ class Accounts:
         renewed = passwords.hashed(password) if passwords.is_old(hash) else hash
         with self._ledger.write() as db:
             found = db.execute(
-                """update account set seen = ?, password = ?, last_step = max(last_step, ?)
+                """update account set password = ?, last_step = max(last_step, ?)
                     where id = ? and password = ? and second is ? and (? or last_step < ?) returning name""",
-                (self._now(), renewed, step, id, hash, secret, secret is None, step),
+                (renewed, step, id, hash, secret, secret is None, step),
             ).fetchone()
         return str(found[0]) if found else None
 

@@ -69,9 +69,10 @@ class Attempts:
                 kept.popitem(last=False)
 
     def right(self, address: str, name: str) -> None:
-        """The guess was no guess."""
+        """The guess was no guess. What the same address guesses of others counts still."""
         self._accounts.pop((name, is_here(address)), None)
-        self._addresses.pop(network(address), None)
+        if recent := self._addresses.get(network(address)):
+            recent.pop()
 
 
 def network(address: str) -> str:

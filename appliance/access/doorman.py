@@ -7,6 +7,7 @@ may be bent to this address, so that such a page seems to be our own: what canno
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import os
@@ -41,6 +42,9 @@ POLICY = {
 }
 """What a browser is told with every answer, unless the answer says otherwise."""
 
+PATIENCE = 30.0
+"""Seconds in which a body has come."""
+
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 Stranger = Callable[[], Who | None]
@@ -53,15 +57,16 @@ class Doorman:
     def __init__(
         self,
         app: ASGIApp,
-        house: House,
+        house: House | None,
         names: Iterable[str] = (),
         only_here: bool = True,
         policy: Mapping[str, str] | None = None,
         largest: int = LARGEST,
         stranger: Stranger = lambda: None,
     ) -> None:
-        """`only_here`: the page is for this machine, by plain HTTP; else for others too, by TLS, and by its
-        addresses, its host name and `names`. `policy`: more for the browser, or other."""
+        """Without a house nobody is known. `only_here`: the page is for this machine, by plain HTTP; else for
+        others too, by TLS, and by its addresses, its host name and `names`. `policy`: more for the browser,
+        or other."""
         self._app = app
         self._house = house
         self._only_here = only_here
@@ -80,18 +85,25 @@ class Doorman:
         refusal = self._refusal(scope, headers, token)
         if refusal is None:
             try:
-                session = HTTPConnection(scope).cookies.get(cookie(self._house, not self._only_here), "")
-                known = await self._house.known(session, token)
+                known = await self._known(scope, headers, token) or (None if token else self._stranger())
             except ApplianceError as error:
                 log.error("nobody can be known: %s", error)
                 refusal = JSONResponse({"wrong": error.wrong, "mend": error.mend}, 503)
         if refusal is not None:
             await self._turn_away(refusal, scope, receive, send)
             return
-        scope["who"] = known or (None if token else self._stranger())
+        scope["who"] = known
         scope["house"] = self._house
         scope["secure"] = not self._only_here
-        await self._app(scope, self._measured(receive), self._with_policy(scope, send))
+        await self._app(scope, self._measured(scope, receive), self._with_policy(scope, send))
+
+    async def _known(self, scope: Scope, headers: Headers, token: str) -> Who | None:
+        if self._house is None:
+            return None
+        # What a script fetches to look for news is not what a person does.
+        looks = scope.get("method") in SAFE and headers.get("sec-fetch-mode", "navigate") != "navigate"
+        session = HTTPConnection(scope).cookies.get(cookie(self._house, not self._only_here), "")
+        return await self._house.known(session, token, not looks)
 
     def _refusal(self, scope: Scope, headers: Headers, token: str) -> Response | None:
         host = headers.get("host", "").lower()
@@ -136,12 +148,18 @@ class Doorman:
         else:
             await refusal(scope, receive, self._with_policy(scope, send))
 
-    def _measured(self, receive: Receive) -> Receive:
-        came = 0
+    def _measured(self, scope: Scope, receive: Receive) -> Receive:
+        came, whole = 0, scope["type"] == "websocket"
+        until = asyncio.get_running_loop().time() + PATIENCE
 
         async def measured() -> Message:
-            nonlocal came
-            message = await receive()
+            nonlocal came, whole
+            try:
+                async with asyncio.timeout_at(None if whole else until):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, "That took too long.") from None
+            whole = not message.get("more_body", False)
             came += len(message.get("body", b"")) if message["type"] == "http.request" else 0
             if came > self._largest:
                 raise HTTPException(413, "That is too much.")

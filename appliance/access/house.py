@@ -79,19 +79,19 @@ class House:
         self.pairing.use(code)
         self.accounts.add(name, self.roles[-1], password)
 
-    async def known(self, session: str, token: str) -> Who | None:
-        """Whose session or token it is."""
+    async def known(self, session: str, token: str, used: bool = True) -> Who | None:
+        """Whose session or token it is; `used` as for sessions."""
         if not session and not token:
             return None
-        return await asyncio.to_thread(self._known, session, token)
+        return await asyncio.to_thread(self._known, session, token, used)
 
-    def _known(self, session: str, token: str) -> Who | None:
+    def _known(self, session: str, token: str, used: bool) -> Who | None:
         if token.startswith(PREFIX):
             if not (found := self.tokens.find(token)) or not (account := self.accounts.one(found.account)):
                 return None
             role = min(found.role, account.role, key=self.roles.index)
             return self.who(account.name, role, _both(found.scope, account.scope), "token")
-        name = self.sessions.find(session) if session else None
+        name = self.sessions.find(session, used) if session else None
         account = self.accounts.one(name) if name else None
         return self.who(account.name, account.role, account.scope) if account else None
 

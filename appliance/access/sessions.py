@@ -46,6 +46,7 @@ class Sessions:
             ).fetchone()
             if not found:
                 return ""
+            db.execute("update account set seen = ? where id = ?", (now, *found))
             db.execute(
                 """delete from session where account = ? and hash not in
                     (select hash from session where account = ? order by began desc limit ?)""",
@@ -53,8 +54,9 @@ class Sessions:
             )
         return id
 
-    def find(self, id: str) -> str | None:
-        """Whose session it is; None where it is over, or never was."""
+    def find(self, id: str, used: bool = True) -> str | None:
+        """Whose session it is; None where it is over, or never was. Not `used`: a page looks by itself
+        whether there is something new, and keeps no session open."""
         hash, now = hashed(id), self._now()
         rows = self._ledger.read(
             """select account.name, session.seen from session join account on account.id = session.account
@@ -64,7 +66,7 @@ class Sessions:
         if not rows:
             return None
         name, seen = rows[0]
-        if now - seen >= NOTED:
+        if used and now - seen >= NOTED:
             with self._ledger.write() as db:
                 db.execute("update session set seen = ? where hash = ?", (now, hash))
         return str(name)

@@ -20,7 +20,7 @@ from appliance.channels import soundcard
 from appliance.channels.gsm.checkup import check
 from appliance.channels.gsm.plugs import Plugs, plugged_in
 from appliance.config.trunks import Gsm, secret
-from appliance.console import server
+from appliance.console import listening
 from appliance.documents import Documents
 from appliance.engines import registry
 from appliance.engines.fake import FakeEmbed
@@ -77,6 +77,8 @@ def examine(box_path: Path | None, desk_path: Path | None) -> Iterator[Finding]:
     if desk.documents:
         yield _tried("papers", lambda: _papers(Path(desk.documents)), needed=False)
     yield _tried("page", lambda: _page(box.web.listen))
+    if box.web.network:
+        yield _tried("page for the network", lambda: _page(box.web.network))
 
 
 def _tried(what: str, attempt: Callable[[], str], needed: bool = True) -> Finding:
@@ -154,5 +156,5 @@ TRY: dict[str, Callable[[Any], Any]] = {
 
 
 def _page(listen: str) -> str:
-    with server.bound(*server.address(listen)):
-        return f"http://{listen} is free"
+    with listening.bound(listen):
+        return f"{listen} is free"

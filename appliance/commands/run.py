@@ -13,6 +13,8 @@ from rich.console import Console as Terminal
 from rich.markup import escape
 
 from appliance import config
+from appliance.access import certificates
+from appliance.access.house import House
 from appliance.app import App
 from appliance.channels import WaitingLine
 from appliance.channels.exchange import Exchange, Trunk
@@ -26,15 +28,18 @@ from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import AUTHORITIES, Account, Settings
 from appliance.channels.soundcard import SoundCard
 from appliance.clerk import local_now
+from appliance.commands.status import tell
 from appliance.commands.wiring import Wiring
 from appliance.config.given import Shelf
 from appliance.config.trunks import Sip, secret
 from appliance.config.versions import Versions
 from appliance.console.calls import CallsPage
 from appliance.console.editor import Editor
-from appliance.console.keeper import Keeper
-from appliance.console.server import Console, Status, address, is_loopback
+from appliance.console.listening import Network
+from appliance.console.server import ROLES, Console, Status
 from appliance.errors import ApplianceError, DeviceError, StorageError
+from appliance.firstboot import reset
+from appliance.gpio.held import held
 from appliance.home import HomeLine
 from appliance.membership import Membership, Restart, faults
 from appliance.notify import Manager
@@ -42,6 +47,7 @@ from appliance.phone.outbound import Outbound
 from appliance.phone.texting import Texting
 from appliance.pulse import Pulse
 from appliance.workshop.lint import lint
+from appliance.workshop.shadow import nightly
 from appliance.workshop.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -76,7 +82,7 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
         went_back = Shelf(box.data).starting(config.desk_path(desk_path, box_file))
         box, box_file = config.read_box(box_path)
     desk, desk_file = config.read_desk(desk_path, box_file)
-    terminal = Terminal(highlight=False)
+    terminal = Terminal(highlight=False, emoji=False)
     terminal.print(f"{escape(desk.name)}: {box_file}, {desk_file}")
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
@@ -181,10 +187,9 @@ class Running:
         kiosk = (
             Status("kiosk", *self._kiosk.state) if self._kiosk else Status("kiosk", False, self._kiosk_off)
         )
+        page = Status("page", False, "switched off in box.toml")
         if self._console:
-            page = Status("page", True, self._console.url)
-        else:
-            page = Status("page", False, "switched off in box.toml")
+            page = Status("page", True, self._console.where)
         modems = self._modems.lines if self._modems else []
         gsm = [Status(line.name, *line.state) for line in modems] or [Status("gsm", False, self._gsm_off)]
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
@@ -213,7 +218,10 @@ class Running:
                     )
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
-                tasks.create_task(self.announce())
+                tasks.create_task(self.announce(manager.runtime))
+                tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
+                if self._wiring.button:
+                    tasks.create_task(held(self._wiring.button, self._forget_everything))
                 if self._sip:
                     # Calls are taken before: until it is known, `calls` of [sip] alone says how many.
                     tasks.create_task(self._app.measure())
@@ -223,12 +231,24 @@ class Running:
         finally:
             self._wiring.close()
 
+    def _forget_everything(self) -> None:
+        """At the next start. The light tells who holds the button that it was enough."""
+        try:
+            reset.ask(self._app.box.data)
+        except ApplianceError as error:
+            log.warning("the button was held, and nothing is forgotten: %s", error)
+            return
+        log.warning("the button was held: at the next start of the box everything is forgotten")
+        if self._kiosk:
+            self._kiosk.show("thinking")
+
     def _in_a_line(self) -> str:
         off = [status.name for status in self.status() if not status.on]
         return f"answering; off: {', '.join(off)}" if off else "answering"
 
-    async def announce(self) -> None:
-        """Print the page's address, what is on and off and why, and from then on what changes."""
+    async def announce(self, folder: Path | None = None) -> None:
+        """Print the page's address, what is on and off and why, and from then on what changes; and have it in
+        a `folder`, for other programs of this box."""
         if self._console:
             await self._console.opened.wait()
             self._terminal.print(f"open {self._console.url}")
@@ -241,7 +261,9 @@ class Running:
                     self._print(status)
             if not told:
                 self._terminal.print("ready; Ctrl-C ends")
-            told = self.status()
+            before, told = told, self.status()
+            if told != before:
+                tell(folder, told)
             await asyncio.sleep(FIRST_LOOK)
 
     def _print(self, status: Status) -> None:
@@ -254,12 +276,26 @@ class Running:
         if not web.enabled:
             return None
         wake = self._kiosk.wake_now if self._kiosk else None
-        keeper = Keeper(is_loopback(address(web.listen)[0]), web.password_file)
         workshop, books = self._workshop, self._app.books
-        editor = Editor(workshop, keeper) if workshop else None
-        calls = CallsPage(books, keeper, workshop) if workshop else None
+        editor = Editor(workshop) if workshop else None
+        calls = CallsPage(books, workshop) if workshop else None
         title = lambda: self._app.desk.name  # noqa: E731
-        return Console(web.listen, title, self.status, wake, editor, calls, books.metrics)
+        house, network = self._make_house()
+        return Console(web.listen, title, self.status, wake, editor, calls, books.metrics, house, network)
+
+    def _make_house(self) -> tuple[House | None, Network | None]:
+        """Who may what by the page, and where others reach it. Where that cannot be read, nobody may more
+        than a visitor, and nobody else comes in."""
+        web, data = self._app.box.web, self._app.box.data
+        try:
+            house = House(data / "access.db", ROLES)
+            if not web.network:
+                return house, None
+            own = certificates.own(data / "tls", web.names)
+        except ApplianceError as error:
+            log.error("the page is for visitors at this machine only: %s", error)
+            return None, None
+        return house, Network(web.network, own, web.names, web.visitors == "all")
 
     def _make_modems(self) -> tuple[Modems | None, str]:
         box = self._app.box

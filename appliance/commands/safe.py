@@ -21,6 +21,7 @@ from appliance.channels.kiosk import Kiosk
 from appliance.channels.scripted import ScriptedCaller
 from appliance.channels.sip.line import SipLine
 from appliance.channels.soundcard import SoundCard
+from appliance.commands import status
 from appliance.commands.run import sip_settings, told_to_stop
 from appliance.config.lines import Lines
 from appliance.config.trunks import secret
@@ -43,6 +44,8 @@ LOUD = 0.05
 
 RETRY = 10.0
 """Seconds before a line that failed is opened again."""
+
+WHY = "the desk would not stay up; `journalctl -u appliance` says why"
 
 A_WHILE = 1800.0
 """Seconds after which it ends, so that the desk is tried as it should be again."""
@@ -131,6 +134,7 @@ async def _kept_up(line: WaitingLine, desk: FixedDesk) -> None:
 
 async def _feed(desk: FixedDesk, manager: Manager) -> None:
     manager.tell(READY=1)
+    status.tell(manager.runtime, [Status(status.SAFE, False, WHY)])
     while True:
         caller = ScriptedCaller([])
         await desk.chat(caller)
@@ -143,8 +147,7 @@ def _lines(box: config.Box) -> list[WaitingLine]:
     """What box.toml switches on, with nothing behind it that could fail."""
     made: list[WaitingLine] = []
     if box.web.enabled:
-        why = "the desk would not stay up; `journalctl -u appliance` says why"
-        made.append(Console(box.web.listen, status=lambda: [Status("safe mode", True, why)]))
+        made.append(Console(box.web.listen, status=lambda: [Status(status.SAFE, True, WHY)]))
     if box.kiosk.enabled:
         card = SoundCard(box.kiosk.microphone, box.kiosk.speaker)
         mode = "button" if box.kiosk.wake == "button" else "speech"

@@ -31,8 +31,9 @@ class Wiring:
     def __init__(self, gpio: Gpio, kiosk: Kiosk | None) -> None:
         self.status: list[Status] = []
         self._parts: list[Part] = []
+        self.button: Button | None = None
         if kiosk and gpio.button is not None:
-            self._join("button", lambda: Button(gpio, kiosk.wake_now))
+            self.button = self._join("button", lambda: Button(gpio, kiosk.wake_now))
         if kiosk and gpio.hook is not None:
             self._join("hook", lambda: Hook(gpio, kiosk.wake_now, kiosk.end_now))
         if kiosk and gpio.light and (light := self._join("light", lambda: Light(gpio))):

@@ -25,7 +25,6 @@ from appliance.config.lines import Lines as Lines
 from appliance.config.manner import VoiceManner, check_pace, check_sounds
 from appliance.config.sense import senseless
 from appliance.config.strict import TomlFile
-from appliance.config.trunks import placed
 from appliance.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -236,7 +235,8 @@ class Flow:
     """Slots that the desk offers to remember for next time, once it is done."""
     record: FlowRecording = ""
     """`paused`: while it is under way nothing of the call is recorded, of neither side. `never`: the
-    recording is deleted once it begins, and nothing more is recorded."""
+    recording is deleted once it begins, and nothing more is recorded. `announce`, `ask`: it is recorded once
+    that was said, or once the caller agreed, also where `recording` is "never"."""
     wording: Wording | None = None
     """`fixed`: the LLM has no part in it, it does not pick it either. `rephrase`: it may put the questions
     differently, but none that asks for a yes."""
@@ -338,12 +338,10 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
     folder = beside(file.path)
     if box.fleet.enabled:
         box, models = _with_given(file, box, folder / box.data)
-    web = replace(box.web, password_file=placed(folder, box.web.password_file))
     return replace(
         box,
         data=folder / box.data,
         models=models or PROGRAM / box.models,
-        web=web,
         gsm=tuple(modem.beside(folder) for modem in box.gsm),
         sip=box.sip.beside(folder),
         fleet=box.fleet.beside(folder),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -101,10 +102,44 @@ class Kiosk:
 class Web:
     enabled: bool = True
     listen: str = "127.0.0.1:8080"
-    """Address and port of the box's own page."""
-    password_file: Path | None = None
-    """A file whose first line is what the manager must know to change the desk file by the page; beside
-    box.toml unless it is a full path. Needed wherever other machines can open the page."""
+    """Address and port of the box's own page, for this machine only: nothing is encrypted there."""
+    network: str = ""
+    """Address and port at which other machines may open it, by TLS and with an account: "0.0.0.0:8443".
+    Nowhere, if empty."""
+    names: tuple[str, ...] = ()
+    """Names and addresses by which they reach it, besides the machine's own name."""
+    visitors: Literal["here", "all"] = "here"
+    """Who may talk and write to the desk by the page without an account: who is at the box itself, or whoever
+    opens the page. The rest of it always needs one from other machines."""
+
+    def __post_init__(self) -> None:
+        host = _host(self.listen)
+        if not host:
+            raise ValueError(f"has listen = {self.listen!r}", "write it like 127.0.0.1:8080")
+        if not is_here(host):
+            raise ValueError(
+                f"has listen = {self.listen!r}, where other machines could open the page without encryption",
+                f'leave it at 127.0.0.1:8080 and write network = "{host}:8443", which has TLS and accounts',
+            )
+        if self.network and not _host(self.network):
+            raise ValueError(f"has network = {self.network!r}", "write it like 0.0.0.0:8443")
+        for name in self.names:
+            if not re.fullmatch(r"[a-z0-9:]([a-z0-9.:-]{0,251}[a-z0-9])?", name):
+                raise ValueError(f"has {name!r} among its names", "small letters: desk.example.com")
+
+
+def _host(listen: str) -> str:
+    """Of host:port; empty where it is no such thing."""
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]") if port.isascii() and port.isdigit() and int(port) < 65536 else ""
+
+
+def is_here(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)

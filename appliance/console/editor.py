@@ -11,12 +11,11 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from appliance.access.asking import needs, text, who
 from appliance.channels.web import LETTERS
 from appliance.config import digest
 from appliance.config.versions import Version
-from appliance.console.asking import COOKIE, Answer, problem, read, route, text, token
-from appliance.console.keeper import HOURS, Keeper
-from appliance.errors import ApplianceError
+from appliance.console.asking import Answer, route
 from appliance.workshop import tomledit
 from appliance.workshop.workshop import QUESTIONS, ChangedMeanwhile, Trial, Workshop, differences
 
@@ -24,20 +23,16 @@ log = logging.getLogger(__name__)
 
 
 class Editor:
-    """Everybody may read the desk file, which holds nothing that callers are not told; only the manager may
-    change it, try it out, and read what was asked."""
+    """For the manager only."""
 
-    def __init__(self, workshop: Workshop, keeper: Keeper) -> None:
+    def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
-        self._keeper = keeper
         self._studying = asyncio.Semaphore(2)
         """Checks and try-outs at the same time; a call needs the processor too."""
 
     def routes(self) -> list[Route]:
         return [
-            Route("/desk", self._desk),
-            Route("/desk/enter", self._enter, methods=["POST"]),
-            Route("/desk/leave", self._leave, methods=["POST"]),
+            Route("/desk", needs("manager", self._desk)),
             self._route("versions", self._versions),
             self._route("version", self._version),
             self._route("compare", self._compare),
@@ -53,16 +48,14 @@ class Editor:
         ]
 
     def trial(self, connection: HTTPConnection) -> Trial | None:
-        """The desk that a manager's call is for; None where there is none, or it is not the manager."""
-        may = self._keeper.may(token(connection))
-        return self._workshop.trial(connection.path_params["id"]) if may else None
+        """The desk that a manager's call is for; None where there is none."""
+        return self._workshop.trial(connection.path_params["id"])
 
     def _route(self, name: str, answer: Answer) -> Route:
-        return route(f"/desk/{name}", self._keeper, answer)
+        return route(f"/desk/{name}", answer)
 
     async def _desk(self, request: Request) -> Response:
-        may = self._keeper.may(token(request))
-        workshop = self._workshop
+        found, workshop = who(request), self._workshop
         on_disk = await asyncio.to_thread(workshop.on_disk)
         return JSONResponse(
             {
@@ -71,30 +64,10 @@ class Editor:
                 "text": workshop.text,
                 "digest": digest(workshop.text),
                 "by_hand": {"text": on_disk, "digest": digest(on_disk)} if on_disk != workshop.text else None,
-                "may": may,
-                "closed": self._keeper.why_closed(),
+                "me": found.name if found else "",
                 "saved": workshop.path.exists(),
             }
         )
-
-    async def _enter(self, request: Request) -> Response:
-        address = request.client.host if request.client else ""
-        try:
-            token = self._keeper.enter(address, text(await read(request), "passphrase"))
-        except ApplianceError as error:
-            log.warning("somebody at %s did not know the passphrase", address)
-            return problem(403, error.wrong, error.mend)
-        except (KeyError, TypeError, ValueError):
-            return problem(400, "That was not understood", "Load the page anew")
-        response = JSONResponse({})
-        response.set_cookie(COOKIE, token, HOURS * 3600, path="/desk", httponly=True, samesite="strict")
-        return response
-
-    async def _leave(self, request: Request) -> Response:
-        self._keeper.leave(token(request))
-        response = JSONResponse({})
-        response.delete_cookie(COOKIE, path="/desk", httponly=True, samesite="strict")
-        return response
 
     async def _check(self, asked: dict[str, Any]) -> dict[str, Any]:
         async with self._studying:

@@ -1,4 +1,7 @@
-"""The box's own page: what is on and off, and a desk to talk and write to."""
+"""The box's own page: what is on and off, a desk to talk and write to, and the manager's work.
+
+On this machine it is plain HTTP; other machines reach it by TLS, and only where box.toml says so. Who may
+what is said at each endpoint, and tried by a test for all of them."""
 
 from __future__ import annotations
 
@@ -6,51 +9,55 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from appliance.access.asking import Endpoint, needs, refused, who
+from appliance.access.attempts import is_here, network
+from appliance.access.doorman import Doorman
+from appliance.access.house import House
+from appliance.access.routes import routes
+from appliance.access.who import Who
 from appliance.channels import Desk
 from appliance.channels.web import BadCaller, WebChat, WebVoice, Wire
 from appliance.console.calls import CallsPage
+from appliance.console.description import describe
 from appliance.console.editor import Editor
-from appliance.errors import ConfigError, DeviceError
+from appliance.console.listening import Network, Server, address, bound, bracketed
+from appliance.errors import ApplianceError
 from appliance.observe.metrics import TYPE, Metrics
 
 log = logging.getLogger(__name__)
 
+ROLES = ("visitor", "manager", "admin")
+"""Who may talk and write to the desk; who may change and see what it does; who may say who may."""
+
 VOICES = 8
 CHATS = 32
-"""Conversations at the same time."""
+"""Conversations at the same time ..."""
 
-MESSAGE_BYTES = 64 << 10
-"""The longest WebSocket message."""
+EACH = 4
+"""... and those of one other machine."""
 
 GRACE = 0.4
 """Seconds that a conversation has to end by itself when its caller or the page is gone."""
 
-POLICY = {
-    "content-security-policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "permissions-policy": "microphone=(self)",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-cache",
-}
+STATIC = Path(__file__).parent / "static"
 
-Work = Coroutine[Any, Any, None]
+POLICY = {"permissions-policy": "microphone=(self)"}
+
+PAGES = {"/": "visitor", "/kiosk": "visitor", "/editor.html": "manager", "/calls.html": "manager"}
+"""Who may open each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +84,19 @@ class Console:
         editor: Editor | None = None,
         calls: CallsPage | None = None,
         metrics: Metrics | None = None,
+        house: House | None = None,
+        network: Network | None = None,
     ) -> None:
-        """`listen` is host:port; port 0 takes any that is free. `wake` wakes the kiosk, if there is one."""
-        self._host, self._port = address(listen)
+        """`listen` is host:port of this machine; port 0 takes any that is free. `wake` wakes the kiosk, if
+        there is one. `house` says who may what: without one everybody is a visitor, and there is no
+        `network`."""
+        if network and not house:
+            raise ApplianceError("the page cannot be opened to the network without accounts")
+        for each in (listen, *([network.listen] if network else ())):
+            address(each)
+        self._listen = listen
+        self._house = house
+        self._network = network
         self._title = title
         self._status = status
         self._wake = wake
@@ -87,92 +104,122 @@ class Console:
         self._calls = calls
         self._metrics = metrics
         self._desk: Desk | None = None
-        self._server: uvicorn.Server | None = None
-        self._wires: dict[Wire, str] = {}
+        self._described: dict[str, Any] = {}
+        self._servers: list[Server] = []
+        self._wires: dict[Wire, tuple[str, str]] = {}
+        """Of what kind each is, and from where."""
         self.opened = asyncio.Event()
         """Set when the page can be opened at `url`."""
         self.url = ""
+        self.network_url = ""
+        """For other machines; empty where they cannot open it."""
+
+    @property
+    def where(self) -> str:
+        """Where it can be opened, in a line."""
+        outside = self._network
+        return f"{self.url}, and {self.network_url} ({outside.own.fingerprint})" if outside else self.url
 
     async def serve(self, desk: Desk) -> None:
-        listener = self._listen()
         self._desk = desk
-        app = Doorman(self._app(), self._host)
-        server = _Server(
-            uvicorn.Config(
-                app,
-                http="h11",
-                ws="websockets-sansio",
-                lifespan="off",
-                interface="asgi3",
-                ws_max_size=MESSAGE_BYTES,
-                ws_per_message_deflate=False,
-                proxy_headers=False,
-                server_header=False,
-                limit_concurrency=128,
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-            )
-        )
-        self._server = server
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        app = self._app()
+        here = Doorman(app, self._house, policy=POLICY, stranger=self._who_is_here)
+        listeners = [bound(self._listen)]
+        servers = [Server(here)]
+        self.url = f"http://{bracketed(address(self._listen)[0])}:{listeners[0].getsockname()[1]}"
+        if outside := self._network:
+            listeners.append(bound(outside.listen))
+            host = address(outside.listen)[0]
+            names = (*outside.names, *([] if _is_any(host) else [host]))
+            door = Doorman(app, self._house, names, False, POLICY, stranger=self._who_is_outside)
+            servers.append(Server(door, outside.own))
+            name = names[0] if names else f"{os.uname().nodename.lower()}.local"
+            self.network_url = f"https://{bracketed(name)}:{listeners[1].getsockname()[1]}"
+        self._servers = servers
+        serving = [
+            asyncio.create_task(server.serve(sockets=[listener]))
+            for server, listener in zip(servers, listeners, strict=True)
+        ]
         self.opened.set()
         try:
-            await asyncio.shield(serving)
+            await asyncio.shield(asyncio.gather(*serving))
         finally:
             self.opened.clear()
-            await self._close(server, serving)
+            await self._close(serving)
 
-    async def _close(self, server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
-        """End the conversations, then the server, and no later than that whoever does not let go."""
+    async def _close(self, serving: list[asyncio.Task[None]]) -> None:
+        """End the conversations, then the servers, and no later than that whoever does not let go."""
         for wire in self._wires:
             wire.end(1001, "the desk is closing")
-        server.should_exit = True
-        await asyncio.wait({serving}, timeout=GRACE + 0.2)
-        for connection in list(server.server_state.connections):
-            connection.transport.abort()
-        await serving
+        for server in self._servers:
+            server.should_exit = True
+        await asyncio.wait(serving, timeout=GRACE + 0.2)
+        for server in self._servers:
+            for connection in list(server.server_state.connections):
+                connection.transport.abort()
+        await asyncio.gather(*serving)
 
     def _drop(self, socket: WebSocket) -> None:
         """Let go of a browser that does not even take what it is sent."""
-        assert self._server
-        for connection in list(self._server.server_state.connections):
-            if getattr(connection, "client", None) == socket.client:
-                connection.transport.abort()
+        for server in self._servers:
+            for connection in list(server.server_state.connections):
+                if getattr(connection, "client", None) == socket.client:
+                    connection.transport.abort()
 
-    def _listen(self) -> socket.socket:
-        listener = bound(self._host, self._port)
-        listener.setblocking(False)
-        self.url = f"http://{_bracketed(self._host)}:{listener.getsockname()[1]}"
-        return listener
+    def _who_is_here(self) -> Who:
+        """Until there is an admin, whoever is at the machine itself may do everything: he could as well write
+        into its files. From then on he is a visitor."""
+        claimed = self._house is None or self._house.accounts.claimed()
+        role = ROLES[0] if claimed else ROLES[-1]
+        return Who("", role, frozenset(ROLES[: ROLES.index(role) + 1]), by="place")
+
+    def _who_is_outside(self) -> Who | None:
+        visitors = self._network and self._network.visitors
+        return Who("", ROLES[0], frozenset(ROLES[:1]), by="place") if visitors else None
 
     def _app(self) -> Starlette:
-        return Starlette(
+        metrics = [Route("/metrics", seen(self._tell_metrics))] if self._metrics else []
+        app = Starlette(
             routes=[
-                Route("/health", self._health),
-                *([Route("/metrics", self._tell_metrics)] if self._metrics else ()),
-                Route("/wake", self._wake_kiosk, methods=["POST"]),
+                Route("/openapi.json", seen(self._describe)),
+                Route("/health", needs("visitor", self._health)),
+                *metrics,
+                Route("/wake", needs("visitor", self._wake_kiosk), methods=["POST"]),
                 WebSocketRoute("/talk", self._talk),
                 WebSocketRoute("/chat", self._chat),
                 *(self._calls.routes() if self._calls else ()),
                 *(self._editor.routes() if self._editor else ()),
                 WebSocketRoute("/desk/trials/{id}/talk", self._talk),
                 WebSocketRoute("/desk/trials/{id}/chat", self._chat),
-                Mount("/", StaticFiles(directory=Path(__file__).parent / "static", html=True)),
+                *(routes() if self._house else ()),
+                *(Route(path, needs(role, _page(path))) for path, role in PAGES.items()),
+                Mount("/", StaticFiles(directory=STATIC)),
             ]
         )
+        self._described = describe(app.routes)
+        return app
+
+    async def _describe(self, request: Request) -> JSONResponse:
+        return JSONResponse(self._described)
 
     async def _health(self, request: Request) -> JSONResponse:
-        kinds = list(self._wires.values())
-        return JSONResponse(
-            {
-                "ok": True,
-                "desk": self._title(),
-                "editor": self._editor is not None,
-                "calls": {"voice": kinds.count("voice"), "chat": kinds.count("chat")},
-                "status": [asdict(status) for status in self._status()],
-            }
-        )
+        found = who(request)
+        assert found
+        told: dict[str, Any] = {
+            "ok": True,
+            "desk": self._title(),
+            "kiosk": self._wake is not None,
+            "editor": self._editor is not None and found.may("manager"),
+            "name": found.name,
+            "accounts": self._house is not None,
+            "claimed": self._house is not None and await asyncio.to_thread(self._house.accounts.claimed),
+            "network": self.network_url,
+        }
+        if sees_status(request):
+            kinds = [kind for kind, _ in self._wires.values()]
+            told["calls"] = {"voice": kinds.count("voice"), "chat": kinds.count("chat")}
+            told["status"] = [asdict(status) for status in self._status()]
+        return JSONResponse(told)
 
     async def _tell_metrics(self, request: Request) -> Response:
         assert self._metrics
@@ -200,12 +247,15 @@ class Console:
 
     async def _desk_for(self, socket: WebSocket) -> Desk | None:
         """The desk that runs, or one that is tried out; None, and the call is refused, where it is gone."""
-        if "id" not in socket.path_params:
-            return self._desk
-        trial = self._editor.trial(socket) if self._editor else None
-        if trial is None:
+        found = who(socket)
+        trying = "id" in socket.path_params
+        desk: Desk | None = None
+        if found and found.may("manager" if trying else "visitor"):
+            trial = self._editor.trial(socket) if trying and self._editor else None
+            desk = trial if trying else self._desk
+        if desk is None:
             await socket.close(1008)
-        return trial
+        return desk
 
     @contextlib.asynccontextmanager
     async def _wire(self, socket: WebSocket, kind: str, most: int) -> AsyncIterator[Wire | None]:
@@ -213,13 +263,14 @@ class Console:
         await socket.accept()
         wire = Wire(socket)
         writing = asyncio.create_task(wire.write())
+        place = socket.client.host if socket.client else ""
         try:
-            if list(self._wires.values()).count(kind) >= most:
+            if self._is_full(kind, most, place):
                 wire.tell(type="refused", wrong="Everybody here is busy", mend="Try again in a minute")
                 wire.end(1013, "busy")
                 yield None
             else:
-                self._wires[wire] = kind
+                self._wires[wire] = kind, network(place)
                 yield wire
         except BadCaller as bad:
             log.warning("a %s call was not begun: %s", kind, bad)
@@ -231,6 +282,41 @@ class Console:
             if stuck:
                 writing.cancel()
                 self._drop(socket)
+
+    def _is_full(self, kind: str, most: int, place: str) -> bool:
+        same = [where for each, where in self._wires.values() if each == kind]
+        return len(same) >= most or (not is_here(place) and same.count(network(place)) >= EACH)
+
+
+def sees_status(request: Request) -> bool:
+    """Whoever is at the machine itself, and its manager."""
+    found = who(request)
+    return bool(found) and (not request.scope["secure"] or bool(found and found.may("manager")))
+
+
+def seen(endpoint: Endpoint) -> Endpoint:
+    async def guarded(request: Request) -> Response:
+        if sees_status(request):
+            return await endpoint(request)
+        return refused(request, "manager") or await endpoint(request)
+
+    return guarded
+
+
+def _page(path: str) -> Endpoint:
+    file = STATIC / ("index.html" if path in ("/", "/kiosk") else path.removeprefix("/"))
+
+    async def page(request: Request) -> Response:
+        return FileResponse(file)
+
+    return page
+
+
+def _is_any(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 async def _converse(
@@ -250,97 +336,3 @@ async def _converse(
     if talk.done() and not talk.cancelled() and (error := talk.exception()):
         log.error("a conversation on the page failed", exc_info=error)
         wire.end(1011, "the desk failed")
-
-
-class Doorman:
-    """Lets in only who came by the box's own name, and only pages that came from it: neither another page
-    in the same browser, nor a name that was bent to this address, reaches the desk."""
-
-    def __init__(self, app: ASGIApp, host: str) -> None:
-        self._app = app
-        self._loopback = is_loopback(host)
-        own = socket.gethostname().lower()
-        self._names = {"localhost"} if self._loopback else {"localhost", own, f"{own}.local", host}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_policy(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                answered = MutableHeaders(scope=message)
-                for name, value in POLICY.items():
-                    answered.setdefault(name, value)
-            await send(message)
-
-        headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        from_own_page = _netloc(headers.get("origin", "")) == host.lower()
-        if scope["type"] == "websocket":
-            if not (self._is_own(host) and from_own_page):
-                log.warning("a call from a page that is not the box's own was refused")
-                await send({"type": "websocket.close", "code": 1008})
-                return
-        elif not self._is_own(host):
-            mend = "Open the page by the box's own name or address."
-            await PlainTextResponse(mend, 421)(scope, receive, send_with_policy)
-            return
-        elif scope["method"] not in ("GET", "HEAD") and not from_own_page:
-            await PlainTextResponse("Only the box's own page may do that.", 403)(
-                scope, receive, send_with_policy
-            )
-            return
-        await self._app(scope, receive, send_with_policy)
-
-    def _is_own(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        try:
-            return ipaddress.ip_address(name).is_loopback or not self._loopback
-        except ValueError:
-            return name in self._names
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are the application's."""
-        yield
-
-
-def address(listen: str) -> tuple[str, int]:
-    """Host and port of "127.0.0.1:8080" or "[::1]:8080"; `ConfigError` where it is neither."""
-    host, colon, port = listen.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
-        raise ConfigError(f"the page's address {listen!r} is not host:port", "write it like 127.0.0.1:8080")
-    return host.strip("[]"), int(port)
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A socket that listens there; `DeviceError` where it cannot."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=64)
-    except OSError as error:
-        raise DeviceError(
-            f"the page cannot be opened at {_bracketed(host)}:{port}: {error.strerror or error}",
-            "end the program that has this address, or choose another in box.toml",
-        ) from error
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _netloc(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""

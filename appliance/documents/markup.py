@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from markdown_it import MarkdownIt
-
 from appliance.documents.blocks import Block, Kind
 
 SILENT = frozenset(
@@ -32,6 +30,8 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\
 
 def read_markdown(text: str) -> list[Block]:
     """CommonMark with tables; a YAML head is passed over."""
+    from markdown_it import MarkdownIt
+
     text = _FRONT_MATTER.sub(lambda head: "\n" * head[0].count("\n"), text)
     markdown = MarkdownIt("commonmark").enable("table")
     tokens = markdown.parse(text)

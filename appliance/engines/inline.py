@@ -12,8 +12,11 @@ T = TypeVar("T")
 
 class InlineThread(EngineThread):
     def __init__(self) -> None:
+        self.name = "inline"
         self.closed = False
         self.done = 0
+        self.began = None
+        self.awaits = False
 
     async def run(self, do: Callable[..., T], *args: Any) -> T:
         return do(*args)

@@ -115,11 +115,12 @@ class Whole:
             if not isinstance(value, memoryview):
                 continue
             if field == 1:
-                self.nodes.append(Node(_texts(value, 4)[0], _texts(value, 1), _texts(value, 2), raw))
+                texts = _texts(value, 1, 2, 4)
+                self.nodes.append(Node(texts[4][0], tuple(texts[1]), tuple(texts[2]), raw))
             elif field == 5:
-                self._constants[_texts(value, 8)[0]] = raw
+                self._constants[_texts(value, 8)[8][0]] = raw
             elif field == 11:
-                self._inputs[_texts(value, 1)[0]] = raw
+                self._inputs[_texts(value, 1)[1][0]] = raw
 
     def part(
         self, given: Mapping[str, tuple[str | int, ...]], wanted: Mapping[str, tuple[str | int, ...]]
@@ -163,6 +164,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview, memory
 
 
 def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
+    if at < len(message) and message[at] < 128:  # Nearly all of them.
+        return message[at], at + 1
     value = shift = 0
     while at < len(message) and shift < 64:
         byte = message[at]
@@ -173,12 +176,13 @@ def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
     raise ValueError("the message is cut short")
 
 
-def _texts(message: memoryview, wanted: int) -> tuple[str, ...]:
-    return tuple(
-        bytes(value).decode()
-        for field, value, _ in _fields(message)
-        if field == wanted and isinstance(value, memoryview)
-    )
+def _texts(message: memoryview, *wanted: int) -> dict[int, list[str]]:
+    """The texts of these fields."""
+    found: dict[int, list[str]] = {field: [] for field in wanted}
+    for field, value, _ in _fields(message):
+        if field in found and isinstance(value, memoryview):
+            found[field].append(bytes(value).decode())
+    return found
 
 
 def _value(name: str, kind: int, shape: tuple[str | int, ...]) -> bytes:

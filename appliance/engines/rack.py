@@ -34,11 +34,15 @@ class Rack:
         self._make = make
         self._engines: dict[str, tuple[Any, EngineThread]] = {}
         self._threads: list[EngineThread] = []
-        self._warming: set[asyncio.Task[None]] = set()
 
     async def load(self, kinds: Sequence[str] = KINDS) -> None:
         """The engines of these kinds that box.toml names, side by side."""
         await asyncio.gather(*map(self._load, kinds))
+
+    async def warm(self) -> None:
+        """Have done what the first to ask each of them would wait for, side by side. The start need not wait
+        for it."""
+        await asyncio.gather(*map(self._warm, tuple(self._engines)))
 
     def get(self, kind: str) -> tuple[Any, EngineThread | None]:
         """The engine of a kind and its thread; None where it is off."""
@@ -63,8 +67,6 @@ class Rack:
 
     async def close(self) -> None:
         """All at once: each may have a piece of work in hand."""
-        for warming in self._warming:
-            warming.cancel()
         await asyncio.gather(*(asyncio.to_thread(thread.close) for thread in self._threads))
 
     async def _load(self, kind: str) -> None:
@@ -81,15 +83,13 @@ class Rack:
             self.off[kind] = str(error)
             return
         self._engines[kind] = engine, thread
-        if hasattr(engine, "warm"):
-            warming = asyncio.create_task(self._warm(kind, engine.warm, thread))
-            self._warming.add(warming)
-            warming.add_done_callback(self._warming.discard)
 
-    async def _warm(self, kind: str, warm: Callable[[], None], thread: EngineThread) -> None:
-        """What the first to ask it would wait for; the start need not."""
+    async def _warm(self, kind: str) -> None:
+        engine, thread = self._engines[kind]
+        if not hasattr(engine, "warm"):
+            return
         try:
-            await thread.run(warm)
+            await thread.run(engine.warm)
         except Exception as error:
             log.warning("%s is not as quick as it should be: %s", kind, error)
 

@@ -15,6 +15,7 @@ from typing import Any
 from appliance.errors import ApplianceError, StorageError
 from appliance.fleet import audit
 from appliance.fleet.authority import Authority
+from appliance.fleet.database import Writing
 from appliance.fleet.store import Store
 from appliance.telemetry.bundle import NAME, Kind, Manifest, Piece, sign
 from appliance.telemetry.wire import LARGEST_DOWN
@@ -154,14 +155,14 @@ def _bundle(row: tuple[Any, ...]) -> Bundle:
     return Bundle(version, name, at, by, tuple(Piece(**each) for each in json.loads(pieces)))
 
 
-def wish(db: Any, now: int, authority: Authority, device: str, manifest: Manifest) -> int:
+def wish(db: Writing, now: int, authority: Authority, device: str, manifest: Manifest) -> int:
     """Let a box be something, in a transaction that is under way; the number of that wish. ApplianceError
     where there is no such box, or the bundle has too many pieces."""
     desk = next((piece.sha256[:12] for piece in manifest.of("desk")), "")
     [(serial,)] = db.execute(
-        """insert into desired (at, device, digest, payload, version) values (?, ?, ?, x'', ?)
+        """insert into desired (at, device, digest, payload, version) values (?, ?, ?, ?, ?)
             returning serial""",
-        (now, device, desk, manifest.version),
+        (now, device, desk, b"", manifest.version),
     )
     payload = sign(replace(manifest, device=device, serial=serial, made=now), authority.bundle_key)
     if len(payload) > LARGEST_DOWN - 1000:

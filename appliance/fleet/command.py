@@ -7,29 +7,42 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+
 from appliance.access.house import House
+from appliance.errors import ApplianceError
 from appliance.fleet import audit, members
+from appliance.fleet.asked import Asked
 from appliance.fleet.authority import Authority
+from appliance.fleet.bundles import Pieces
 from appliance.fleet.demo import demo as simulate
+from appliance.fleet.pulse import beat
 from appliance.fleet.serve import Fleet, Page, Ports
+from appliance.fleet.source import opened
 from appliance.fleet.store import Store
+from appliance.fleet.worker import Worker
+from appliance.notify import Manager
+from appliance.telemetry import invitation
 
 CODE_EVERY = 5.0
 """Seconds between two looks whether the setup code still holds."""
 
 
 async def serve(
-    folder: Path, host: str, names: Sequence[str], ports: Ports, page: Page, networks: Sequence[str]
+    folder: Path,
+    host: str,
+    names: Sequence[str],
+    ports: Ports,
+    page: Page,
+    networks: Sequence[str],
+    source: str = "",
+    store: str = "",
 ) -> int:
-    async with Fleet(folder, host, ports, names, page, networks) as fleet:
+    async with Fleet(folder, host, ports, names, page, networks, source, store) as fleet:
         print(f"boxes come to {host}:{ports.broker}, and enrol at {host}:{ports.door}", flush=True)
         where = " (on this machine only)" if page.only_here else ""
         print(f"open {fleet.url}{where}", flush=True)
-        showing = asyncio.create_task(_show_code(fleet.house))
-        try:
-            await fleet.serve()
-        finally:
-            showing.cancel()
+        await asyncio.gather(fleet.serve(), beat(fleet, Manager()), _show_code(fleet.house))
     return 0
 
 
@@ -43,6 +56,26 @@ async def _show_code(house: House) -> None:
         await asyncio.sleep(CODE_EVERY)
 
 
+async def work(source: str, store: str, name: str, folder: Path | None = None) -> int:
+    """One more worker beside those that are there, until cancelled. With the server's folder it answers what
+    boxes ask; without, they ask again until the server hears them."""
+    came, kept = opened(source, name), Store(store)
+    worker = Worker(came, kept)
+    if folder:
+        asked = Asked(kept, came, Authority(folder / "keys"), Pieces(folder / "pieces"))
+        worker = Worker(came, kept, asked.answer)
+    came.start()
+    worker.start()
+    try:
+        print(f"{name} takes what boxes tell", flush=True)
+        await asyncio.Event().wait()
+    finally:
+        worker.stop()
+        came.stop()
+        kept.close()
+    return 0
+
+
 async def demo(count: int, ports: Ports, rollout: str | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         async with Fleet(Path(folder), "127.0.0.1", ports, page=Page(open=True)) as fleet:
@@ -51,8 +84,8 @@ async def demo(count: int, ports: Ports, rollout: str | None = None) -> int:
     return 0
 
 
-def invite(folder: Path, names: Sequence[str], site: str) -> int:
-    store = Store(folder / "fleet.db")
+def invite(folder: Path, names: Sequence[str], site: str, kept: str = "") -> int:
+    store = Store(kept or folder / "fleet.db")
     for name, code in members.invite(store, Authority(folder / "keys"), names, site, audit.here()).items():
         print(f"{name}  {code}")
     store.close()
@@ -60,16 +93,34 @@ def invite(folder: Path, names: Sequence[str], site: str) -> int:
     return 0
 
 
-def revoke(folder: Path, name: str) -> int:
-    store = Store(folder / "fleet.db")
+def sign(folder: Path, code: str, server: str, into: Path) -> int:
+    """What a box needs at its first start, into a folder: the signed file for a stick, and the key that it is
+    verified by, for the boot partition of its card."""
+    key = Authority(folder / "keys").bundle_key
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    try:
+        (into / invitation.NAME).write_text(invitation.sign(invitation.Invitation(server, code), key))
+        (into / invitation.SIGNER).write_bytes(public)
+    except OSError as error:
+        raise ApplianceError(f"{into} cannot be written ({error})", "name a folder that can be") from error
+    print(
+        f"{into / invitation.NAME}: on a stick. {invitation.SIGNER}: on the boot partition of the box's card"
+    )
+    return 0
+
+
+def revoke(folder: Path, name: str, kept: str = "") -> int:
+    store = Store(kept or folder / "fleet.db")
     members.revoke(store, name, audit.here())
     store.close()
     print(f"{name} is of the fleet no more; the server that runs ends its session")
     return 0
 
 
-def bulk(folder: Path, site: str, boxes: int, days: int, revoked: str) -> int:
-    store = Store(folder / "fleet.db")
+def bulk(folder: Path, site: str, boxes: int, days: int, revoked: str, kept: str = "") -> int:
+    store = Store(kept or folder / "fleet.db")
     if revoked:
         members.revoke_bulk(store, revoked, audit.here())
         print(f"nobody enrols by {revoked} any more; who has stays")

@@ -13,7 +13,7 @@ from appliance.errors import ApplianceError
 from appliance.fleet import audit, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
-from appliance.fleet.source import Mosquitto
+from appliance.fleet.source import Source
 from appliance.fleet.store import Store
 from appliance.telemetry import wire
 
@@ -59,7 +59,7 @@ def ask(
 class Dispatch:
     """`turn` is called now and then, and blocks for some milliseconds."""
 
-    def __init__(self, store: Store, source: Mosquitto, broker: Broker, authority: Authority) -> None:
+    def __init__(self, store: Store, source: Source, broker: Broker | None, authority: Authority) -> None:
         self._store = store
         self._source = source
         self._broker = broker
@@ -81,7 +81,8 @@ class Dispatch:
         revoked = members.revoked(self._store)
         if len(revoked) != self._listed:
             self._authority.revoke(revoked)
-            self._broker.reread()
+            if self._broker:
+                self._broker.reread()
             self._listed = len(revoked)
 
     def _show_out(self) -> None:
@@ -109,7 +110,7 @@ class Dispatch:
         now = self._store.now()
         due = self._store.read(
             """select command.id, do, expires, arguments, name from command join box on box.id = command.box
-                where command.state = 'queued' and online and sent < ? order by at limit 1000""",
+                where command.state = 'queued' and online = 1 and sent < ? order by at limit 1000""",
             now - AGAIN,
         )
         sent = []
@@ -124,7 +125,8 @@ class Dispatch:
     def _send_wishes(self) -> None:
         now = self._store.now()
         for name, serial in self._store.read(
-            "select name, wanted_serial from box where wanted_serial > serial and online and state = 'member'"
+            """select name, wanted_serial from box
+                where wanted_serial > serial and online = 1 and state = 'member'"""
         ):
             if self._sent.get(serial, 0) < now - WISH_AGAIN:
                 [(payload,)] = self._store.read("select payload from desired where serial = ?", serial)

@@ -11,8 +11,9 @@ from typing import Any
 from appliance.fleet.ailments import ALL
 from appliance.fleet.authority import BOX_YEARS
 from appliance.fleet.histogram import bucket
+from appliance.fleet.learning import HOUR
 from appliance.fleet.rules import Rule
-from appliance.fleet.store import HOUR, Store
+from appliance.fleet.store import Store
 
 DAY = 86_400_000
 
@@ -74,6 +75,8 @@ class Look:
                 yield from self._shares(kind, self._late())
             case "certificate":
                 yield from self._certificates()
+            case "rollout":
+                yield from self._rollouts()
             case "unsent":
                 yield from self._unsent()
             case _:
@@ -141,12 +144,23 @@ class Look:
         )  # fmt: skip
 
     def _certificates(self) -> Iterator[Sample]:
-        for box, at in self._store.read(
-            "select box, max(at) from certificate where revoked is null group by box"
+        # What was issued before that was written down is good for the usual time.
+        for box, until in self._store.read(
+            """select box, max(case when until > 0 then until else at + ? end) from certificate
+                where revoked is null group by box""",
+            365 * BOX_YEARS * DAY,
         ):
             if box in self._sites:
-                left = (at + 365 * BOX_YEARS * DAY - self.now) / DAY
+                left = (until - self.now) / DAY
                 yield Sample(CAUSES["certificate"], box, self._sites[box], left, f"{left:.0f} days left")
+
+    def _rollouts(self) -> Iterator[Sample]:
+        for id, why in self._store.read(
+            """select id, why from rollout
+                where state = 'undoing' or (state = 'failed' and ended > ?)""",
+            self.now - DAY,
+        ):
+            yield Sample(f"rollout {id} was halted", 0, "", 1, why)
 
     def _unsent(self) -> Iterator[Sample]:
         for route, tries, error in self._store.read(

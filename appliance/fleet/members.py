@@ -6,11 +6,11 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
-from typing import Any
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit
 from appliance.fleet.authority import Authority, Issued
+from appliance.fleet.database import Writing
 from appliance.fleet.store import Store
 from appliance.telemetry.wire import DEVICE
 
@@ -136,7 +136,7 @@ def revoke_bulk(store: Store, serial: str, who: str = audit.ITSELF) -> None:
         audit.record(db, store.now(), who, "bulk.revoked", serial)
 
 
-def _admit(db: Any, name: str, site: str, now: int, issued: Issued) -> None:
+def _admit(db: Writing, name: str, site: str, now: int, issued: Issued) -> None:
     [(box,)] = db.execute(
         """insert into box (name, site, since) values (?, ?, ?) on conflict (name) do update set
             site = excluded.site, since = excluded.since, state = 'member', kicked = 0 returning id""",
@@ -145,7 +145,7 @@ def _admit(db: Any, name: str, site: str, now: int, issued: Issued) -> None:
     _certify(db, box, now, issued)
 
 
-def _certify(db: Any, box: int, now: int, issued: Issued, renews: str | None = None) -> None:
+def _certify(db: Writing, box: int, now: int, issued: Issued, renews: str | None = None) -> None:
     db.execute(
         "insert into certificate (serial, box, at, until, renews) values (?, ?, ?, ?, ?)",
         (issued.serial, box, now, round(issued.until.timestamp() * 1000), renews),

@@ -85,23 +85,23 @@ def _role(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def _house(folder: Path) -> Iterator[tuple[House, Store]]:
+def _house(asked: argparse.Namespace) -> Iterator[tuple[House, Store]]:
     from appliance.access.house import House
     from appliance.fleet.dashboard import ROLES
 
-    house = House(folder / "access.db", ROLES, "fleet")
+    house = House(asked.folder / "access.db", ROLES, "fleet")
     try:
-        with _store(folder) as store:
+        with _store(asked) as store:
             yield house, store
     finally:
         house.close()
 
 
 @contextmanager
-def _store(folder: Path) -> Iterator[Store]:
+def _store(asked: argparse.Namespace) -> Iterator[Store]:
     from appliance.fleet.store import Store
 
-    store = Store(folder / "fleet.db")
+    store = Store(asked.store or asked.folder / "fleet.db")
     try:
         yield store
     finally:
@@ -134,7 +134,7 @@ def _scope(asked: argparse.Namespace) -> Sequence[str] | None:
 
 def _account_add(asked: argparse.Namespace) -> int:
     groups = _scope(asked)
-    with _house(asked.folder) as (house, store):
+    with _house(asked) as (house, store):
         house.accounts.check_new(asked.name, asked.role, password := _new_password())
         house.accounts.add(asked.name, asked.role, password, groups)
         _written(store, "account.added", asked.name, role=asked.role, scope=groups)
@@ -144,28 +144,28 @@ def _account_add(asked: argparse.Namespace) -> int:
 
 def _account_role(asked: argparse.Namespace) -> int:
     groups = _scope(asked)
-    with _house(asked.folder) as (house, store):
+    with _house(asked) as (house, store):
         house.accounts.change(asked.name, asked.role, groups)
         _written(store, "account.changed", asked.name, role=asked.role, scope=groups)
     return 0
 
 
 def _account_password(asked: argparse.Namespace) -> int:
-    with _house(asked.folder) as (house, store):
+    with _house(asked) as (house, store):
         house.accounts.set_password(asked.name, _new_password())
         _written(store, "account.password", asked.name)
     return 0
 
 
 def _account_remove(asked: argparse.Namespace) -> int:
-    with _house(asked.folder) as (house, store):
+    with _house(asked) as (house, store):
         house.accounts.remove(asked.name)
         _written(store, "account.removed", asked.name)
     return 0
 
 
 def _account_second(asked: argparse.Namespace) -> int:
-    with _house(asked.folder) as (house, store):
+    with _house(asked) as (house, store):
         house.accounts.drop_second(asked.name)
         _written(store, "account.second-dropped", asked.name)
     return 0
@@ -173,7 +173,7 @@ def _account_second(asked: argparse.Namespace) -> int:
 
 def _account_token(asked: argparse.Namespace) -> int:
     groups = _scope(asked)
-    with _house(asked.folder) as (house, store):
+    with _house(asked) as (house, store):
         made = house.tokens.make(asked.name, asked.label, asked.role, asked.days, groups)
         _written(store, "token.made", asked.name, role=asked.role, scope=groups, label=asked.label)
     print(made)
@@ -181,7 +181,7 @@ def _account_token(asked: argparse.Namespace) -> int:
 
 
 def _account_list(asked: argparse.Namespace) -> int:
-    with _house(asked.folder) as (house, _):
+    with _house(asked) as (house, _):
         for each in house.accounts.all():
             groups = "all groups" if each.scope is None else ", ".join(sorted(each.scope))
             print(f"{each.name}  {each.role}  {groups}{'  second factor' if each.second else ''}")
@@ -191,7 +191,7 @@ def _account_list(asked: argparse.Namespace) -> int:
 def _site_assign(asked: argparse.Namespace) -> int:
     from appliance.fleet import audit, scope
 
-    with _store(asked.folder) as store:
+    with _store(asked) as store:
         scope.assign(store, asked.sites, asked.group, audit.here())
     return 0
 
@@ -199,7 +199,7 @@ def _site_assign(asked: argparse.Namespace) -> int:
 def _site_list(asked: argparse.Namespace) -> int:
     from appliance.fleet import scope
 
-    with _store(asked.folder) as store:
+    with _store(asked) as store:
         for site, group, boxes in scope.sites(store):
             print(f"{site or '(no site)'}  {group or '(no group)'}  {boxes}")
     return 0
@@ -208,7 +208,7 @@ def _site_list(asked: argparse.Namespace) -> int:
 def _route_add(asked: argparse.Namespace) -> int:
     from appliance.fleet import audit, notices
 
-    with _store(asked.folder) as store:
+    with _store(asked) as store:
         way = notices.add(store, asked.name, asked.kind, asked.target, asked.group, audit.here())
     if way.secret:
         print(f"webhooks are signed with: {way.secret}")
@@ -218,7 +218,7 @@ def _route_add(asked: argparse.Namespace) -> int:
 def _route_remove(asked: argparse.Namespace) -> int:
     from appliance.fleet import audit, notices
 
-    with _store(asked.folder) as store:
+    with _store(asked) as store:
         notices.remove(store, asked.name, audit.here())
     return 0
 
@@ -226,7 +226,7 @@ def _route_remove(asked: argparse.Namespace) -> int:
 def _route_try(asked: argparse.Namespace) -> int:
     from appliance.fleet import audit, notices
 
-    with _store(asked.folder) as store:
+    with _store(asked) as store:
         print(f"queued: {notices.try_out(store, asked.name, audit.here())}")
     return 0
 
@@ -234,7 +234,7 @@ def _route_try(asked: argparse.Namespace) -> int:
 def _alert_list(asked: argparse.Namespace) -> int:
     from appliance.fleet import alerts, notices
 
-    with _store(asked.folder) as store:
+    with _store(asked) as store:
         for alert in alerts.listed(store, open_only=True):
             hand = f"  {alert.acked_by} has it in hand" if alert.acked else ""
             print(f"{alert.severity}  {alert.cause}  {alert.site}  {alert.boxes}{hand}")
@@ -254,7 +254,7 @@ def _audit_verify(asked: argparse.Namespace) -> int:
         with asked.file.open() as lines:
             found = audit.read_export(iter(lines), signer)
     else:
-        with _store(asked.folder) as store:
+        with _store(asked) as store:
             found = audit.verify(store, asked.known)
     print(f"{found.rows:,} changes; head {found.rows}:{found.head}")
     if found.wrong:
@@ -268,7 +268,7 @@ def _audit_export(asked: argparse.Namespace) -> int:
     from appliance.fleet.authority import Authority
 
     key = Authority(asked.folder / "keys").bundle_key
-    with _store(asked.folder) as store:
+    with _store(asked) as store:
         for line in audit.export(store, key):
             print(line)
     return 0

@@ -136,20 +136,12 @@ def _wish(room: Room, asked: Asked) -> Any:
     return {"serial": serial, "digest": audit.digest(desk)}
 
 
-def _whole_fleet(asked: Asked) -> None:
-    """A rollout has boxes of many groups."""
-    if asked.scope.groups is not None:
-        raise Forbidden("rollouts are for those who see all groups")
-
-
 def _rollouts(room: Room, asked: Asked) -> Any:
-    _whole_fleet(asked)
     most, skip = asked.window
     return asked.paged(rollouts.every(room.store, skip + most)[skip:])
 
 
 def _rollout(room: Room, asked: Asked) -> Any:
-    _whole_fleet(asked)
     number = asked.path["rollout"]
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise Missing(f"there is no rollout {number[:20]!r}")
@@ -287,11 +279,11 @@ OPERATIONS = (
     Operation("wishForBox", "PUT", "/boxes/{box}/desired", "Sign a desk file and send it", "operator", _wish,
               shown(serial=NUMBER, digest=STRING), body=record("desk", desk=DESK), status=202),
     Operation("rollouts", "GET", "/rollouts", "Rollouts, the newest first", "viewer", _rollouts,
-              page_of(ROLLOUT), PAGED),
+              page_of(ROLLOUT), PAGED, whole=True),
     Operation("rollout", "GET", "/rollouts/{rollout}", "How one goes", "viewer", _rollout,
-              ROLLOUT),
+              ROLLOUT, whole=True),
     Operation("steerRollout", "POST", "/rollouts/{rollout}/steer", "Pause, resume, approve, stop", "operator",
-              _steer, shown(state=STRING), body=record("do", do={"enum": list(rollouts.DEEDS)})),
+              _steer, shown(state=STRING), body=record("do", do={"enum": list(rollouts.DEEDS)}), whole=True),
     Operation("invite", "POST", "/invitations", "Claim codes for new boxes; each is shown once", "admin",
               _invite, shown(codes=OBJECT), status=201,
               body=record("names", site=text(200),

@@ -16,7 +16,7 @@ from appliance.fleet.store import Store
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with closing(Store(arguments.folder / "fleet.db")) as store:
+    with closing(Store(arguments.store or arguments.folder / "fleet.db")) as store:
         if arguments.what == "bundle":
             return _make(store, arguments)
         if arguments.what == "bundles":

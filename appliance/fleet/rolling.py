@@ -11,6 +11,7 @@ from typing import Any
 
 from appliance.fleet import audit, bundles
 from appliance.fleet.authority import Authority
+from appliance.fleet.database import IDS, Writing, marks
 from appliance.fleet.rollouts import (
     GONE,
     OPEN,
@@ -19,7 +20,6 @@ from appliance.fleet.rollouts import (
     Rollout,
     boxes,
     load,
-    marks,
     next_wave,
     save,
     size,
@@ -48,15 +48,15 @@ class Rollouts:
 
     def turn(self) -> None:
         """Each rollout a step further."""
-        for (id,) in self._store.read(f"select id from rollout where state in ({marks(OPEN)})", *OPEN):
+        for (id,) in self._store.read(f"select id from rollout where state in ({marks(len(OPEN))})", *OPEN):
             with self._store.write() as db:
                 self._step(db, load(db, id))
 
-    def _step(self, db: Any, rollout: Rollout) -> None:
+    def _step(self, db: Writing, rollout: Rollout) -> None:
         now = self._store.now()
         if rollout.state == "scheduled" and rollout.begins <= now:
             rollout.state, rollout.wave_began = "running", now
-            [(rollout.cursor,)] = db.execute("select coalesce(max(id), 0) from message")
+            [(rollout.cursor,)] = db.execute("select coalesce(max(kept), 0) from day")
         if rollout.state in ("running", "waiting", "paused") and rollout.wave_began:
             _listen(db, rollout)
             self._judge(db, rollout, now)
@@ -66,7 +66,7 @@ class Rollouts:
             self._take_back(db, rollout, now)
         save(db, rollout)
 
-    def _judge(self, db: Any, rollout: Rollout, now: int) -> None:
+    def _judge(self, db: Writing, rollout: Rollout, now: int) -> None:
         """Take it back where callers or boxes do worse with it; else go on where it is time to."""
         found = boxes(by(db), rollout, now)
         failed = rollout.evidence.weigh()
@@ -88,7 +88,7 @@ class Rollouts:
             next_wave(rollout, now)
             audit.record(db, now, audit.ITSELF, "rollout.wave", str(rollout.id), wave=rollout.wave + 1)
 
-    def _is_well(self, db: Any, rollout: Rollout, found: Boxes, now: int) -> bool:
+    def _is_well(self, db: Writing, rollout: Rollout, found: Boxes, now: int) -> bool:
         """Whether the wave has lasted, and its boxes are not only told but well with it."""
         there = len(found.sent) - len(found.away)
         return (
@@ -99,7 +99,7 @@ class Rollouts:
             and len(found.well) >= HEALTHY * there
         )
 
-    def _hand_out(self, db: Any, rollout: Rollout, now: int) -> None:
+    def _hand_out(self, db: Writing, rollout: Rollout, now: int) -> None:
         bundle = bundles.find(self._store, rollout.bundle)
         due = db.execute(
             """select box, name from rollout_box join box on box.id = box
@@ -113,7 +113,7 @@ class Rollouts:
                 (serial, rollout.share, now, rollout.id, box),
             )
 
-    def _take_back(self, db: Any, rollout: Rollout, now: int) -> None:
+    def _take_back(self, db: Writing, rollout: Rollout, now: int) -> None:
         """From every box that was told of it; over once those that are there have said so."""
         due = db.execute(
             """select box, name from rollout_box join box on box.id = box
@@ -130,7 +130,7 @@ class Rollouts:
             return
         [(left,)] = db.execute(
             """select count(*) from rollout_box join box on box.id = box
-                where rollout = ? and rollout_box.serial > box.serial and online and seen >= ?
+                where rollout = ? and rollout_box.serial > box.serial and online = 1 and seen >= ?
                     and state = 'member'""",
             (rollout.id, now - GONE),
         )
@@ -139,11 +139,17 @@ class Rollouts:
             audit.record(db, now, audit.ITSELF, "rollout.undone", str(rollout.id), after=rollout.state)
 
 
-def _listen(db: Any, rollout: Rollout) -> None:
+def _listen(db: Writing, rollout: Rollout) -> None:
     """Take in what boxes told of calls since: those that the bundle answered, and the others of the same
     site and hour, on boxes of this rollout."""
-    [(last,)] = db.execute("select coalesce(max(id), 0) from message")
-    last = min(last, rollout.cursor + READ)
+    found = db.execute(
+        "select day, kept from day where kept > ? order by day limit 1", (rollout.cursor,)
+    ).fetchone()
+    if not found:
+        return
+    day, kept = found
+    # Between the last of a day and the first of the next there are numbers that nothing has.
+    last = min(kept, max(rollout.cursor, day * IDS) + READ)
     rows = db.execute(
         """select box.id, site, message.at, data from message join boot on boot.number = boot
             join box on box.id = boot.box join rollout_box on rollout_box.box = box.id and rollout = ?
@@ -167,6 +173,6 @@ def _listen(db: Any, rollout: Rollout) -> None:
     rollout.cursor = last
 
 
-def by(db: Any) -> Read:
+def by(db: Writing) -> Read:
     """Reading within a transaction that is under way."""
     return lambda sql, *values: list(db.execute(sql, values).fetchall())

@@ -15,6 +15,7 @@ from typing import Any
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, bundles
 from appliance.fleet.bundles import Bundle
+from appliance.fleet.database import Writing, marks
 from appliance.fleet.store import Store
 from appliance.telemetry.evidence import Evidence
 
@@ -135,7 +136,7 @@ def start(store: Store, version: int, plan: Plan = Plan(), begins: int = 0, who:
             raise ApplianceError(f"there is no box at {plan.site or 'this fleet'}")
         taken = db.execute(
             f"""select rollout.id from rollout_box join rollout on rollout.id = rollout
-                where state in ({marks(OPEN)}) and box in (
+                where state in ({marks(len(OPEN))}) and box in (
                     select id from box where state = 'member' and (? = '' or site = ?)) limit 1""",
             (*OPEN, plan.site, plan.site),
         ).fetchone()
@@ -233,11 +234,7 @@ def _order(id: int, boxes: Sequence[tuple[int, str, str]]) -> list[int]:
     return [each[1] for turn in turns for each in turn if each]
 
 
-def marks(values: Sequence[str]) -> str:
-    return ",".join("?" * len(values))
-
-
-def load(db: Any, id: int) -> Rollout:
+def load(db: Writing, id: int) -> Rollout:
     row = db.execute(f"select {COLUMNS} from rollout where id = ?", (id,)).fetchone()
     if not row:
         raise NoRollout(f"there is no rollout {id}")
@@ -256,7 +253,7 @@ def of_row(row: Sequence[Any]) -> Rollout:
     )  # fmt: skip
 
 
-def save(db: Any, rollout: Rollout) -> None:
+def save(db: Writing, rollout: Rollout) -> None:
     known = {"evidence": rollout.evidence.plain(), "calls": rollout.calls, "aim": rollout.aim}
     db.execute(
         """update rollout set state = ?, wave = ?, wave_began = ?, evidence = ?, cursor = ?, why = ?,
@@ -274,7 +271,8 @@ def told(store: Store, rollout: Rollout) -> dict[str, Any]:
     bundle = bundles.find(store, rollout.bundle)
     found = boxes(store.read, rollout, now)
     [(had, hit, answered, wrong)] = store.read(
-        """select count(*), coalesce(sum(wrong > 0), 0), coalesce(sum(answered), 0), coalesce(sum(wrong), 0)
+        """select count(*), coalesce(sum(case when wrong > 0 then 1 else 0 end), 0),
+                coalesce(sum(answered), 0), coalesce(sum(wrong), 0)
             from rollout_box where rollout = ? and serial > 0""",
         rollout.id,
     )

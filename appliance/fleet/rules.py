@@ -25,6 +25,7 @@ KINDS = {
     "refused": "a desk file was refused",
     "other": "another desk file runs than should",
     "certificate": "days until the certificate ends",
+    "rollout": "a rollout was halted",
     "unsent": "tries to send an alert that failed",
 }
 """What can be looked at, and in what it is counted."""
@@ -69,6 +70,7 @@ SHIPPED = (
     Rule("refused", "refused", 1, 1, 0, 0),
     Rule("other", "other", 1, 1, 300, 0),
     Rule("certificate", "certificate", 30, 45, 0, 0),
+    Rule("rollout", "rollout", 1, 1, 0, 0, "critical"),
     Rule("unsent", "unsent", 4, 4, 0, 60),
 )
 

@@ -78,11 +78,14 @@ class Senders:
 
     def _may(self, address: str) -> bool:
         known = ipaddress.ip_address(address.partition("%")[0])
-        known = getattr(known, "ipv4_mapped", None) or known
+        if isinstance(known, ipaddress.IPv6Address):
+            known = known.ipv4_mapped or known
         if any(known in network for network in self._networks if network.version == known.version):
             return True
         # Some addresses of IPv6 only wrap one of IPv4, which may be anybody's.
-        wraps = known.version == 6 and (known.sixtofour or known.teredo or known in TRANSLATED)
+        wraps = isinstance(known, ipaddress.IPv6Address) and bool(
+            known.sixtofour or known.teredo or known in TRANSLATED
+        )
         return known.is_global and not known.is_multicast and not wraps
 
     def _webhook(self, delivery: Delivery) -> None:

@@ -25,5 +25,9 @@ class Button:
             self._switch = Switch(gpio.button, bounce_time=None if gpio.pins == "mock" else BOUNCE)
         self._switch.when_pressed = lambda: loop.call_soon_threadsafe(pressed)
 
+    @property
+    def is_pressed(self) -> bool:
+        return bool(self._switch.is_pressed)
+
     def close(self) -> None:
         self._switch.close()

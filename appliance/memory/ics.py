@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
-
-import icalendar
+from typing import TYPE_CHECKING
 
 from appliance.errors import StorageError
 from appliance.memory.calendar import (
@@ -20,6 +19,9 @@ from appliance.memory.calendar import (
     wall,
 )
 from appliance.memory.store import Database, Store
+
+if TYPE_CHECKING:  # A tenth of a second of each start, and asked for when a call is over.
+    import icalendar
 
 LARGEST = 16_000_000
 """Bytes of a file that is read."""
@@ -38,6 +40,8 @@ class Imported:
 
 def export(store: Store) -> bytes:
     """All that is booked. Times float: they are the wall clock of wherever the desk is."""
+    import icalendar
+
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//appliance//front desk//EN")
     calendar.add("version", "2.0")
@@ -73,6 +77,8 @@ def load(store: Store, text: bytes) -> Imported:
     """Take a file in: what has a known UID is changed, the rest is added, whatever the opening hours say. An
     event that takes whole days takes the whole desk. Repeating events are left out, and said so. StorageError
     where it is no iCalendar file; then nothing was taken."""
+    import icalendar
+
     if len(text) > LARGEST:
         raise StorageError("the calendar file is larger than 16 MB", "export a shorter stretch of time")
     try:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from appliance.access import passwords
 from appliance.access.house import House
 
 ROLES = ("visitor", "manager", "admin")
@@ -24,12 +23,8 @@ class Clock:
 
 
 @pytest.fixture(autouse=True)
-def _light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes as argon2 makes them, only of less work, for passwords are hashed often here."""
-    from argon2 import PasswordHasher
-    from argon2.profiles import CHEAPEST
-
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher.from_parameters(CHEAPEST))
+def _quick(quick_hashes: None) -> None:
+    pass
 
 
 @pytest.fixture

@@ -43,11 +43,21 @@ def test_a_storm_at_one_account_comes_to_four_guesses_an_hour(attempts: Attempts
     assert guesses(attempts, clock, 8 * 3600) <= 8 * 3600 / LAST + 1
 
 
-def test_who_knows_the_password_begins_anew(attempts: Attempts) -> None:
+def test_who_knows_the_password_begins_anew(attempts: Attempts, clock: Clock) -> None:
     for _ in range(5):
         for _ in range(FREE):
             attempts.guess("10.0.0.1", "ada")
         attempts.right("10.0.0.1", "ada")
+        clock.time += 60
+
+
+def test_an_account_of_ones_own_buys_no_guesses_at_others(attempts: Attempts) -> None:
+    for number in range(ADDRESS):
+        attempts.guess("10.0.0.1", "own")
+        attempts.right("10.0.0.1", "own")
+        attempts.guess("10.0.0.1", f"name{number}")
+    with pytest.raises(TooOften):
+        attempts.guess("10.0.0.1", "own")
 
 
 def test_one_address_tries_few_accounts_and_all_together_not_many(attempts: Attempts, clock: Clock) -> None:

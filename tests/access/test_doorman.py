@@ -18,6 +18,7 @@ from appliance.access.asking import needs, told, who
 from appliance.access.doorman import Doorman
 from appliance.access.house import House
 from appliance.access.routes import routes
+from appliance.access.sessions import IDLE
 from tests.access.conftest import BETTER, GOOD, Clock
 
 
@@ -269,3 +270,14 @@ def test_a_token_changes_nobodys_rights(page: Page) -> None:
         shown = {"authorization": f"Bearer {token}"}
         for path in ("accounts/list", "tokens/make", "password", "second/propose"):
             assert program.post(f"/access/{path}", json={}, headers=shown).status_code == 401
+
+
+@pytest.mark.parametrize(("mode", "status"), [("cors", 401), ("navigate", 200)])
+def test_a_page_that_looks_for_news_by_itself_keeps_no_session_open(
+    page: Page, clock: Clock, mode: str, status: int
+) -> None:
+    browser = page.enter()
+    for _ in range(5):
+        clock.time += IDLE / 4 + 1
+        answer = browser.get("/secret", headers={"sec-fetch-mode": mode})
+    assert answer.status_code == status

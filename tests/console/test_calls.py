@@ -144,10 +144,8 @@ async def test_no_other_file_is_taken_for_a_recording(page: Page) -> None:
         assert code == 404, name
 
 
-async def test_who_does_not_know_the_passphrase_sees_and_hears_nothing(tmp_path: Path) -> None:
-    secret = tmp_path / "password"
-    secret.write_text("a brass bell")
-    async with editing(tmp_path, passphrase=secret) as page:
+async def test_a_visitor_sees_and_hears_nothing(tmp_path: Path) -> None:
+    async with editing(tmp_path, claimed=True) as page:
         record(page.app.books)
         for what, asked in (
             ("list", {}),
@@ -155,9 +153,9 @@ async def test_who_does_not_know_the_passphrase_sees_and_hears_nothing(tmp_path:
             ("agree", {"id": "looked-at"}),
             ("correct", {"id": "looked-at", "turn": 2, "intent": "parking"}),
         ):
-            assert (await page.ask(f"calls/{what}", asked))[0] == 403
-        assert (await asyncio.to_thread(fetch, page, "/desk/calls/looked-at/sound"))[0] == 403
-        await page.ask("enter", {"passphrase": "a brass bell"})
+            assert (await page.ask(f"calls/{what}", asked))[0] == 401
+        assert (await asyncio.to_thread(fetch, page, "/desk/calls/looked-at/sound"))[0] == 401
+        await page.enter("ann")
         assert (await page.ask("calls/list", {}))[0] == 200
         assert (await asyncio.to_thread(fetch, page, "/desk/calls/looked-at/sound"))[0] == 200
 

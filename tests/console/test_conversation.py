@@ -15,7 +15,6 @@ from appliance.channels.recorded import read_recording
 from appliance.config import SHIPPED, Engine, read_box, read_desk
 from appliance.config.versions import Versions
 from appliance.console.editor import Editor
-from appliance.console.keeper import Keeper
 from appliance.messages import RATE, Heard, Turn
 from appliance.workshop.workshop import Workshop
 from tests.channels.browser import opened
@@ -76,7 +75,7 @@ async def test_the_manager_talks_to_a_draft_that_is_not_live(tmp_path: Path, mic
     async with App(box, desk, turns.append) as app:
         await app.prepared()
         workshop = Workshop(app, path, tmp_path, Versions(tmp_path / "desks"))
-        editor = Editor(workshop, Keeper(True, None))
+        editor = Editor(workshop)
         change = "document.querySelector('#source').value = document.querySelector('#source').value.replace"
         async with opened(app, editor=editor) as console:  # type: ignore[arg-type]
             seen = await visit(

@@ -17,7 +17,7 @@ ASKED = ["versions", "version", "compare", "check", "facts", "put", "drop", "try
 async def test_the_desk_file_is_read_checked_and_published(tmp_path: Path) -> None:
     async with editing(tmp_path) as page:
         code, desk = await page.ask("")
-        assert (code, desk["text"], desk["digest"], desk["may"]) == (200, TEXT, digest(TEXT), True)
+        assert (code, desk["text"], desk["digest"]) == (200, TEXT, digest(TEXT))
         assert await page.ask("check", {"text": TEXT}) == (200, {"findings": []})
         code, told = await page.publish(NEWER.replace("Alder", "Birch"))
         assert code == 200
@@ -54,42 +54,29 @@ async def test_somebody_else_was_first(tmp_path: Path) -> None:
         assert told["merged"] == NEWER.replace("behind", "before")
 
 
-@pytest.mark.parametrize("what", ASKED)
-async def test_nobody_elsewhere_works_it_without_a_passphrase_file(tmp_path: Path, what: str) -> None:
-    async with editing(tmp_path, only_here=False) as page:
-        _, desk = await page.ask("")
-        assert not desk["may"]
-        assert "password_file" in desk["closed"]
-        assert (await page.ask(what, {"text": NEWER}))[0] == 403
+@pytest.mark.parametrize("what", ["", *ASKED])
+async def test_only_who_has_entered_as_a_manager_works_it(tmp_path: Path, what: str) -> None:
+    async with editing(tmp_path, claimed=True) as page:
+        body = {"text": NEWER} if what else None
+        assert (await page.ask(what, body))[0] == 401
+        assert await page.enter("vic") == 200
+        assert (await page.ask(what, body))[0] == 403
+        assert await page.enter("ann") == 200
+        assert (await page.ask(what, body))[0] in (200, 400)
         assert page.workshop.text == TEXT
 
 
-async def test_the_passphrase_opens_it_and_leaving_closes_it(tmp_path: Path) -> None:
-    secret = tmp_path / "passphrase"
-    secret.write_text("a brass bell")
-    async with editing(tmp_path, only_here=False, passphrase=secret) as page:
-        assert (await page.publish(NEWER))[0] == 403
-        assert (await page.ask("enter", {"passphrase": "a brass bell!"}))[0] == 403
-        assert (await page.ask("enter", {"passphrase": "a brass bell"}))[0] == 200
-        cookie = page.headers["set-cookie"].lower()
-        assert "httponly" in cookie
-        assert "samesite=strict" in cookie
-        assert "path=/desk" in cookie
+async def test_who_has_left_publishes_nothing(tmp_path: Path) -> None:
+    async with editing(tmp_path, claimed=True) as page:
+        assert (await page.publish(NEWER))[0] == 401
+        assert await page.enter("ann", "a brass bell by the gate") == 422
+        assert await page.enter("ann") == 200
         assert (await page.publish(NEWER))[0] == 200
         old = page.cookie
-        assert (await page.ask("leave", {}))[0] == 200
+        assert (await page.ask("/access/leave", {}))[0] == 200
         page.cookie = old
-        assert (await page.publish(TEXT))[0] == 403
+        assert (await page.publish(TEXT))[0] == 401
         assert page.workshop.text == NEWER
-
-
-async def test_guessing_is_cut_short(tmp_path: Path) -> None:
-    secret = tmp_path / "passphrase"
-    secret.write_text("a brass bell")
-    async with editing(tmp_path, passphrase=secret) as page:
-        told = [await page.ask("enter", {"passphrase": f"guess {number}"}) for number in range(7)]
-        assert {code for code, _ in told} == {403}
-        assert "too often" in told[-1][1]["wrong"]
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", ""])
@@ -104,15 +91,20 @@ async def test_another_page_in_the_same_browser_publishes_nothing(tmp_path: Path
     "body",
     [
         b"", b"[]", b"nonsense", b"[" * 100_000, b'{"text": 3}', b'{"text": "\\ud800"}', b"\xff",
-        b'{"text": "' + b"x" * (600 << 10) + b'"}',
     ],
 )  # fmt: skip
 async def test_what_is_not_understood_is_refused_politely(tmp_path: Path, body: bytes) -> None:
     async with editing(tmp_path) as page:
-        for what in ("check", "publish", "put", "compare", "version", "try", "facts", "enter"):
+        for what in ("check", "publish", "put", "compare", "version", "try", "facts", "/access/enter"):
             code, told = await page.ask(what, body)
             assert code == 400, what
             assert told["mend"]
+
+
+async def test_what_is_too_large_is_not_read(tmp_path: Path) -> None:
+    async with editing(tmp_path) as page:
+        body = b'{"text": "' + b"x" * (600 << 10) + b'"}'
+        assert (await page.ask("check", body))[0] == 413
 
 
 async def test_a_version_is_no_way_to_other_files(tmp_path: Path) -> None:
@@ -133,10 +125,8 @@ async def test_a_draft_answers_beside_the_desk(tmp_path: Path) -> None:
 
 
 async def test_a_draft_answers_nobody_but_the_manager(tmp_path: Path) -> None:
-    secret = tmp_path / "passphrase"
-    secret.write_text("a brass bell")
-    async with editing(tmp_path, passphrase=secret) as page:
-        await page.ask("enter", {"passphrase": "a brass bell"})
+    async with editing(tmp_path, claimed=True) as page:
+        await page.enter("ann")
         _, told = await page.ask("try", {"text": NEWER})
         manager = {"Cookie": page.cookie}
         for path in (f"/desk/trials/{told['trial']}/chat", f"/desk/trials/{told['trial']}/talk"):

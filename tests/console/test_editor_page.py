@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.editing import NEWER, TEXT, Page, editing
+from tests.console.editing import NEWER, PASSWORD, TEXT, Page, editing
 from tests.console.visiting import Visit, missing, visit
 from tests.workshop.test_workshop import calling
 
@@ -206,38 +206,21 @@ async def test_a_draft_outlives_the_page(tmp_path: Path) -> None:
         assert page.workshop.text == TEXT
 
 
-async def test_where_others_can_open_the_page_it_asks_for_the_passphrase(tmp_path: Path) -> None:
-    secret = tmp_path / "passphrase"
-    secret.write_text("a brass bell")
-    async with editing(tmp_path, only_here=False, passphrase=secret) as page:
+async def test_who_has_not_entered_is_shown_the_way_in_and_comes_back(tmp_path: Path) -> None:
+    async with editing(tmp_path, claimed=True) as page:
         seen = await edit(
             page,
-            ["see", "#enter", "passphrase"],
-            ["see", "#lines", "We are open from nine"],
-            ["evaluate", "read only", "document.querySelector('#source').readOnly"],
-            ["fill", "#passphrase", "a brass spoon"],
+            ["see", "#title", "Enter"],
+            ["fill", "[name=name]:visible", "ann"],
+            ["fill", "[name=password]:visible", "a brass spoon"],
             ["key", "Enter"],
-            ["see", "#refused", "That is not the passphrase"],
-            ["fill", "#passphrase", "a brass bell"],
+            ["see", "#enter .wrong", "is wrong"],
+            ["fill", "[name=password]:visible", PASSWORD],
             ["key", "Enter"],
             WELL,
-            ["press", ".fact:first-child .head button"],
-            ["see", ".fact-form", ""],
+            ["evaluate", "by", "document.querySelector('#by').value"],
         )
-        assert seen.readings["read only"] is True
-
-
-async def test_without_a_passphrase_file_others_may_read_and_are_told_why(tmp_path: Path) -> None:
-    async with editing(tmp_path, only_here=False) as page:
-        seen = await edit(
-            page,
-            ["see", "#notice", "password_file"],
-            ["see", "#lines", "We are open from nine"],
-            ["evaluate", "publish", "document.querySelector('#publish').checkVisibility()"],
-            ["evaluate", "enter", "document.querySelector('#enter').checkVisibility()"],
-        )
-        assert seen.readings["publish"] is False
-        assert seen.readings["enter"] is False
+        assert seen.readings["by"] == "ann"
 
 
 async def test_the_keyboard_is_enough(tmp_path: Path) -> None:

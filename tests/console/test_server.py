@@ -59,9 +59,9 @@ async def test_health_tells_what_is_on_and_off_and_why() -> None:
         ("/worklet.js", "javascript"),
         ("/style.css", "text/css"),
         ("/icon.svg", "image/svg+xml"),
-        ("/editor.html", "text/html"),
+        ("/kiosk", "text/html"),
+        ("/kiosk.js", "javascript"),
         ("/editor.css", "text/css"),
-        ("/calls.html", "text/html"),
         ("/calls.css", "text/css"),
         *((f"/{name}.js", "javascript") for name in ("calls", "strip", "words")),
         *((f"/{name}.js", "javascript") for name in EDITOR),
@@ -82,7 +82,11 @@ async def test_the_page_comes_whole_and_asks_for_nothing_from_outside(path: str,
 
 async def test_there_is_nothing_else() -> None:
     async with opened(Receptionist()) as console:
-        for path in ("/nothing", "/../server.py", "/%2e%2e/server.py", "/talk"):
+        for path in (
+            "/nothing", "/../server.py", "/%2e%2e/server.py", "/talk", "//etc/passwd",
+            "/..%2f..%2fetc/passwd", "/%252e%252e/server.py", "/..%5cserver.py", "/access/../server.py",
+            "/.%00/app.js", "/static/app.js",
+        ):  # fmt: skip
             code, _, _ = await get(console.url + path)
             assert code == 404
 

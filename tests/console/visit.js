@@ -41,7 +41,7 @@ const page = await context.newPage();
 const told = { readings: {}, complaints: [], asked: [] };
 page.on("console", (message) => {
   // The browser counts an answer that refuses as an error; the page expects it.
-  const refusal = /status of 4(03|09|22)/.test(message.text()) && message.location().url.includes("/desk/");
+  const refusal = /status of 4(01|03|09|22|29)/.test(message.text()) && /\/(desk|access)\//.test(message.location().url);
   if (message.type() === "error" && !refusal) told.complaints.push(message.text());
 });
 page.on("pageerror", (error) => told.complaints.push(String(error)));

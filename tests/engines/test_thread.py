@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from appliance.engines.thread import AHEAD, EngineThread
+from appliance.engines.thread import AHEAD, EngineThread, efforts
 from appliance.errors import EngineError
+from tests.audio_server import until
 
 
 @pytest.fixture
@@ -249,3 +250,52 @@ async def test_a_closed_engine_says_so() -> None:
     engine.close()
     with pytest.raises(EngineError, match="stopped"):
         await asyncio.wait_for(engine.run(lambda: 1), 5)
+
+
+async def test_who_works_can_be_told_from_who_waits() -> None:
+    busy, waiting = EngineThread("works hard"), EngineThread("waits")
+    free = threading.Event()
+
+    def work() -> None:
+        while not free.is_set():
+            sum(range(10_000))
+
+    working = [asyncio.create_task(busy.run(work)), asyncio.create_task(waiting.run(free.wait))]
+    try:
+        await asyncio.sleep(0)
+        before = efforts()
+        await until(lambda: efforts()["works hard"] > before["works hard"])
+        assert efforts()["waits"] == before["waits"]
+        assert busy.began
+        assert waiting.began
+    finally:
+        free.set()
+        await asyncio.gather(*working)
+        busy.close()
+        waiting.close()
+    assert busy.began is None
+
+
+async def test_threads_that_an_engine_makes_count_as_its_own(engine: EngineThread) -> None:
+    free = threading.Event()
+
+    def work() -> None:
+        while not free.is_set():
+            sum(range(10_000))
+
+    made = threading.Thread(target=work)
+    await engine.run(made.start)
+    before = efforts()
+    await until(lambda: efforts()["test"] > before["test"])
+    free.set()
+    made.join()
+
+
+async def test_who_waits_for_a_reader_says_so(engine: EngineThread) -> None:
+    reading = engine.iterate(lambda: iter(range(AHEAD + 3)))
+    assert await anext(reading) == 0
+    await until(lambda: engine.done == AHEAD + 1)
+    assert engine.awaits
+    await reading.aclose()
+    await engine.run(int)
+    assert not engine.awaits

@@ -114,6 +114,31 @@ def test_each_kind_of_cause(town: Town, columns: dict[str, Any], cause: str) -> 
     assert town.open() == [(cause, "Birch", 1)]
 
 
+def test_a_certificate_ends_when_it_says(town: Town) -> None:
+    until = town.store.now() + 20 * DAY
+    with town.store.write() as db:
+        db.execute("insert into certificate (serial, box, at, until) values ('aa', 6, 0, ?)", (until,))
+    town.go(5)
+    assert town.open() == [("its certificate ends soon", "Birch", 1)]
+
+
+def test_a_rollout_that_is_halted_is_known_to_who_sees_all(town: Town) -> None:
+    with town.store.write() as db:
+        db.execute("insert into bundle (version, at, name, pieces) values (1, 0, 'words', '[]')")
+        db.execute(
+            """insert into rollout (id, bundle, at, begins, plan, state, why)
+                values (3, 1, 0, 0, '{}', 'undoing', 'callers are served worse: answered')"""
+        )
+    town.go(5)
+    [cause] = alerts.attention(town.store)
+    assert (cause["cause"], cause["why"]) == ("rollout 3 was halted", "callers are served worse: answered")
+    assert alerts.attention(town.store, Scope(frozenset({"north"}))) == []
+    with town.store.write() as db:
+        db.execute("update rollout set state = 'failed', ended = ?", (town.store.now() - 2 * DAY,))
+    town.go(10)
+    assert town.open() == []
+
+
 def test_who_says_nothing_is_missed_and_welcomed_back(town: Town) -> None:
     town.go(170, speak=False)
     assert town.open() == []
@@ -139,7 +164,7 @@ def test_parts_that_are_off_calls_that_fail_and_answers_that_are_late(town: Town
                     "insert into latency values (?, ?, ?, ?, ?)",
                     (box, HOUR, now // HOUR * HOUR, bucket(wait), n),
                 )
-        db.execute("insert into certificate values ('aa', 6, ?, null)", (now - 705 * DAY,))
+        db.execute("insert into certificate (serial, box, at) values ('aa', 6, ?)", (now - 705 * DAY,))
     town.go(400)
     assert town.open() == [
         ("answers come late", "Birch", 1),

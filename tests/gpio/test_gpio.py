@@ -11,6 +11,7 @@ from gpiozero.pins.mock import MockFactory, MockPin
 
 from appliance.errors import DeviceError
 from appliance.gpio import Button, Door, Gpio, Hook, Light
+from appliance.gpio.held import held
 from tests.audio_server import until
 
 
@@ -142,3 +143,26 @@ async def test_what_the_library_for_the_pins_raises_is_told_in_plain_words(
     monkeypatch.setattr(MockPin, "_set_function", claim)
     with pytest.raises(DeviceError, match="the door front at pin 15 does not work"):
         Door(Gpio(pins="mock", door={"front": 15}), "front")
+
+
+async def test_a_button_that_is_held_as_the_box_starts_asks_for_something() -> None:
+    asked: list[bool] = []
+    button = Button(Gpio(pins="mock", button=17), lambda: None)
+    pin(17).drive_low()
+    await held(button, lambda: asked.append(True), 0.3)
+    button.close()
+    assert asked == [True]
+
+
+async def test_one_that_is_let_go_too_early_or_pressed_later_does_not() -> None:
+    asked: list[bool] = []
+    button = Button(Gpio(pins="mock", button=17), lambda: None)
+    pin(17).drive_low()
+    holding = asyncio.create_task(held(button, lambda: asked.append(True), 0.5))
+    await asyncio.sleep(0.1)
+    pin(17).drive_high()
+    await holding
+    pin(17).drive_low()
+    await asyncio.sleep(0.6)
+    button.close()
+    assert asked == []

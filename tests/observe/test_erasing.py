@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -33,6 +34,7 @@ from appliance.observe.corrections import correct
 from appliance.observe.erasing import Eraser
 from appliance.telemetry.outbox import Outbox
 from appliance.telemetry.told import Discreet
+from tests.audio_server import until
 from tests.test_acquaintance import DESK
 from tests.test_app import ENGINES, Caller
 
@@ -174,8 +176,8 @@ async def test_killed_in_the_middle_the_next_start_finishes_it(tmp_path: Path) -
     shutil.copytree(before, var)
     erases_and_dies(var, begun[0])
     assert found(var)
-    async with App(Box(var, engines=ENGINES), desk):
-        pass
+    async with App(Box(var, engines=ENGINES), desk) as app:
+        await until(lambda: not app.place.store.read("select 1 from erasure"))
     assert found(var) == {}
 
 
@@ -416,6 +418,17 @@ async def test_what_cannot_be_put_in_order_keeps_nothing_else_from_it(tmp_path: 
     (tmp_path / "recordings" / "20261123T090000Z-one.part").mkdir(parents=True)
     books = Books(Box(tmp_path), store, InlineThread())
     await books.settle()
-    assert store.read("select count(*) from erasure") == [(0,)]
+    ready = asyncio.Event()
+
+    async def answered(within: float) -> None:
+        await ready.wait()
+
+    serving = asyncio.create_task(books.serve(Retention, answered))
+    await asyncio.sleep(0)
+    assert store.read("select count(*) from erasure") == [(1,)], "nobody is to wait for it"
+    ready.set()
+    await until(lambda: not store.read("select 1 from erasure"))
+    serving.cancel()
+    await asyncio.wait([serving])
     await books.close()
     store.close()

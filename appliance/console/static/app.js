@@ -1,6 +1,7 @@
 // The page: the talk button, the text field, and what is on and off.
 
 import { Chat, sendOnEnter, tooLong } from "./chat.js";
+import { Kiosk, showUnclaimed } from "./kiosk.js";
 import { Transcript } from "./transcript.js";
 import { Problem, VoiceCall } from "./voice.js";
 
@@ -16,6 +17,7 @@ const STATES = {
 const at = (id) => document.getElementById(id);
 const transcript = new Transcript(at("transcript"), at("announcer"));
 const chat = new Chat(transcript, complain);
+const kiosk = location.pathname === "/kiosk" ? new Kiosk() : null;
 let call = null;
 
 function show(state) {
@@ -33,6 +35,7 @@ function complain(problem) {
 
 at("talk").addEventListener("click", () => {
   complain();
+  if (kiosk?.wakes) return wake();
   if (call) return call.end();
   show("starting");
   call = new VoiceCall({ heard: onMessage, level: showLevel, speaking: onSpeaking, ended: onEnded });
@@ -107,16 +110,25 @@ async function refresh() {
   try {
     const health = await (await fetch("health")).json();
     document.title = at("desk").textContent = health.desk;
-    at("status").replaceChildren(...health.status.map(statusItem));
-    const off = health.status.filter(({ on }) => !on).length;
-    at("editor").hidden = !health.editor;
-    at("wake").hidden = !health.status.some(({ name, on }) => name === "kiosk" && on);
-    at("summary").textContent = off ? `${health.status.length - off} on, ${off} off` : "All on";
+    if (kiosk) await kiosk.refresh(health);
+    else showDesk(health);
     document.body.classList.remove("away");
   } catch {
     document.body.classList.add("away");
-    at("summary").textContent = "The box does not answer";
+    if (!kiosk) at("summary").textContent = "The box does not answer";
   }
+}
+
+function showDesk({ status, editor, accounts, claimed, name, network }) {
+  document.querySelector(".status").hidden = !status;
+  at("status").replaceChildren(...(status ?? []).map(statusItem));
+  const off = (status ?? []).filter(({ on }) => !on).length;
+  at("editor").hidden = !editor;
+  at("wake").hidden = !(status ?? []).some((each) => each.name === "kiosk" && each.on);
+  at("summary").textContent = off ? `${status.length - off} on, ${off} off` : "All on";
+  at("door").hidden = !claimed || Boolean(name);
+  at("unclaimed").hidden = !accounts || claimed;
+  if (accounts && !claimed) showUnclaimed(at("unclaimed"), network);
 }
 
 function statusItem({ name, on, why }) {
@@ -130,11 +142,13 @@ function statusItem({ name, on, why }) {
   return item;
 }
 
-at("wake").addEventListener("click", async () => {
+at("wake")?.addEventListener("click", wake);
+
+async function wake() {
   complain();
   const woken = await fetch("wake", { method: "POST" }).catch(() => null);
   if (!woken?.ok) complain(new Problem("The kiosk could not be woken", "See what is on and off"));
-});
+}
 
 show("ready");
 refresh();

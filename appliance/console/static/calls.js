@@ -29,7 +29,6 @@ async function list(more = false) {
     const page = await ask("calls/list", { review: asked === "review", after: more ? after : null });
     if (asked !== which) return;
     after = page.after;
-    at("enter").hidden = true;
     at("notice").hidden = true;
     at("waiting").textContent = page.waiting ? `(${page.waiting})` : "";
     const rows = page.calls.map(row);
@@ -176,26 +175,10 @@ function choose(what) {
 
 at("more").addEventListener("click", () => list(true));
 
-// Who may
-
 function complain(problem) {
-  const locked = problem.code === 403 && problem.message.startsWith("Only who knows");
-  at("enter").hidden = !locked;
-  at("notice").hidden = locked;
+  at("notice").hidden = false;
   at("notice").textContent = problem.message;
 }
-
-at("enter").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  at("refused").textContent = "";
-  try {
-    await ask("enter", { passphrase: at("passphrase").value });
-    at("passphrase").value = "";
-    await list();
-  } catch (problem) {
-    at("refused").textContent = problem.message;
-  }
-});
 
 choose("review");
 if (location.hash.length > 1) open(decodeURIComponent(location.hash.slice(1)));

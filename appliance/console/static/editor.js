@@ -1,6 +1,6 @@
 // The page of the desk file: the draft, what is wrong with it, a try-out, the versions, and putting it live.
 
-import { ask } from "./box.js";
+import { ask, look } from "./box.js";
 import { Draft } from "./draft.js";
 import { Facts, called } from "./facts.js";
 import { History, when } from "./history.js";
@@ -20,7 +20,7 @@ const facts = new Facts(at("fact-list"), draft, keepFact, (problem) => tell(prob
 const trying = new Trying(draft, goTo, () => facts.facts, addQuestions);
 const history = new History(goBack, (problem) => tell(problem.message));
 const publishing = new Publishing(draft, isLive);
-let may = null; // whether the draft may be put live; null until that is known
+let there = false; // whether the desk file has come
 let errors = null; // how many keep it from that; null while it is being checked
 let checking = 0;
 let byHand = null; // the file as it lies on the disk, where that is not what the box serves
@@ -30,7 +30,7 @@ let byHand = null; // the file as it lies on the disk, where that is not what th
 draft.watch((from) => {
   if (from !== "sheet" && sheet.text !== draft.text) sheet.text = draft.text;
   showState();
-  if (!may) return;
+  if (!there) return;
   clearTimeout(checking);
   errors = null;
   checking = setTimeout(check, from === "sheet" ? PAUSE : 0);
@@ -85,8 +85,8 @@ function showState() {
   const words = draft.changed ? "Your draft is not live yet." : "This is what is live.";
   if (at("live").textContent !== words) at("live").textContent = words;
   document.body.classList.toggle("changed", draft.changed);
-  at("drafting").hidden = !draft.changed || !may;
-  at("publish").disabled = !may || !draft.changed || errors !== 0;
+  at("drafting").hidden = !draft.changed;
+  at("publish").disabled = !draft.changed || errors !== 0;
 }
 
 // Ways to work on it
@@ -98,8 +98,8 @@ function view(name) {
     tab.setAttribute("aria-selected", chosen);
     tab.tabIndex = chosen ? 0 : -1;
   }
-  if (name === "facts" && !facts.open && may) facts.refresh();
-  if (name === "versions" && may) history.refresh();
+  if (name === "facts" && !facts.open && there) facts.refresh();
+  if (name === "versions" && there) history.refresh();
 }
 
 for (const tab of tabs) {
@@ -194,53 +194,36 @@ async function goBack(version) {
 async function refresh() {
   let desk;
   try {
-    desk = await (await fetch("desk")).json();
-  } catch {
-    return notice("The box does not answer. See that it is on; your draft is kept in this browser.");
+    desk = await look();
+  } catch (problem) {
+    return notice(problem.code ? problem.message : `${problem.message} Your draft is kept in this browser.`);
   }
-  const first = may === null;
+  const first = !there;
   at("desk").textContent = desk.name;
   document.title = `${desk.name}: the desk file`;
-  if (may !== desk.may) admit(desk);
+  if (first) at("by").value ||= desk.me;
   if (first || desk.digest !== draft.digest) draft.serve(desk, "box");
-  if (may) draft.restore();
+  draft.restore();
+  if (first) begin();
   byHand = desk.by_hand;
-  if (desk.closed) return notice(`You can read here what the desk says, and change nothing. ${desk.closed}`);
   if (byHand) return notice("The file on the disk was changed by hand and is not live yet.", "Take it as a draft", takeByHand);
-  if (draft.changed && draft.base !== draft.digest && may) {
+  if (draft.changed && draft.base !== draft.digest) {
     return notice("Another version went live since you began. When you put yours live you are shown both.");
   }
   notice();
 }
 
-function admit(desk) {
-  may = desk.may;
-  document.body.classList.toggle("reading", !may);
-  at("enter").hidden = may || Boolean(desk.closed);
-  sheet.field.readOnly = !may;
-  for (const tab of tabs) tab.disabled = !may && tab.dataset.view !== "file";
-  view(may ? "facts" : "file");
-  if (!may) return;
+function begin() {
+  there = true;
+  view("facts");
   trying.refreshQuestions();
-  draft.set(draft.text, "admitted");
+  draft.set(draft.text, "begun");
 }
 
 function takeByHand() {
   draft.begin(byHand.text, byHand.digest, "by hand");
   tell("The file from the disk is your draft now. Look at it, then put it live.");
 }
-
-at("enter").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  at("refused").textContent = "";
-  try {
-    await ask("enter", { passphrase: at("passphrase").value });
-    at("passphrase").value = "";
-    await refresh();
-  } catch (problem) {
-    at("refused").textContent = problem.message;
-  }
-});
 
 // Telling
 

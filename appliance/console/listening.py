@@ -1,0 +1,98 @@
+"""Where the page listens, and the server that does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from appliance.access.certificates import Own
+from appliance.errors import ConfigError, DeviceError
+
+MESSAGE_BYTES = 64 << 10
+"""The longest WebSocket message."""
+
+CONNECTIONS = 128
+
+SILENT = 10.0
+"""Seconds in which a connection has asked for something, or is let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Where other machines may open the page."""
+
+    listen: str
+    """host:port"""
+    own: Own
+    names: tuple[str, ...] = ()
+    """By which they reach it, besides the machine's own."""
+    visitors: bool = False
+    """Whether they may talk and write to the desk without an account."""
+
+
+class Server(uvicorn.Server):
+    """Over a socket that listens already; signals are the application's."""
+
+    def __init__(self, app: ASGIApp, own: Own | None = None) -> None:
+        tls: dict[str, Any] = {}
+        if own:
+            tls = {"ssl_certfile": str(own.certificate), "ssl_keyfile": str(own.key)}
+        super().__init__(
+            uvicorn.Config(
+                app, http=Impatient, ws="websockets-sansio", lifespan="off", interface="asgi3",
+                ws_max_size=MESSAGE_BYTES, ws_per_message_deflate=False, proxy_headers=False,
+                server_header=False, limit_concurrency=CONNECTIONS, log_config=None, log_level="critical",
+                access_log=False, **tls,
+            )
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Impatient(H11Protocol):
+    """Who connects and asks for nothing keeps nobody else out."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(SILENT, self._let_go)
+
+    def _let_go(self) -> None:
+        if self.cycle is None and not self.transport.is_closing() and self.transport.get_protocol() is self:
+            self.transport.abort()
+
+
+def address(listen: str) -> tuple[str, int]:
+    """Host and port of "127.0.0.1:8080" or "[::1]:8080"; `ConfigError` where it is neither."""
+    host, colon, port = listen.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise ConfigError(f"the page's address {listen!r} is not host:port", "write it like 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
+
+
+def bound(listen: str) -> socket.socket:
+    """A socket that listens there; `DeviceError` where it cannot."""
+    host, port = address(listen)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=64)
+    except OSError as error:
+        raise DeviceError(
+            f"the page cannot be opened at {bracketed(host)}:{port}: {error.strerror or error}",
+            "end the program that has this address, or choose another in box.toml",
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
