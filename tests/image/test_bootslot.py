@@ -89,7 +89,10 @@ def test_whatever_it_says_fits_one_sector_has_one_length_and_is_read_as_it_was_w
     assert bootslot.Autoboot.read(said.text()) == said
 
 
-@given(content=st.binary(max_size=600) | st.text(alphabet="[]al=23\n#tryboot_partition ", max_size=200).map(str.encode))
+@given(
+    content=st.binary(max_size=600)
+    | st.text(alphabet="[]al=23\n#tryboot_partition ", max_size=200).map(str.encode)
+)
 def test_what_was_not_written_by_it_is_not_believed(content: bytes) -> None:
     with pytest.raises(bootslot.Unreadable):
         bootslot.Autoboot.read(content)

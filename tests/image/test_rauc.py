@@ -42,12 +42,18 @@ class Box:
         keys(folder / "keys")
         keys(folder / "stranger")
         backend = folder / "backend"
-        backend.write_text(f'#!/bin/sh\nexport AUTOBOOT={self.autoboot} TRY={folder}/try BOOT_PARTITION=2\nexec {IMAGE}/bootslot "$@"\n')
+        backend.write_text(
+            f'#!/bin/sh\nexport AUTOBOOT={self.autoboot} TRY={folder}/try BOOT_PARTITION=2\nexec {IMAGE}/bootslot "$@"\n'
+        )
         backend.chmod(0o755)
         subprocess.run([backend, "new"], check=True)
         conf = (IMAGE / "rauc.conf").read_text().replace("BOARD", "test")
-        conf = conf.replace("/dev/disk/by-partlabel", str(folder)).replace("/opt/appliance/image/bootslot", str(backend))
-        conf = conf.replace("/etc/rauc/keyring.pem", f"{folder}/keys/keyring.pem").replace("=verity", "=plain")
+        conf = conf.replace("/dev/disk/by-partlabel", str(folder)).replace(
+            "/opt/appliance/image/bootslot", str(backend)
+        )
+        conf = conf.replace("/etc/rauc/keyring.pem", f"{folder}/keys/keyring.pem").replace(
+            "=verity", "=plain"
+        )
         conf = conf.replace("/data/update", str(folder)).replace("/run/rauc", str(folder / "mnt"))
         if version() < (1, 9):
             conf = "\n".join(line for line in conf.splitlines() if not line.startswith("data-directory"))
@@ -74,7 +80,9 @@ class Box:
 
     def rauc(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         command = ["rauc", *(str(one) for one in arguments)]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
 
     def bundle(self, name: str, signed_by: str = "keys", board: str = "test") -> Path:
         contents, made = self.folder / f"{name}.contents", self.folder / f"{name}.raucb"

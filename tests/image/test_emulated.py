@@ -1,0 +1,195 @@
+"""The arm64 image in an emulator, behind what acts out a Raspberry Pi's firmware: flashed, updated from a stick, tried
+with systems that are not healthy, and left without power in the middle of it.
+
+    make image BOARD=arm64, then make test-image; about half an hour
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.image.crash import Crashes
+from tests.image.emulator import Firmware, Machine, copy, stick
+from tests.image.scripts import IMAGE
+from tests.machine import folder
+
+MADE = Path(os.environ.get("APPLIANCE_IMAGE", Path(__file__).parents[2] / "build" / "image"))
+DISK = MADE / "arm64.img"
+KEYS = Path(os.environ.get("APPLIANCE_KEYS", Path.home() / ".config/appliance/update-keys"))
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not all(
+            shutil.which(tool) for tool in ("qemu-system-aarch64", "fdtput", "mcopy", "rauc", "unsquashfs")
+        ),
+        reason="needs qemu-system-arm, device-tree-compiler, mtools, rauc, squashfs-tools",
+    ),
+    pytest.mark.skipif(not DISK.is_file(), reason=f"{DISK} is not made: make image BOARD=arm64"),
+]
+
+# The journal to the screen, and rows that are promised for as long as it is up.
+WATCHED = "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info"
+
+
+class Shelf:
+    """Bundles made of the system that was built."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.place.mkdir(parents=True, exist_ok=True)
+        self.stranger = place / "stranger"
+        if not self.stranger.exists():
+            subprocess.run([IMAGE / "keys", self.stranger], check=True)
+
+    def bundle(self, version: str, keys: Path = KEYS, broken: bool = False) -> Path:
+        """Of another version; a broken one cannot find its models."""
+        made = self.place / f"{version}.raucb"
+        if made.exists():
+            return made
+        root, contents = self.place / "root", self.place / "contents"
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.rmtree(contents, ignore_errors=True)
+        contents.mkdir()
+        subprocess.run(["unsquashfs", "-q", "-n", "-d", root, MADE / "arm64" / "system.img"], check=True)
+        (root / "etc/appliance-release").write_text(f"{version}\n")
+        if broken:
+            fstab = root / "etc/fstab"
+            fstab.write_text(fstab.read_text().replace("/data/models/models-", "/data/models/gone-"))
+        subprocess.run(
+            ["mksquashfs", root, contents / "system.img", "-quiet", "-no-progress", "-comp", "zstd",
+             "-Xcompression-level", "3"],
+            check=True,
+        )  # fmt: skip
+        shutil.rmtree(root)
+        os.link(MADE / "arm64" / "boot.img", contents / "boot.img")
+        (contents / "manifest.raucm").write_text(
+            f"[update]\ncompatible=appliance-arm64\nversion={version}\n[bundle]\nformat=verity\n"
+            "[image.rootfs]\nfilename=system.img\n[image.boot]\nfilename=boot.img\n"
+        )
+        subprocess.run(
+            ["rauc", f"--cert={keys}/sign.cert.pem", f"--key={keys}/sign.key.pem", "bundle", contents, made],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        (contents / "system.img").rename(self.system(version))
+        shutil.rmtree(contents)
+        return made
+
+    def system(self, version: str) -> Path:
+        """The system in a bundle that was made."""
+        return self.place / f"{version}.system.img"
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    there = folder()
+    yield there
+    shutil.rmtree(there, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def shelf(place: Path) -> Shelf:
+    return Shelf(place / "shelf")
+
+
+@pytest.fixture(scope="module")
+def machine(place: Path) -> Iterator[Machine]:
+    machine = Machine(copy(DISK, place / "card.img"), place / "machine", extra=WATCHED)
+    yield machine
+    machine.cut()
+
+
+def test_a_card_that_was_flashed_comes_up_and_its_desk_answers(machine: Machine) -> None:
+    machine.power_on()
+    took = machine.until("Started appliance.service", within=900)
+    print(f"from power on to 'answers a call': {took:.0f} s, emulated")
+    assert machine.partition == 2
+
+
+def test_the_data_take_all_of_the_card(machine: Machine) -> None:
+    size = Firmware(machine.disk).partitions()["data"].size
+    assert size > machine.disk.stat().st_size - (3 << 30)
+
+
+@pytest.mark.parametrize("why", ["tampered", "stranger"])
+def test_an_update_that_is_not_ours_is_refused(machine: Machine, shelf: Shelf, place: Path, why: str) -> None:
+    bundle = shelf.bundle("0.2.0")
+    if why == "tampered":
+        bundle = Path(shutil.copy(bundle, place / "tampered.raucb"))
+        with bundle.open("r+b") as file:
+            file.seek(-600, os.SEEK_END)  # In the signature's part.
+            byte = file.read(1)
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte[0] ^ 1]))
+    else:
+        bundle = shelf.bundle("0.2.0-stranger", keys=shelf.stranger)
+    machine.plug(stick(place / f"{why}.img", [bundle]), why)
+    machine.until(f"{bundle.name}: refused", within=2000)
+    machine.unplug(why)
+
+
+def test_a_good_one_is_installed_from_a_stick_tried_and_committed(
+    machine: Machine, shelf: Shelf, place: Path
+) -> None:
+    machine.plug(stick(place / "good.img", [shelf.bundle("0.2.0")]), "good")
+    began = time.monotonic()
+    machine.until_down(within=900)
+    assert machine.tryboot
+    print(f"from the stick to the start of the new system: {time.monotonic() - began:.0f} s, emulated")
+    machine.power_on()
+    assert machine.partition == 3
+    took = machine.until("is healthy, and committed", within=900)
+    print(f"committed {took:.0f} s after its start")
+    assert Firmware(machine.disk).choose(tryboot=False) == 3
+
+
+def test_one_that_is_not_healthy_is_given_up(machine: Machine, shelf: Shelf, place: Path) -> None:
+    machine.plug(stick(place / "bad.img", [shelf.bundle("0.3.0", broken=True)]), "bad")
+    machine.until_down(within=900)
+    assert machine.tryboot
+    began = time.monotonic()
+    machine.power_on()
+    assert machine.partition == 2
+    machine.until("is not healthy", within=900)
+    machine.until_down(within=300)
+    assert not machine.tryboot
+    machine.power_on()
+    assert machine.partition == 3
+    machine.until("Started appliance.service", within=900)
+    print(f"from the start of the bad system until the older one answers: {time.monotonic() - began:.0f} s")
+
+
+def test_a_power_cut_as_a_system_is_tried_brings_the_older_one(
+    machine: Machine, shelf: Shelf, place: Path
+) -> None:
+    machine.plug(stick(place / "again.img", [shelf.bundle("0.4.0")]), "again")
+    machine.until_down(within=900)
+    machine.power_on()
+    assert machine.partition == 2
+    machine.until("systemd", within=300)
+    machine.cut()
+    machine.power_on()
+    assert machine.partition == 3
+    machine.until("Started appliance.service", within=900)
+    machine.cut()
+
+
+def test_wherever_the_power_goes_a_system_starts_and_what_was_promised_is_there(
+    shelf: Shelf, place: Path
+) -> None:
+    crashes = Crashes(copy(DISK, place / "cut.img"), place / "cut", WATCHED)
+    bundle = shelf.bundle("0.2.0")
+    crashes.expect(shelf.system("0.2.0"), MADE / "arm64" / "boot.img")
+    crashes.record(stick(place / "cut-stick.img", [bundle]))
+    found = crashes.replay(states=int(os.environ.get("CRASH_STATES", "500")))
+    print(found)
+    assert found.states >= 500
+    assert found.unbootable == 0
+    assert found.lost == 0
