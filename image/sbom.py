@@ -1,4 +1,5 @@
-"""What an image is made of, as SPDX 2.3: Debian's packages from dpkg's own list, Python's from their metadata."""
+"""What an image is made of, as SPDX 2.3: Debian's packages from dpkg's own list, Python's from their
+metadata."""
 
 from __future__ import annotations
 

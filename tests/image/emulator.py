@@ -1,16 +1,15 @@
 """A Raspberry Pi's firmware, acted out, and QEMU's board `virt` behind it: for tests of the image.
 
-It reads the disk as the firmware does: autoboot.txt of the first partition, and of that `[tryboot]` where the system
-before has asked for it (and only for the next start; a power cut forgets it). It loads what config.txt of the chosen
-boot slot names, and tells the kernel in the device tree from which partition it came. It needs qemu-system-aarch64,
-mtools, and fdtput of device-tree-compiler.
+It reads the disk as the firmware does: autoboot.txt of the first partition, and of that `[tryboot]` where the
+system before has asked for it (and only for the next start; a power cut forgets it). It loads what config.txt
+of the chosen boot slot names, and tells the kernel in the device tree from which partition it came. It needs
+qemu-system-aarch64, mtools, and fdtput of device-tree-compiler.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECTOR = 512
+PATIENT = {
+    "appliance.service": "[Service]\nTimeoutStartSec=30min\nWatchdogSec=10min\n",
+    "appliance-healthy.service": (
+        "[Service]\nTimeoutStartSec=30min\nExecStart=\n"
+        "ExecStart=/opt/appliance/.venv/bin/python -m appliance health --within 1200 --box /etc/appliance/box.toml --desk /var/lib/appliance/desk.toml\n"
+    ),
+    "appliance-commit.service": "[Service]\nTimeoutStartSec=40min\n",
+    "appliance-back.timer": "[Timer]\nOnBootSec=\nOnBootSec=60min\n",
+    "appliance-safe.service": "[Service]\nTimeoutStartSec=30min\nWatchdogSec=10min\n",
+}
+"""What an emulated processor needs more time for, told to systemd as credentials of the machine. On a board
+nothing can tell it."""
+
 PARTITIONS = ("box", "boot-a", "boot-b", "system-a", "system-b", "data")
 
 
@@ -91,7 +103,8 @@ class Machine:
         log: Path | None = None,
         credentials: Mapping[str, Path] | None = None,
     ) -> None:
-        """`extra` stands on the kernel's command line; `log` is where every write and flush of the disk is noted
+        """`extra` stands on the kernel's command line; `log` is where every write and flush of the disk is
+        noted
         down, by QEMU's blklogwrites; `credentials` are told to systemd, which may make units of them."""
         self.disk = disk
         self.work = work
@@ -99,12 +112,16 @@ class Machine:
         self._extra = extra
         self.log = log
         self._credentials = dict(credentials or {})
+        for unit in PATIENT:
+            self._credentials[f"systemd.unit-dropin.{unit}"] = work / f"{unit}.conf"
         self._qemu: subprocess.Popen[bytes] | None = None
         self.tryboot = False
         """Whether the next start is one that was asked for once."""
         self.started = 0.0
         self.partition = 0
         work.mkdir(parents=True, exist_ok=True)
+        for unit, text in PATIENT.items():
+            (work / f"{unit}.conf").write_text(text)
 
     @property
     def up(self) -> bool:
@@ -221,10 +238,15 @@ def stick(path: Path, bundles: list[Path], size: str = "600M") -> Path:
     return path
 
 
-def copy(image: Path, there: Path, size: str = "4G") -> Path:
-    """The image on a card that is larger than it."""
-    shutil.copyfile(image, there)
+def copy(image: Path, there: Path, box: str, size: str = "4G") -> Path:
+    """The image on a card that is larger than it, with a box.toml on the partition that any computer
+    reads."""
+    subprocess.run(["cp", "--sparse=always", str(image), str(there)], check=True)
     subprocess.run(["truncate", "-s", size, str(there)], check=True)
+    start = Firmware(there).partitions()["box"].start
+    subprocess.run(
+        ["mcopy", "-o", "-i", f"{there}@@{start}", "-", "::box.toml"], input=box.encode(), check=True
+    )
     return there
 
 

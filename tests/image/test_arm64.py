@@ -1,4 +1,5 @@
-"""The arm64 system on this processor, by qemu-user: every engine is imported, and a recorded caller is answered.
+"""The arm64 system on this processor, by qemu-user: every engine is imported, and a recorded caller is
+answered.
 
 make image BOARD=arm64, then make test-image
 """

@@ -1,10 +1,10 @@
-"""Which system is started: the one sector that says so, whatever is asked of it and wherever the power goes."""
+"""Which system is started: the one sector that says so, whatever is asked of it and wherever the power
+goes."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,8 @@ state = st.sampled_from(["good", "bad"])
 
 
 def firmware(content: bytes, tryboot: bool = False) -> int:
-    """The partition that the bootloader of a Raspberry Pi starts from: the last that counts, of `[all]` and, once it
-    was asked for, of `[tryboot]`."""
+    """The partition that the bootloader of a Raspberry Pi starts from: the last that counts, of `[all]` and,
+    once it was asked for, of `[tryboot]`."""
     section, partition = "all", 0
     for line in content.decode().splitlines():
         if line.startswith("["):
@@ -33,12 +33,12 @@ def firmware(content: bytes, tryboot: bool = False) -> int:
 
 
 @pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bootslot, "AUTOBOOT", tmp_path / "autoboot.txt")
     monkeypatch.setattr(bootslot, "TRY", tmp_path / "try")
     monkeypatch.setenv("BOOT_PARTITION", "2")
     bootslot.main(["new"])
-    yield tmp_path / "autoboot.txt"
+    return tmp_path / "autoboot.txt"
 
 
 def test_a_new_box_starts_the_first_system(box: Path) -> None:
@@ -131,7 +131,8 @@ def test_another_length_is_refused(box: Path, length: int) -> None:
 
 
 class Life(RuleBasedStateMachine):
-    """Updates, starts and power cuts in any order. `runs` is the system that runs, as the firmware chose it."""
+    """Updates, starts and power cuts in any order. `runs` is the system that runs, as the firmware chose
+    it."""
 
     @initialize()
     def flashed(self) -> None:
@@ -152,8 +153,8 @@ class Life(RuleBasedStateMachine):
 
     @rule(finished=st.booleans())
     def installed(self, finished: bool) -> None:
-        """RAUC writes the other system, and may not come to the end. It does so only where this one is committed:
-        appliance-stick and appliance-install come after appliance-commit."""
+        """RAUC writes the other system, and may not come to the end. It does so only where this one is
+        committed: appliance-stick and appliance-install come after appliance-commit."""
         if bootslot.main(["get-committed"]) != self.runs:
             return
         bootslot.main(["set-state", self.other, "bad"])

@@ -1,4 +1,5 @@
-"""Updates as RAUC itself takes them: signed by whom, written to which slot, and what the bootloader is told."""
+"""Updates as RAUC itself takes them: signed by whom, written to which slot, and what the bootloader is
+told."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration
 class Box:
     """Slots that are files, the real system.conf pointed at them, the real bootslot, and RAUC's service.
 
-    The box takes bundles of the older format `plain`: this kernel may lack what the other needs, dm-verity. Who may
-    sign is checked in the same way."""
+    The box takes bundles of the older format `plain`: this kernel may lack what the other needs, dm-verity.
+    Who may sign is checked in the same way."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -43,7 +44,8 @@ class Box:
         keys(folder / "stranger")
         backend = folder / "backend"
         backend.write_text(
-            f'#!/bin/sh\nexport AUTOBOOT={self.autoboot} TRY={folder}/try BOOT_PARTITION=2\nexec {IMAGE}/bootslot "$@"\n'
+            f"#!/bin/sh\nexport AUTOBOOT={self.autoboot} TRY={folder}/try BOOT_PARTITION=2\n"
+            f'exec {IMAGE}/bootslot "$@"\n'
         )
         backend.chmod(0o755)
         subprocess.run([backend, "new"], check=True)

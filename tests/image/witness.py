@@ -1,4 +1,5 @@
-"""Rows that were promised, for tests of power cuts: written as the desk writes them, and told once they are on the disk.
+"""Rows that were promised, for tests of power cuts: written as the desk writes them, and told once they are
+on the disk.
 
 python witness.py DATABASE SCREEN
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
+from pathlib import Path
 
 
 def main(database: str, screen: str) -> None:
@@ -17,7 +19,7 @@ def main(database: str, screen: str) -> None:
     db.execute("pragma synchronous = full")
     db.execute("create table if not exists promised (number integer primary key)")
     (last,) = db.execute("select coalesce(max(number), 0) from promised").fetchone()
-    with open(screen, "w") as told:
+    with Path(screen).open("w") as told:
         while True:
             last += 1
             db.execute("begin immediate")
