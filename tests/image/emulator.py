@@ -23,7 +23,8 @@ PATIENT = {
     "appliance.service": "[Service]\nTimeoutStartSec=30min\nWatchdogSec=10min\n",
     "appliance-healthy.service": (
         "[Service]\nTimeoutStartSec=30min\nExecStart=\n"
-        "ExecStart=/opt/appliance/.venv/bin/python -m appliance health --within 1200 --box /etc/appliance/box.toml --desk /var/lib/appliance/desk.toml\n"
+        "ExecStart=/opt/appliance/.venv/bin/python -m appliance health --within 1200 "
+        "--box /etc/appliance/box.toml --desk /var/lib/appliance/desk.toml\n"
     ),
     "appliance-commit.service": "[Service]\nTimeoutStartSec=40min\n",
     "appliance-back.timer": "[Timer]\nOnBootSec=\nOnBootSec=60min\n",
