@@ -8,6 +8,7 @@ qemu-system-aarch64, mtools, and fdtput of device-tree-compiler.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import signal
@@ -28,7 +29,6 @@ PATIENT = {
     ),
     "appliance-commit.service": "[Service]\nTimeoutStartSec=40min\n",
     "appliance-back.timer": "[Timer]\nOnBootSec=\nOnBootSec=60min\n",
-    "appliance-safe.service": "[Service]\nTimeoutStartSec=30min\nWatchdogSec=10min\n",
 }
 """What an emulated processor needs more time for, told to systemd as credentials of the machine. On a board
 nothing can tell it."""
@@ -140,7 +140,7 @@ class Machine:
         tree = self.work / "tree.dtb"
         cores = ["-smp", "2", "-m", str(self._memory), "-cpu", "cortex-a76"]
         subprocess.run(
-            ["qemu-system-aarch64", "-machine", f"{board},dumpdtb={tree}", *cores, "-nographic"],
+            ["qemu-system-aarch64", "-machine", f"{board},dumpdtb={tree}", *cores, "-display", "none", "-nic", "none"],
             check=True, capture_output=True,
         )  # fmt: skip
         subprocess.run(
@@ -162,23 +162,33 @@ class Machine:
                 *("nice", "-n", "10", "qemu-system-aarch64", "-machine", board, *cores, "-no-reboot"),
                 *("-accel", "tcg,thread=multi", "-display", "none", "-dtb", str(tree)),
                 *("-kernel", str(kernel), "-initrd", str(initramfs)),
-                *("-append", f"{line.replace('quiet', '')} {self._extra}"),
+                *("-append", f"{line.replace('quiet', '')} {self._extra} {self._told_in_line()}"),
                 *("-drive", drive, "-device", "virtio-blk-pci,drive=disk"),
                 *("-serial", f"file:{self.console}"),
                 *("-device", "virtio-serial-pci", "-chardev", f"file,id=port,path={self.work}/port"),
                 *("-device", "virtserialport,chardev=port,name=firmware"),
                 *("-device", "qemu-xhci,id=usb", "-device", "virtio-rng-pci"),
-                *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"),
-                *(
-                    argument
-                    for name, file in self._credentials.items()
-                    for argument in ("-fw_cfg", f"name=opt/io.systemd.credentials/{name},file={file}")
-                ),
+                *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),
+                *self._told(),
                 *("-monitor", f"unix:{self.work}/monitor,server,nowait"),
             ],
             stdin=subprocess.DEVNULL, stdout=(self.work / "qemu.log").open("ab"), stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.started = time.monotonic()
+
+    def _told(self) -> list[str]:
+        """QEMU's arguments for what is told to systemd by files; their names may have 55 letters."""
+        files = {f"opt/io.systemd.credentials/{name}": file for name, file in self._credentials.items()}
+        short = {name: file for name, file in files.items() if len(name) <= 55}
+        return [part for name, file in short.items() for part in ("-fw_cfg", f"name={name},file={file}")]
+
+    def _told_in_line(self) -> str:
+        """The others, on the kernel's command line."""
+        longer = {name: file for name, file in self._credentials.items() if len(name) > 28}
+        return " ".join(
+            f"systemd.set_credential_binary={name}:{base64.b64encode(file.read_bytes()).decode()}"
+            for name, file in longer.items()
+        )
 
     def until(self, said: str, within: float = 600.0) -> float:
         """Seconds since power on until the console has said this."""
