@@ -140,7 +140,8 @@ class Machine:
         tree = self.work / "tree.dtb"
         cores = ["-smp", "2", "-m", str(self._memory), "-cpu", "cortex-a76"]
         subprocess.run(
-            ["qemu-system-aarch64", "-machine", f"{board},dumpdtb={tree}", *cores, "-display", "none", "-nic", "none"],
+            ["qemu-system-aarch64", "-machine", f"{board},dumpdtb={tree}", *cores,
+             "-display", "none", "-nic", "none"],
             check=True, capture_output=True,
         )  # fmt: skip
         subprocess.run(
