@@ -47,7 +47,10 @@ llm = {engine = "none"}
 """An emulator has no sound card, and is some thirty times too slow to speak with; its engines are tried by
 test_arm64.py."""
 
-WATCHED = "console=ttyAMA0 systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info"
+WATCHED = (
+    "console=ttyAMA0 systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info "
+    "systemd.default_device_timeout_sec=900"
+)
 
 
 class Shelf:
