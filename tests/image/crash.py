@@ -104,7 +104,7 @@ class Crashes:
         """From power on, over an update from a stick, to the commit of the new system and some more."""
         machine = self._machine
         machine.power_on()
-        self._watch("promised 20\n", first)
+        self._watch("promised 20\r\n", first)
         machine.plug(stick, "cut")
         self._watch(None, then)
         machine.until_down(5)
