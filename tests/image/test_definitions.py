@@ -105,6 +105,14 @@ def test_a_board_says_what_its_firmware_is_to_load(board: make.Board) -> None:  
         assert f"device_tree={Path(dtb).name}" in board.config
 
 
+@pytest.mark.parametrize(
+    "needed", ["scsi", "usb", "mmc", "nvme", "net/usb", "net/wireless/broadcom", "block"]
+)
+def test_drivers_that_a_box_needs_are_left_in(needed: str) -> None:
+    """A stick is read by way of the kernel's SCSI."""
+    assert not [name for name in make.UNUSED_MODULES if needed == name or needed.startswith(f"{name}/")]
+
+
 @pytest.mark.parametrize("arch", sorted({board.arch for board in BOARDS.values()}))
 def test_every_package_is_pinned_to_a_version(arch: str) -> None:
     lock = dict(line.split()[:2] for line in (IMAGE / f"packages-{arch}.lock").read_text().splitlines())
