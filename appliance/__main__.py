@@ -140,6 +140,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_server(commands: Any) -> None:
     """What is typed at a fleet's server."""
+    from appliance.fleet import office
+
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument(
         "--folder", type=Path, default=Path("var/fleet-server"), help="keys and memory of the server"
@@ -151,12 +153,20 @@ def _add_server(commands: Any) -> None:
 
     serving = commands.add_parser("serve", parents=[folder, ports], help="broker, memory and page")
     serving.add_argument("--host", default="0.0.0.0", help="the address that boxes reach")
-    serving.add_argument("--name", action="append", default=[], help="a name by which boxes reach it")
+    serving.add_argument("--name", action="append", default=[], help="a name by which it is reached")
+    serving.add_argument("--page-host", default="127.0.0.1", help="others than this machine come by TLS")
+    serving.add_argument("--page-certificate", type=Path, metavar="FILE", help="instead of the fleet's own")
+    serving.add_argument("--page-key", type=Path, metavar="FILE", help="of that certificate")
+    serving.add_argument(
+        "--alert-network", action="append", default=[], metavar="10.0.0.0/8",
+        help="alerts may go there, besides public addresses",
+    )  # fmt: skip
     inviting = commands.add_parser("invite", parents=[folder], help="make claim codes for new boxes")
     inviting.add_argument("names", nargs="+", metavar="NAME", help="small letters, digits and hyphens")
     inviting.add_argument("--site", default="", help="where they stand")
     revoking = commands.add_parser("revoke", parents=[folder], help="let a box be of the fleet no more")
     revoking.add_argument("name", metavar="NAME")
+    office.add_parsers(commands, folder)
     showing = commands.add_parser("demo", parents=[ports], help="a fleet of simulated boxes")
     showing.add_argument("--boxes", type=int, default=200, help="how many")
 
@@ -298,10 +308,18 @@ def _fleet(arguments: argparse.Namespace) -> int:
         return command.invite(arguments.folder, arguments.names, arguments.site)
     if arguments.what == "revoke":
         return command.revoke(arguments.folder, arguments.name)
+    if arguments.what in ("account", "alert", "audit", "site"):
+        return int(arguments.run(arguments))
     ports = serve.Ports(arguments.broker, arguments.door, arguments.page)
     if arguments.what == "demo":
         return _to_the_end(command.demo(arguments.boxes, ports))
-    return _to_the_end(command.serve(arguments.folder, arguments.host, arguments.name, ports))
+    keys = (arguments.page_certificate, arguments.page_key)
+    if any(keys) and not all(keys):
+        raise ApplianceError("a certificate has a key", "give --page-certificate and --page-key")
+    page = serve.Page(arguments.page_host, keys if all(keys) else None)
+    return _to_the_end(
+        command.serve(arguments.folder, arguments.host, arguments.name, ports, page, arguments.alert_network)
+    )
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -65,6 +65,16 @@ class Restart(Exception):
     """The fleet asks for the program to be started again."""
 
 
+def is_fine(status: Status) -> bool:
+    """Whether it is on, or need not be."""
+    return status.on or status.why.startswith(NO_FAULT)
+
+
+def faults(statuses: Sequence[Status]) -> list[Status]:
+    """Those that should be on."""
+    return [status for status in statuses if not is_fine(status)]
+
+
 class LogTail(logging.Handler):
     """The last lines of the log, which never hold what people said."""
 
@@ -214,7 +224,7 @@ class Membership:
         """What goes off, and what is on again; of what comes and goes, how it is each minute."""
         await asyncio.sleep(LOOK)
         for status in self._statuses():
-            fine = status.on or status.why.startswith(NO_FAULT)
+            fine = is_fine(status)
             now = (fine, "" if fine else status.why[:500])
             known, at = self._told.get(status.name, ((True, ""), -CALM))
             calm = time.monotonic() - at >= CALM

@@ -18,7 +18,7 @@ from appliance.actions import REGISTRY
 from appliance.commands.replay import replay
 from appliance.commands.scenario import Scenario, Script
 from appliance.config import Ask, Closed, DeskFile, Do, Fact, Flow, WordingRules, read_box, read_desk
-from appliance.config.box import Box, Engine, Engines, Fleet, Kiosk, Web
+from appliance.config.box import Box, Engine, Engines, Fleet, Home, Kiosk, Web
 from appliance.config.lines import Lines
 from appliance.config.manner import VoiceManner
 from appliance.config.strict import TomlFile
@@ -114,7 +114,7 @@ def test_the_installers_page_shows_the_box_file_as_it_is_by_default(tmp_path: Pa
 
 SETTINGS = (
     DeskFile, Fact, Flow, Ask, Do, Closed, WordingRules, VoiceManner, Lines,
-    Box, Fleet, Web, Kiosk, Gpio, Engines, Engine, Script, Scenario,
+    Box, Fleet, Home, Web, Kiosk, Gpio, Engines, Engine, Script, Scenario,
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"messages", "errors", "spoken", "stretch", "notify", "gpio"},
     {"config", "models", "fetch"},
-    {"engines", "channels", "memory", "observe", "guard", "memo", "slots", "telemetry"},
+    {"engines", "channels", "memory", "observe", "guard", "memo", "slots", "telemetry", "access"},
     {"actions", "flows", "understanding", "documents"},
     {
         *("turntaking", "patience", "ears", "speech", "mouth", "interruption", "keypad", "lastline"),
@@ -37,7 +37,7 @@ LAYERS = [
     {"capacity", "app"},
     {"pulse"},
     {"workshop", "console"},
-    {"commands", "bench", "membership"},
+    {"commands", "bench", "membership", "home"},
     {"fleet"},
     {"__main__"},
 ]
@@ -102,7 +102,13 @@ def test_the_fleet_knows_the_wire_and_nothing_else_of_the_box(path: Path) -> Non
     for module in modules(path):
         parts = module.split(".")[1:]
         shared = parts[0] == "telemetry" and parts[1] in SHARED
-        assert parts[0] in ("fleet", "errors", "messages", "__version__") or shared, module
+        assert parts[0] in ("fleet", "access", "errors", "messages", "__version__") or shared, module
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "access").glob("*.py")), ids=lambda path: path.name)
+def test_who_may_what_is_the_same_for_both_pages_and_knows_neither(path: Path) -> None:
+    for module in modules(path):
+        assert module.split(".")[1] in ("access", "errors"), module
 
 
 def test_what_is_shared_with_the_fleet_needs_nothing_of_the_box() -> None:

@@ -34,7 +34,8 @@ from appliance.console.editor import Editor
 from appliance.console.keeper import Keeper
 from appliance.console.server import Console, Status, address, is_loopback
 from appliance.errors import ApplianceError, DeviceError, StorageError
-from appliance.membership import Membership, Restart
+from appliance.home import HomeLine
+from appliance.membership import Membership, Restart, faults
 from appliance.notify import Manager
 from appliance.phone.outbound import Outbound
 from appliance.phone.texting import Texting
@@ -156,7 +157,11 @@ class Running:
         app.exchange = Exchange(trunks) if trunks else None
         self._outbound = self._make_outbound()
         self._fleet, self._fleet_off = self._make_fleet()
-        lines = (self._console, self._kiosk, *gsm, self._sip, self._texting, self._outbound, self._fleet)
+        self._home = self._make_home()
+        lines = (
+            *(self._console, self._kiosk, *gsm, self._sip, self._texting),
+            *(self._outbound, self._fleet, self._home),
+        )
         self.lines: list[WaitingLine] = [line for line in lines if line]
 
     def status(self) -> list[Status]:
@@ -181,7 +186,8 @@ class Running:
         papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
         pins = self._wiring.status
         lines = [page, kiosk, *self._sensor, *gsm, sip, sms, Status("outgoing calls", *out)]
-        return [*lines, *talks, *pins, *engines, *papers, Status("fleet", *fleet)]
+        home = [Status("home", *self._home.state)] if self._home else []
+        return [*lines, *talks, *pins, *engines, *papers, Status("fleet", *fleet), *home]
 
     async def serve(self, manager: Manager) -> None:
         """Every line, until cancelled or one fails."""
@@ -286,6 +292,16 @@ class Running:
         except ApplianceError as error:
             return None, str(error)
         return line, ""
+
+    def _make_home(self) -> HomeLine | None:
+        app = self._app
+        if not app.box.home.broker:
+            return None
+        try:
+            return HomeLine(app.box.home, app.box.data, lambda: app.calls, lambda: faults(self.status()))
+        except ApplianceError as error:
+            log.error("Home Assistant is told of nothing: %s", error)
+            return None
 
     def _make_texting(self) -> Texting | None:
         """Texts come and go by the modems."""

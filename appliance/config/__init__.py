@@ -340,6 +340,7 @@ def read_box(path: Path | None = None) -> tuple[Box, Path]:
         gsm=tuple(modem.beside(folder) for modem in box.gsm),
         sip=box.sip.beside(folder),
         fleet=box.fleet.beside(folder),
+        home=box.home.beside(folder),
     ), file.path
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from appliance.config.trunks import Gsm, Sip, named
+from appliance.config.trunks import Gsm, Sip, named, placed
 from appliance.gpio.pins import Gpio
 
 
@@ -157,6 +157,29 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """Home Assistant, which finds the box by its MQTT broker."""
+
+    broker: str = ""
+    """host:port; nobody is told, if empty."""
+    name: str = "reception"
+    """What the box is called there."""
+    user: str = ""
+    password_file: Path | None = None
+    """A file that holds the password; beside box.toml unless it is a full path."""
+
+    def __post_init__(self) -> None:
+        host, _, port = self.broker.rpartition(":")
+        if self.broker and not (host and port.isascii() and port.isdigit()):
+            raise ValueError(f"has broker = {self.broker!r}", "write it like homeassistant.local:1883")
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", self.name):
+            raise ValueError(f"has name = {self.name!r}", "small letters, digits and hyphens: reception")
+
+    def beside(self, folder: Path) -> Home:
+        return replace(self, password_file=placed(folder, self.password_file))
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """box.toml."""
 
@@ -174,6 +197,7 @@ class Box:
     sip: Sip = field(default_factory=Sip)
     traces: Traces = field(default_factory=Traces)
     fleet: Fleet = field(default_factory=Fleet)
+    home: Home = field(default_factory=Home)
     gpio: Gpio = field(default_factory=Gpio)
 
     def __post_init__(self) -> None:

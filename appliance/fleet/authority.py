@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,8 +11,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from appliance.access.certificates import (
+    SLACK,
+    alternative,
+    load_key,
+    named,
+    names_of,
+    own_names,
+    private,
+    usage,
+    write,
+)
 from appliance.errors import ApplianceError
 from appliance.telemetry.wire import DEVICE
 
@@ -22,11 +31,6 @@ YEARS = 20
 """For which the authority and its server are vouched for."""
 
 BOX_YEARS = 2
-
-SLACK = timedelta(days=30)
-"""A box without a network may be that far behind."""
-
-Key = ec.EllipticCurvePrivateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Authority:
             folder.chmod(0o700)
             if not self.ca.exists():
                 self._make()
-            self._key = _load(self._ca_key)
+            self._key = load_key(self._ca_key)
             self._certificate = x509.load_pem_x509_certificate(self.ca.read_bytes())
             self._make_server(names)
             if not self.revoked.exists():
@@ -107,19 +111,19 @@ class Authority:
             entry = x509.RevokedCertificateBuilder().serial_number(int(serial, 16)).revocation_date(now)
             builder = builder.add_revoked_certificate(entry.build())
         revoked = builder.sign(self._key, hashes.SHA256())
-        _write(self.revoked, revoked.public_bytes(serialization.Encoding.PEM))
+        write(self.revoked, revoked.public_bytes(serialization.Encoding.PEM))
 
     def _make(self) -> None:
         signer = Ed25519PrivateKey.generate()
-        _write(self._signer_key, _private(signer))
-        _write(
+        write(self._signer_key, private(signer))
+        write(
             self.signer,
             signer.public_key().public_bytes(
                 serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
             ),
         )
         key = ec.generate_private_key(ec.SECP256R1())
-        name = _name("fleet authority")
+        name = named("fleet authority")
         now = datetime.now(UTC)
         public = key.public_key()
         made = (
@@ -131,101 +135,45 @@ class Authority:
             .not_valid_before(now - SLACK)
             .not_valid_after(now + timedelta(days=365 * YEARS))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_usage(ca=True), critical=True)
+            .add_extension(usage(ca=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .sign(key, hashes.SHA256())
         )
-        _write(self._ca_key, _private(key))
-        _write(self.ca, made.public_bytes(serialization.Encoding.PEM))
+        write(self._ca_key, private(key))
+        write(self.ca, made.public_bytes(serialization.Encoding.PEM))
 
     def _make_server(self, names: Sequence[str]) -> None:
         """The server's certificate, made anew where it lacks a name. Its key stays: a program that dies
         between two files would leave a pair that does not fit, and a broker that never starts."""
-        wanted = {*names, *_own_names()}
-        if self.server.exists() and wanted <= _names(self.server):
+        wanted = {*names, *own_names()}
+        if self.server.exists() and wanted <= names_of(self.server):
             return
-        wanted |= _names(self.server) if self.server.exists() else set()
+        wanted |= names_of(self.server) if self.server.exists() else set()
         if not self.server_key.exists():
-            _write(self.server_key, _private(ec.generate_private_key(ec.SECP256R1())))
-        key = _load(self.server_key)
+            write(self.server_key, private(ec.generate_private_key(ec.SECP256R1())))
+        key = load_key(self.server_key)
         until = datetime.now(UTC) + timedelta(days=365 * YEARS - 1)
         builder = (
             self._builder("fleet-server", key.public_key(), until)
-            .add_extension(
-                x509.SubjectAlternativeName([_alternative(name) for name in sorted(wanted)]), False
-            )
+            .add_extension(x509.SubjectAlternativeName([alternative(name) for name in sorted(wanted)]), False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         )
         made = builder.sign(self._key, hashes.SHA256())
-        _write(self.server, made.public_bytes(serialization.Encoding.PEM))
+        write(self.server, made.public_bytes(serialization.Encoding.PEM))
 
     def _builder(self, name: str, key: ec.EllipticCurvePublicKey, until: datetime) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
-            .subject_name(_name(name))
+            .subject_name(named(name))
             .issuer_name(self._certificate.subject)
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(datetime.now(UTC) - SLACK)
             .not_valid_after(until)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(ca=False), critical=True)
+            .add_extension(usage(ca=False), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
             )
         )
-
-
-def _usage(ca: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, content_commitment=False,
-        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
-        decipher_only=False,
-    )  # fmt: skip
-
-
-def _name(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-def _alternative(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
-def _names(certificate: Path) -> set[str]:
-    found = x509.load_pem_x509_certificate(certificate.read_bytes())
-    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return {str(name.value) for name in names}
-
-
-def _own_names() -> set[str]:
-    host = os.uname().nodename.lower()
-    return {"localhost", "127.0.0.1", host, f"{host}.local"}
-
-
-def _load(path: Path) -> Key:
-    key = serialization.load_pem_private_key(path.read_bytes(), None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{path.name} is of another kind")
-    return key
-
-
-def _private(key: Key | Ed25519PrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, and nobody else may read it."""
-    new = path.with_suffix(".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.fleet import members
+from appliance.access.house import House
+from appliance.fleet import audit, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.demo import demo as simulate
-from appliance.fleet.serve import Fleet, Ports
+from appliance.fleet.serve import Fleet, Page, Ports
 from appliance.fleet.store import Store
 
+CODE_EVERY = 5.0
+"""Seconds between two looks whether the setup code still holds."""
 
-async def serve(folder: Path, host: str, names: Sequence[str], ports: Ports) -> int:
-    async with Fleet(folder, host, ports, names) as fleet:
+
+async def serve(
+    folder: Path, host: str, names: Sequence[str], ports: Ports, page: Page, networks: Sequence[str]
+) -> int:
+    async with Fleet(folder, host, ports, names, page, networks) as fleet:
         print(f"boxes come to {host}:{ports.broker}, and enrol at {host}:{ports.door}", flush=True)
-        print(f"open {fleet.url} (on this machine only: there are no logins yet)", flush=True)
-        await fleet.serve()
+        where = " (on this machine only)" if page.only_here else ""
+        print(f"open {fleet.url}{where}", flush=True)
+        showing = asyncio.create_task(_show_code(fleet.house))
+        try:
+            await fleet.serve()
+        finally:
+            showing.cancel()
     return 0
+
+
+async def _show_code(house: House) -> None:
+    """Until there is somebody who may do everything: the code by which the first is made."""
+    shown = ""
+    while not await asyncio.to_thread(house.accounts.claimed):
+        if (code := house.pairing.code()) != shown:
+            shown = code
+            print(f"setup code: {code} (makes the first admin; holds for 10 minutes)", flush=True)
+        await asyncio.sleep(CODE_EVERY)
 
 
 async def demo(count: int, ports: Ports) -> int:
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
-        async with Fleet(Path(folder), "127.0.0.1", ports) as fleet:
+        async with Fleet(Path(folder), "127.0.0.1", ports, page=Page(open=True)) as fleet:
             print(f"{count} simulated boxes; open {fleet.url}; Ctrl-C ends", flush=True)
             await simulate(count, fleet)
     return 0
@@ -31,7 +53,7 @@ async def demo(count: int, ports: Ports) -> int:
 
 def invite(folder: Path, names: Sequence[str], site: str) -> int:
     store = Store(folder / "fleet.db")
-    for name, code in members.invite(store, Authority(folder / "keys"), names, site).items():
+    for name, code in members.invite(store, Authority(folder / "keys"), names, site, audit.here()).items():
         print(f"{name}  {code}")
     store.close()
     print("on the box: appliance fleet enrol CODE SERVER:8884")
@@ -40,7 +62,7 @@ def invite(folder: Path, names: Sequence[str], site: str) -> int:
 
 def revoke(folder: Path, name: str) -> int:
     store = Store(folder / "fleet.db")
-    members.revoke(store, name)
+    members.revoke(store, name, audit.here())
     store.close()
     print(f"{name} is of the fleet no more; the server that runs ends its session")
     return 0

@@ -1,4 +1,4 @@
-"""The fleet's page, for this machine only, and the door by which boxes enrol."""
+"""The fleet's page, for who has entered, and the door by which boxes enrol."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ import asyncio
 import base64
 import binascii
 import contextlib
-import ipaddress
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from appliance.access.asking import needs, who
+from appliance.access.doorman import Doorman, Stranger, cookie
+from appliance.access.house import House
+from appliance.access.who import Who
 from appliance.errors import ApplianceError
-from appliance.fleet import dispatch, members, views
+from appliance.fleet import api, audit, entrance, members, metrics, views
+from appliance.fleet.api import Room
 from appliance.fleet.authority import Authority
+from appliance.fleet.operations import OPERATIONS
+from appliance.fleet.scope import ALL, Scope
 from appliance.fleet.store import Store
 
 log = logging.getLogger(__name__)
@@ -39,85 +45,171 @@ EVERY = 2.0
 LARGEST, LARGEST_REQUEST = 600_000, 16_000
 """Bytes of what the page sends, and of what a box sends that enrols."""
 
-POLICY = {
-    "content-security-policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-cache",
-}
+PAGES = (
+    ("/", "index.html", "viewer"),
+    ("/box/{name}", "box.html", "viewer"),
+    ("/alerts", "alerts.html", "viewer"),
+    ("/settings", "settings.html", "admin"),
+    ("/audit", "audit.html", "admin"),
+)
+
+ROLES = ("viewer", "operator", "admin")
+"""Who looks, who asks boxes to do something, who says who may."""
+
+SELDOM = 30_000
+"""Milliseconds between two looks at how soon the boxes of some groups answered."""
+
+LOOK_AGAIN = 15
+"""Pictures after which it is looked whether whoever is shown them may still come in."""
 
 
 class Dashboard:
-    """What it shows is made for all who look at it at once."""
+    """What it shows is made for all who look at the same boxes at once."""
 
-    def __init__(self, store: Store, authority: Authority) -> None:
+    def __init__(
+        self,
+        store: Store,
+        authority: Authority,
+        house: House,
+        names: Sequence[str] = (),
+        only_here: bool = True,
+        stranger: Stranger = lambda: None,
+    ) -> None:
+        """`names`: by which the page is reached, where it is not for this machine only. `stranger`: who may
+        come without entering."""
         self._store = store
         self._authority = authority
-        self._picture = b"{}"
+        self._house = house
+        self._door = partial(Doorman, names=names, only_here=only_here, stranger=stranger, largest=LARGEST)
+        self._pictures: dict[Scope, bytes] = {}
+        self._watched: Counter[Scope] = Counter()
+        self._answered: dict[Scope, tuple[int, dict[str, Any]]] = {}
         self._fresh = asyncio.Condition()
 
     def app(self) -> ASGIApp:
-        routes = [
-            Route("/events", self._events),
-            Route("/data/overview", self._overview),
-            Route("/data/boxes", self._boxes),
-            Route("/data/box/{name}", self._box),
-            Route("/data/box/{name}/calls/{call}", self._turns),
-            Route("/data/box/{name}/logs/{command}", self._log),
-            Route("/data/box/{name}/commands", _told(self._command), methods=["POST"]),
-            Route("/data/box/{name}/desk", _told(self._desk), methods=["POST"]),
-            Route("/box/{name}", lambda request: FileResponse(STATIC / "box.html")),
-            Mount("/", StaticFiles(directory=STATIC, html=True)),
+        room = Room(self._store, self._authority, self._house.accounts.all)
+        routes: list[BaseRoute] = [
+            *entrance.routes(self._store),
+            *api.routes(room, OPERATIONS),
+            Route("/metrics", needs("viewer", self._metrics)),
+            Route("/events", needs("viewer", self._events)),
+            Route("/data/overview", needs("viewer", self._overview)),
+            Route("/data/boxes", needs("viewer", self._boxes)),
+            Route("/data/box/{name}", needs("viewer", self._box)),
+            Route("/data/box/{name}/calls/{call}", needs("viewer", self._turns)),
+            Route("/data/box/{name}/logs/{command}", needs("operator", self._log)),
+            Route("/audit.jsonl", needs("admin", self._export)),
+            *(Route(path, needs(role, _page(name))) for path, name, role in PAGES),
+            Mount("/", StaticFiles(directory=STATIC)),
         ]
-        return Doorman(Starlette(routes=routes))
+        return self._door(Starlette(routes=routes), self._house)
 
     async def paint(self) -> None:
         """Make a new picture every other second, until cancelled."""
         while True:
             try:
-                found = await asyncio.to_thread(views.overview, self._store)
+                pictures = {}
+                for scope in dict.fromkeys([ALL, *self._watched]):
+                    known = await self._answers(scope) if scope != ALL else None
+                    found = await asyncio.to_thread(views.overview, self._store, scope, known)
+                    pictures[scope] = json.dumps(found).encode()
+                self._pictures = pictures
                 async with self._fresh:
-                    self._picture = json.dumps(found).encode()
                     self._fresh.notify_all()
             except ApplianceError as error:
                 log.error("%s", error)
             await asyncio.sleep(EVERY)
 
+    async def _answers(self, scope: Scope) -> dict[str, Any]:
+        """Of some groups they are summed box by box, which is much work."""
+        at, known = self._answered.get(scope, (0, {}))
+        if self._store.now() - at > SELDOM:
+            at, known = self._store.now(), await asyncio.to_thread(views.answers, self._store, scope)
+            self._answered[scope] = at, known
+        return known
+
     async def _events(self, request: Request) -> StreamingResponse:
+        scope = scope_of(request)
+
         async def pictures() -> AsyncIterator[bytes]:
-            while True:
-                yield b"data: " + self._picture + b"\n\n"
-                async with self._fresh:
-                    await self._fresh.wait()
+            self._watched[scope] += 1
+            try:
+                for number in count(1):
+                    yield b"data: " + self._pictures.get(scope, b"{}") + b"\n\n"
+                    async with self._fresh:
+                        await self._fresh.wait()
+                    if number % LOOK_AGAIN == 0 and not await self._still(request, scope):
+                        return
+            finally:
+                self._watched -= Counter([scope])
 
         return StreamingResponse(pictures(), media_type="text/event-stream")
 
+    async def _still(self, request: Request, scope: Scope) -> bool:
+        """Whether whoever asked would be shown the same now."""
+        known = who(request)
+        if known is None or known.by != "session":
+            return known is not None and known.by == "place"
+        session = request.cookies.get(cookie(self._house, request.scope["secure"]), "")
+        now = await self._house.known(session, "")
+        return now is not None and scoped(now) == scope
+
     async def _overview(self, request: Request) -> JSONResponse:
-        return JSONResponse(await asyncio.to_thread(views.overview, self._store))
+        return JSONResponse(await asyncio.to_thread(views.overview, self._store, scope_of(request)))
 
     async def _boxes(self, request: Request) -> JSONResponse:
         page = request.query_params.get("page", "0")
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 0
         text = request.query_params.get("q", "")[:64]
-        return JSONResponse(await asyncio.to_thread(views.boxes, self._store, number, text))
+        found = await asyncio.to_thread(views.boxes, self._store, number, text, scope_of(request))
+        return JSONResponse(found)
 
     async def _box(self, request: Request) -> JSONResponse:
-        found = await asyncio.to_thread(views.box, self._store, request.path_params["name"])
-        return JSONResponse(found) if found else JSONResponse({"wrong": "There is no such box."}, 404)
+        return await self._of_box(request, views.box)
 
     async def _turns(self, request: Request) -> JSONResponse:
-        return JSONResponse(await asyncio.to_thread(partial(views.turns, self._store, **request.path_params)))
+        return await self._of_box(request, views.turns)
 
     async def _log(self, request: Request) -> JSONResponse:
-        return JSONResponse(await asyncio.to_thread(partial(views.log, self._store, **request.path_params)))
+        return await self._of_box(request, views.log)
 
-    async def _command(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
-        do = str(asked.get("do", ""))
-        return {"id": await asyncio.to_thread(dispatch.ask, self._store, name, do)}
+    async def _of_box(self, request: Request, view: Callable[..., Any]) -> JSONResponse:
+        """Of a box that is there for whoever asks."""
+        asked, scope = request.path_params, scope_of(request)
+        if not await asyncio.to_thread(scope.has, self._store, asked["name"]):
+            return JSONResponse({"wrong": "There is no such box."}, 404)
+        return JSONResponse(await asyncio.to_thread(partial(view, self._store, **asked)))
 
-    async def _desk(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
-        desk = str(asked.get("desk", ""))
-        return {"serial": await asyncio.to_thread(dispatch.wish, self._store, self._authority, name, desk)}
+    async def _metrics(self, request: Request) -> Response:
+        text = await asyncio.to_thread(metrics.text, self._store, scope_of(request))
+        return Response(text, media_type=metrics.TYPE)
+
+    async def _export(self, request: Request) -> Response:
+        if scope_of(request) != ALL:
+            return JSONResponse({"wrong": "The log is for those who see all groups."}, 403)
+        lines = (f"{line}\n" for line in audit.export(self._store, self._authority.bundle_key))
+        return StreamingResponse(
+            lines,
+            media_type="application/jsonl",
+            headers={"content-disposition": 'attachment; filename="audit.jsonl"'},
+        )
+
+
+def scope_of(request: Request) -> Scope:
+    """What whoever asks may see."""
+    known = who(request)
+    return Scope(frozenset()) if known is None else scoped(known)
+
+
+def scoped(known: Who) -> Scope:
+    return ALL if known.scope is None else Scope(known.scope)
+
+
+def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def page(request: Request) -> Response:
+        return FileResponse(STATIC / name)
+
+    return page
 
 
 class Door:
@@ -157,37 +249,17 @@ class Door:
         }
 
 
-class Doorman:
-    """Until there are logins: who comes by the name of this machine only, and from the page itself."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_policy(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(POLICY)
-            await send(message)
-
-        headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin", "")
-        if not _is_loopback(host):
-            refused = PlainTextResponse("Open the page as http://127.0.0.1.", 421)
-        elif scope["method"] not in ("GET", "HEAD") and _netloc(origin) != host.lower():
-            refused = PlainTextResponse("Only the page itself may do that.", 403)
-        else:
-            await self._app(scope, receive, send_with_policy)
-            return
-        await refused(scope, receive, send_with_policy)
+Keys = tuple[Path, Path]
 
 
 class Server(uvicorn.Server):
     """Over a port; signals are the program's."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, keys: Authority | None = None) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, keys: Keys | None = None) -> None:
+        """`keys`: certificate and key, for TLS."""
         tls: dict[str, Any] = {}
         if keys:
-            tls = {"ssl_certfile": str(keys.server), "ssl_keyfile": str(keys.server_key)}
+            tls = {"ssl_certfile": str(keys[0]), "ssl_keyfile": str(keys[1])}
         super().__init__(
             uvicorn.Config(
                 app, host=host, port=port, http="h11", ws="none", lifespan="off", interface="asgi3",
@@ -224,18 +296,3 @@ def _told(deed: Deed, largest: int = LARGEST) -> Callable[[Request], Awaitable[R
             return JSONResponse({"wrong": str(error)}, 422)
 
     return answer
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def _netloc(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""

@@ -3,7 +3,6 @@ shown out."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import secrets
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from appliance.errors import ApplianceError
-from appliance.fleet import members
+from appliance.fleet import audit, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
 from appliance.fleet.source import Mosquitto
@@ -32,7 +31,9 @@ AGAIN, WISH_AGAIN = 5_000, 60_000
 """Milliseconds before a command that was not answered is sent again; and a desk file."""
 
 
-def ask(store: Store, name: str, do: str, arguments: Mapping[str, Any] | None = None) -> str:
+def ask(
+    store: Store, name: str, do: str, arguments: Mapping[str, Any] | None = None, who: str = audit.ITSELF
+) -> str:
     """Queue a command for a box; its id. ApplianceError where there is no such box or command."""
     if do not in DEEDS:
         raise ApplianceError(f"{do!r} is no command", f"one of: {', '.join(DEEDS)}")
@@ -45,13 +46,17 @@ def ask(store: Store, name: str, do: str, arguments: Mapping[str, Any] | None = 
             "insert into command (id, box, do, at, expires, arguments) values (?, ?, ?, ?, ?, ?)",
             (id, *box, do, now, now + GOOD_FOR, json.dumps(arguments or {})),
         )
+        audit.record(db, now, who, "command.queued", name, command=id, do=do)
     return id
 
 
-def wish(store: Store, authority: Authority, name: str, desk: str) -> int:
+def wish(store: Store, authority: Authority, name: str, desk: str, who: str = audit.ITSELF) -> int:
     """Let a box have a desk file; the number of that wish. ApplianceError where it is too long."""
-    digest = hashlib.sha256(desk.encode()).hexdigest()[:12]
+    digest = audit.digest(desk)
     with store.write() as db:
+        box = db.execute("select desk from box where name = ? and state = 'member'", (name,)).fetchone()
+        if not box:
+            raise ApplianceError(f"there is no box {name} in the fleet")
         [(serial,)] = db.execute(
             "insert into desired (at, device, digest, payload) values (?, ?, ?, x'') returning serial",
             (store.now(), name, digest),
@@ -60,12 +65,11 @@ def wish(store: Store, authority: Authority, name: str, desk: str) -> int:
         if len(payload) > LARGEST_DOWN or len(desk) > 400_000:
             raise ApplianceError("the desk file is too long", "400,000 characters are sent")
         db.execute("update desired set payload = ? where serial = ?", (payload, serial))
-        changed = db.execute(
+        db.execute(
             "update box set wanted = ?, wanted_serial = ? where name = ? and state = 'member'",
             (digest, serial, name),
         )
-        if not changed.rowcount:
-            raise ApplianceError(f"there is no box {name} in the fleet")
+        audit.record(db, store.now(), who, "desk.sent", name, box[0], digest, serial=serial)
         return int(serial)
 
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 
 from appliance.errors import ApplianceError
+from appliance.fleet import audit
 from appliance.fleet.authority import Authority, Issued
 from appliance.fleet.store import Store
 from appliance.telemetry.wire import DEVICE
@@ -20,7 +21,9 @@ DAYS = 30
 """For which a claim code is good."""
 
 
-def invite(store: Store, authority: Authority, names: Sequence[str], site: str = "") -> dict[str, str]:
+def invite(
+    store: Store, authority: Authority, names: Sequence[str], site: str = "", who: str = audit.ITSELF
+) -> dict[str, str]:
     """Claim codes for new boxes, by name; each is good once. ApplianceError where a name is none or taken."""
     codes = {}
     with store.write() as db:
@@ -40,6 +43,7 @@ def invite(store: Store, authority: Authority, names: Sequence[str], site: str =
                 "insert into claim (code, name, site, at, until) values (?, ?, ?, ?, ?)",
                 (_hashed(secret), name, site, now, now + DAYS * 86_400_000),
             )
+            audit.record(db, now, who, "box.invited", name, site=site)
             codes[name] = written(secret + authority.fingerprint[:MARK])
     return codes
 
@@ -67,10 +71,11 @@ def enrol(store: Store, authority: Authority, secret: bytes, request: bytes) -> 
             (name, site, now),
         )
         db.execute("insert into certificate (serial, box, at) values (?, ?, ?)", (issued.serial, box, now))
+        audit.record(db, now, audit.ITSELF, "box.enrolled", name, after=issued.serial, site=site)
         return name, issued
 
 
-def revoke(store: Store, name: str) -> None:
+def revoke(store: Store, name: str, who: str = audit.ITSELF) -> None:
     """Let a box be none of the fleet any more. The server that runs ends its session; so does the next start.
     ApplianceError where there is none by this name."""
     with store.write() as db:
@@ -81,6 +86,7 @@ def revoke(store: Store, name: str) -> None:
         db.execute(
             "update certificate set revoked = ? where box = ? and revoked is null", (store.now(), *found)
         )
+        audit.record(db, store.now(), who, "box.revoked", name, before="member", after="revoked")
 
 
 def revoked(store: Store) -> list[str]:

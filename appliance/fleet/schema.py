@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 
 from appliance.errors import StorageError
+from appliance.fleet import tables
 
 
 def migrate(db: sqlite3.Connection) -> None:
@@ -94,4 +95,4 @@ def order(db: sqlite3.Connection) -> None:
     )
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order)
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order, tables.audit, tables.alerts)

@@ -6,17 +6,23 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.access.attempts import is_here
+from appliance.access.house import House
 from appliance.errors import ApplianceError
 from appliance.fleet import members
+from appliance.fleet.alerts import Watch
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
-from appliance.fleet.dashboard import Dashboard, Door, Server
+from appliance.fleet.dashboard import ROLES, Dashboard, Door, Keys, Server
 from appliance.fleet.dispatch import Dispatch
+from appliance.fleet.notices import Post
+from appliance.fleet.senders import Senders
 from appliance.fleet.source import Mosquitto
 from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
@@ -29,6 +35,9 @@ LOOK = 0.5
 PRUNE, PRUNE_ON = 60.0, 0.2
 """Seconds between two times that what is too old is looked for; and between two pieces of it."""
 
+ATTEND = 3.0
+"""Seconds between two looks at what needs attention."""
+
 OPEN = 10.0
 """Seconds in which a port is open, or is not to be had."""
 
@@ -40,14 +49,36 @@ class Ports:
     page: int = 8090
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where people come."""
+
+    host: str = "127.0.0.1"
+    """Any other is served by TLS."""
+    keys: Keys | None = None
+    """Certificate and key; without them, the fleet's own."""
+    open: bool = False
+    """Whether who is at this machine may everything without entering: for what is simulated."""
+
+    @property
+    def only_here(self) -> bool:
+        return is_here(self.host)
+
+
 class Fleet:
     """A server that is up, from `async with` to its end."""
 
     def __init__(
-        self, folder: Path, host: str = "0.0.0.0", ports: Ports = Ports(), names: Sequence[str] = ()
+        self,
+        folder: Path,
+        host: str = "0.0.0.0",
+        ports: Ports = Ports(),
+        names: Sequence[str] = (),
+        page: Page = Page(),
+        networks: Sequence[str] = (),
     ) -> None:
-        """`host`: where boxes are listened to; the page is for this machine only. `names`: by which boxes
-        reach it."""
+        """`host`: where boxes are listened to. `names`: by which boxes and people reach it. `networks`: where
+        alerts may be sent to, besides public addresses."""
         self.folder = folder
         self.ports = ports
         self.authority = Authority(folder / "keys", names)
@@ -56,18 +87,32 @@ class Fleet:
         self.source = Mosquitto(self.broker.socket)
         self.worker = Worker(self.source, self.store)
         self._dispatch = Dispatch(self.store, self.source, self.broker, self.authority)
-        self._dashboard = Dashboard(self.store, self.authority)
+        self.house = House(folder / "access.db", ROLES, "fleet")
+        self._page = page
+        self._name = names[0] if names else os.uname().nodename.lower()
+        stranger = self.house.who("whoever is at this machine", "admin", by="place") if page.open else None
+        self._dashboard = Dashboard(
+            self.store, self.authority, self.house, names, page.only_here, lambda: stranger
+        )
+        self._watch = Watch(self.store)
+        self._post = Post(self.store, Senders(networks, self._name).send)
+        keys = page.keys or (self.authority.server, self.authority.server_key)
         door = Door(self.store, self.authority, ports.broker)
         self._servers = {
-            ports.page: Server(self._dashboard.app(), "127.0.0.1", ports.page),
-            ports.door: Server(door.app(), host, ports.door, self.authority),
+            ports.page: Server(
+                self._dashboard.app(), page.host, ports.page, None if page.only_here else keys
+            ),
+            ports.door: Server(
+                door.app(), host, ports.door, (self.authority.server, self.authority.server_key)
+            ),
         }
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.page}"
+        scheme, host = ("http", self._page.host) if self._page.only_here else ("https", self._name)
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.ports.page}"
 
     async def __aenter__(self) -> Fleet:
         try:
@@ -81,6 +126,7 @@ class Fleet:
         await self._stack.aclose()
 
     async def _start(self) -> None:
+        self._stack.callback(self.house.close)
         self._stack.callback(self.store.close)
         self._stack.enter_context(_alone(self.folder))
         self.authority.revoke(members.revoked(self.store))
@@ -94,8 +140,11 @@ class Fleet:
         self._stack.callback(self.source.stop)
         self.worker.start()
         self._stack.callback(self.worker.stop)
+        self._post.start()
+        self._stack.callback(self._post.stop)
         await self._stack.enter_async_context(_opened(self._servers))
-        for work in (self.broker.watch(), self._tell(), self._prune(), self._dashboard.paint()):
+        works = (self.broker.watch(), self._tell(), self._prune(), self._attend(), self._dashboard.paint())
+        for work in works:
             task = asyncio.create_task(work)
             self._stack.callback(task.cancel)
             self._tasks.append(task)
@@ -113,6 +162,17 @@ class Fleet:
             except Exception:
                 log.exception("what boxes are told is late")
             await asyncio.sleep(LOOK)
+
+    async def _attend(self) -> None:
+        """See what needs attention, and what does no more."""
+        while True:
+            try:
+                await asyncio.to_thread(self._watch.turn)
+            except ApplianceError as error:
+                log.error("%s", error)
+            except Exception:
+                log.exception("what needs attention is not known")
+            await asyncio.sleep(ATTEND)
 
     async def _prune(self) -> None:
         while True:

@@ -7,32 +7,31 @@ import json
 from collections import defaultdict
 from typing import Any
 
+from appliance.fleet.alerts import TARGET, attention
 from appliance.fleet.histogram import percentile
+from appliance.fleet.measures import FAILED
+from appliance.fleet.scope import ALL, Scope
 from appliance.fleet.store import HOUR, MINUTE, Store
-
-TARGET = 900
-"""Milliseconds in which 95 of 100 answers should begin."""
 
 STALE = 180_000
 """Milliseconds without a word after which a box counts as not heard from."""
 
 DAY = 86_400_000
 PAGE = 50
-NAMED = 5
-"""Boxes that a cause names."""
-
-FAILED = ("failed", "crash")
 
 
-def overview(store: Store) -> dict[str, Any]:
-    """Is everything all right, and if not, what first?"""
+def overview(store: Store, scope: Scope = ALL, known: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Is everything all right, and if not, what first? `known`: what `answers` has told lately."""
     now = store.now()
     [(total, online, calls)] = store.read(
-        """select count(*), coalesce(sum(there), 0), coalesce(sum(case when there then calls end), 0)
-            from (select calls, online and seen >= ? as there from box where state = 'member')""",
+        f"""select count(*), coalesce(sum(there), 0), coalesce(sum(case when there then calls end), 0)
+            from (select calls, online and seen >= ? as there from box
+                where state = 'member' and {scope.sql})""",
         now - STALE,
     )
-    today = dict(store.read("select outcome, sum(n) from outcome where day = ? group by 1", now // DAY))
+    today = dict(
+        store.read(f"select outcome, sum(n) from outcome where day = ?{_in(scope)} group by 1", now // DAY)
+    )
     return {
         "now": now,
         "boxes": total,
@@ -40,54 +39,20 @@ def overview(store: Store) -> dict[str, Any]:
         "calls": calls,
         "today": today,
         "failed": sum(today.get(name, 0) for name in FAILED),
-        "latency": _latency(store, 0, MINUTE, now - HOUR),
-        "hours": _hours(store, now),
+        **(known or answers(store, scope)),
         "target": TARGET,
-        "attention": attention(store),
-        "counters": dict(store.read("select name, n from counter order by name")),
+        "attention": attention(store, scope),
+        "counters": dict(store.read("select name, n from counter order by name")) if scope == ALL else {},
     }
 
 
-def attention(store: Store) -> list[dict[str, Any]]:
-    """What is wrong, the worst first: each cause, how many boxes it has hit, and some of them."""
-    now = store.now()
-    found = [
-        _cause(store, "not heard from", f"seen < {now - STALE} or not online", "seen"),
-        _cause(store, "refused the desk file", "json_extract(reported, '$.fine') = 0"),
-        _cause(store, "runs another desk file than it should", "wanted != '' and desk != wanted"),
-        _cause(store, "what it tells arrives late", "online and outbox > 600"),
-    ]
-    for cause, count in store.read(
-        """select cause, count(*) from fault join box on box.id = box where state = 'member'
-            group by cause"""
-    ):
-        named = store.read(
-            """select name, fault.since, why from fault join box on box.id = box
-                where cause = ? and state = 'member' order by fault.since limit ?""",
-            cause, NAMED,
-        )  # fmt: skip
-        names = [name for name, *_ in named]
-        found.append(
-            {"cause": cause, "boxes": count, "since": named[0][1], "why": named[0][2], "named": names}
-        )
-    return sorted((each for each in found if each["boxes"]), key=lambda each: -int(each["boxes"]))
-
-
-def _cause(store: Store, cause: str, test: str, since: str = "null") -> dict[str, Any]:
-    """`test` and `since` are SQL of ours."""
-    [(count,)] = store.read(f"select count(*) from box where state = 'member' and ({test})")
-    named = store.read(
-        f"select name, {since} from box where state = 'member' and ({test}) order by seen limit ?", NAMED
-    )
-    at = named[0][1] if named else None
-    return {"cause": cause, "boxes": count, "since": at, "why": "", "named": [name for name, _ in named]}
-
-
-def boxes(store: Store, page: int = 0, text: str = "") -> dict[str, Any]:
+def boxes(store: Store, page: int = 0, text: str = "", scope: Scope = ALL) -> dict[str, Any]:
     """A page of the boxes whose name or site begins with a text; what is wrong comes first."""
     now, day = store.now(), store.now() // DAY
     likeness = text.lower().replace("\\", "").replace("%", "").replace("_", r"\_") + "%"
-    chosen = "state = 'member' and (name like ? escape '\\' or lower(site) like ? escape '\\')"
+    chosen = (
+        f"state = 'member' and (name like ? escape '\\' or lower(site) like ? escape '\\') and {scope.sql}"
+    )
     [(total,)] = store.read(f"select count(*) from box where {chosen}", likeness, likeness)
     rows = store.read(
         f"""select name, site, online and seen >= ?, seen, calls, version, desk, wanted, outbox,
@@ -197,14 +162,37 @@ def _latency(store: Store, box: int, span: int, since: int) -> dict[str, Any]:
     return _summed(dict(rows))
 
 
-def _hours(store: Store, now: int) -> list[dict[str, Any]]:
-    """The last 24 hours, the oldest first; an hour without an answer is left out."""
-    hours: dict[int, dict[int, int]] = defaultdict(dict)
+def answers(store: Store, scope: Scope = ALL) -> dict[str, Any]:
+    """How soon answers began: in the last hour, and hour by hour for a day, the oldest first; an hour without
+    an answer is left out. Of some groups their minutes are not kept apart: it is this hour and the last."""
+    now = store.now()
+    hours: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for at, number, n in store.read(
-        "select at, bucket, n from latency where box = 0 and span = ? and at > ?", HOUR, now - DAY
-    ):
+        f"""select latency.at, bucket, sum(n) from {_whose(scope)} and span = ? and latency.at > ?
+            group by latency.at, bucket""",
+        HOUR, now - DAY,
+    ):  # fmt: skip
         hours[at][number] = n
-    return [{"at": at, **_summed(hours[at])} for at in sorted(hours)]
+    lately: dict[int, int] = defaultdict(int)
+    for at in (now // HOUR * HOUR, now // HOUR * HOUR - HOUR):
+        for number, n in hours[at].items() if at in hours else ():
+            lately[number] += n
+    return {
+        "latency": _latency(store, 0, MINUTE, now - HOUR) if scope == ALL else _summed(lately),
+        "hours": [{"at": at, **_summed(hours[at])} for at in sorted(hours)],
+    }
+
+
+def _whose(scope: Scope) -> str:
+    """Where the sums of a scope are; by its boxes first, which may be few."""
+    if scope == ALL:
+        return "latency where box = 0"
+    return f"box cross join latency where latency.box = box.id and {scope.sql}"
+
+
+def _in(scope: Scope) -> str:
+    """What narrows sums of boxes to a scope."""
+    return "" if scope == ALL else f" and box in (select id from box where {scope.sql})"
 
 
 def _summed(counts: dict[int, int]) -> dict[str, Any]:

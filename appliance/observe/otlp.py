@@ -7,6 +7,7 @@ import asyncio
 import http.client
 import json
 import logging
+import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -29,10 +30,17 @@ WITHIN = 10.0
 AGAIN = 60.0
 """Seconds until a collector that did not is tried again."""
 
+REFUSED = (400, 413, 422)
+"""What a collector answers that does not want these traces, now or later (OTLP 1.3, failures)."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INTERNAL = 1
 FAILED = 2
 """Numbers that OTLP has for the kind of a span and for its status."""
+
+
+class _RefusedError(ApplianceError):
+    """There is something in the request that the collector will never take."""
 
 
 class Exporter:
@@ -73,16 +81,34 @@ class Exporter:
         """Send what waits; how many calls that were. ApplianceError where the collector does not take it."""
         count = 0
         while waiting := await self._memory.run(self._calls.unsent, AT_ONCE):
-            body = await self._memory.run(self._body, waiting)
-            await asyncio.to_thread(_post, self._url, body)
-            await self._memory.run(self._calls.sent, [call.number for call in waiting])
+            await self._pass_on(waiting)
             count += len(waiting)
         return count
 
-    def _body(self, calls: Sequence[Kept]) -> bytes:
-        return json.dumps(
-            request([(call, spans(call, self._calls.turns(call.number))) for call in calls])
-        ).encode()
+    async def _pass_on(self, calls: Sequence[Kept]) -> None:
+        """A trace that cannot be made, or that the collector refuses for what it is, is left out: nothing
+        else may wait for it. Which of several is refused is found by halves."""
+        made = await self._memory.run(self._made, calls)
+        try:
+            if made:
+                await asyncio.to_thread(_post, self._url, json.dumps(request(made)).encode())
+        except _RefusedError as error:
+            if len(calls) > 1:
+                half = len(calls) // 2
+                await self._pass_on(calls[:half])
+                await self._pass_on(calls[half:])
+                return
+            log.error("the trace of call %s was left out: %s", calls[0].id, error)
+        await self._memory.run(self._calls.sent, [call.number for call in calls])
+
+    def _made(self, calls: Sequence[Kept]) -> list[tuple[Kept, list[Span]]]:
+        made = []
+        for call in calls:
+            try:
+                made.append((call, spans(call, self._calls.turns(call.number))))
+            except Exception:
+                log.exception("the trace of call %s could not be made and was left out", call.id)
+        return made
 
 
 def request(traces: Sequence[tuple[Kept, Sequence[Span]]]) -> dict[str, Any]:
@@ -145,6 +171,10 @@ def _post(url: str, body: bytes) -> None:
         with urllib.request.urlopen(asked, timeout=WITHIN) as answer:
             answer.read()
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError) and error.code in REFUSED:
+            raise _RefusedError(
+                f"the collector answers {error.code}", "see what its log says of it"
+            ) from error
         raise ApplianceError(
             f"the collector at {url} does not take traces ({error})",
             "see that it runs and takes OTLP over HTTP in JSON, or leave [traces] out of box.toml",

@@ -100,6 +100,8 @@ def seal(part: Path, muted: Sequence[Beep], until: int | None = None) -> Path:
                     sound[max(0, until - at) :] = 0
                 file.write(sound)
                 at += len(sound)
+            if not at:  # No player opens an Opus without a single sample.
+                file.write(np.zeros((1, 2), dtype="<i2"))
         with new.open("rb") as file:
             os.fsync(file.fileno())
         new.replace(kept)

@@ -53,7 +53,7 @@ def spans(call: Kept, turns: Sequence[Mapping[str, Any]]) -> list[Span]:
     )  # fmt: skip
     found = [root]
     deeds = list(call.deeds)
-    for turn, after in zip(turns, [*turns[1:], None], strict=True):
+    for turn, after in zip(turns, [*turns, None][1:], strict=True):
         until = _at(call, _begin(after)) if after else root.end
         own = [deed for deed in deeds if datetime.fromisoformat(deed["began"]) < until]
         deeds = deeds[len(own) :]

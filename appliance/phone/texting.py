@@ -130,7 +130,7 @@ class Texting:
         self._memory = memory
         self._deliver = deliver
         self._ready = ready
-        self._came: asyncio.Queue[Sms] = asyncio.Queue(100)
+        self._came: asyncio.Queue[Sms] = asyncio.Queue()
         self._calls: dict[str, TextCall] = {}
         self._stirred = asyncio.Event()
 
@@ -140,8 +140,7 @@ class Texting:
 
     def came(self, sms: Sms) -> None:
         """The modem got a text."""
-        if not self._came.full():
-            self._came.put_nowait(sms)
+        self._came.put_nowait(sms)
 
     async def serve(self, desk: Desk) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -248,8 +248,9 @@ class Office(logging.Handler):
             simulator.hear()
 
     async def settled(self) -> None:
-        """Until nobody is on any line."""
+        """Until nobody is on any line, and what is kept of every call is kept."""
         await until(lambda: all(talk.over for talk in self.desk.talks), within=30)
+        await until(lambda: not self.app.books._ending, within=30)
         await until(lambda: not any(line._taken.locked() for line in self.gsm), within=10)
         if self.sip:
             await until(lambda: not (self.sip and self.sip.stack and self.sip.stack.calls), within=10)

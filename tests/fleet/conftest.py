@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 
+from appliance.access import passwords
 from appliance.fleet import members
-from appliance.fleet.serve import Fleet, Ports
+from appliance.fleet.serve import Fleet, Page, Ports
 from appliance.memory.store import Store
 from appliance.telemetry import client as clients
 from appliance.telemetry import enrol
@@ -19,6 +22,14 @@ from appliance.telemetry.outbox import Outbox
 from tests.telemetry.brokers import free_port
 
 FAULT = {"what": "gsm", "on": False, "why": "no modem"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _light() -> Iterator[None]:
+    """Passwords are hashed as argon2 does it, only with less work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher.from_parameters(CHEAPEST))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +41,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
-    async with Fleet(tmp_path / "f", "127.0.0.1", Ports(free_port(), free_port(), free_port())) as made:
+    ports = Ports(free_port(), free_port(), free_port())
+    async with Fleet(tmp_path / "f", "127.0.0.1", ports, page=Page(open=True)) as made:
         yield made
 
 

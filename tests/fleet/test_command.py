@@ -17,12 +17,14 @@ from tests.telemetry.brokers import free_port, needs_mosquitto, wait_for
 from tests.test_command import appliance, command, start
 
 pytestmark = needs_mosquitto
+
+PASSWORD = "four words are enough\n"
 folder = test_command.folder
 
 
-def ask(url: str, body: dict[str, Any] | None = None) -> Any:
+def ask(url: str, token: str, body: dict[str, Any] | None = None) -> Any:
     data = json.dumps(body).encode() if body else None
-    request = urllib.request.Request(url, data, {"origin": "/".join(url.split("/")[:3])})
+    request = urllib.request.Request(url, data, {"authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.loads(answer.read())
 
@@ -43,7 +45,15 @@ def test_from_an_empty_folder_to_a_box_that_is_steered(folder: Path) -> None:
     try:
         assert server.stdout
         assert "boxes come to" in server.stdout.readline()
-        assert "no logins" in server.stdout.readline()
+        assert "on this machine only" in server.stdout.readline()
+        assert re.search(r"setup code: \d{4} \d{4} ", server.stdout.readline())
+        made = appliance(
+            folder, "fleet", "account", "add", "anna", "--role", "admin", *keeping, typed=PASSWORD
+        )
+        assert "anna may come in" in made.stdout
+        token = appliance(
+            folder, "fleet", "account", "token", "anna", "--role", "operator", *keeping
+        ).stdout.strip()
         invited = appliance(folder, "fleet", "invite", "lobby", *keeping).stdout
         code = re.search(r"lobby  (\S+)", invited)
         assert code
@@ -52,14 +62,23 @@ def test_from_an_empty_folder_to_a_box_that_is_steered(folder: Path) -> None:
         with (folder / "box.toml").open("a") as file:
             file.write(table)
         box = start(folder)
-        seen = f"http://127.0.0.1:{page}/data/box/lobby"
-        wait_for(lambda: ask(seen)["online"], 20)
-        wait_for(lambda: ask(seen)["version"])
-        ask(f"{seen}/commands", {"do": "restart"})
-        wait_for(lambda: ask(seen)["began"].get("before"), 40)
-        wait_for(lambda: [each["state"] for each in ask(seen)["commands"]] == ["done"])
+        seen = f"http://127.0.0.1:{page}/api/1/boxes/lobby"
+        wait_for(lambda: ask(seen, token)["online"], 20)
+        wait_for(lambda: ask(seen, token)["version"])
+        ask(f"{seen}/commands", token, {"do": "restart"})
+        wait_for(lambda: ask(seen, token)["began"].get("before"), 40)
+        wait_for(lambda: [each["state"] for each in ask(seen, token)["commands"]] == ["done"])
         assert "no more" in appliance(folder, "fleet", "revoke", "lobby", *keeping).stdout
-        wait_for(lambda: ask(seen)["state"] == "revoked" and not ask(seen)["online"], 5)
+        wait_for(lambda: ask(seen, token)["state"] == "revoked" and not ask(seen, token)["online"], 5)
+        exported = appliance(folder, "fleet", "audit", "export", *keeping).stdout
+        told = [json.loads(line).get("what") for line in exported.splitlines()]
+        assert told == [
+            "account.added", "token.made", "box.invited", "box.enrolled", "command.queued",
+            "box.revoked", None,
+        ]  # fmt: skip
+        (folder / "audit.jsonl").write_text(exported)
+        for more in ((), ("--file", str(folder / "audit.jsonl"))):
+            assert "it is whole" in appliance(folder, "fleet", "audit", "verify", *keeping, *more).stdout
     finally:
         for process in (box, server):
             if process:

@@ -89,6 +89,11 @@ def test_it_is_exactly_as_long_as_the_call_caller_left_desk_right(tmp_path: Path
         assert loud(left[:, 1], 0.1, 0.4, 210) > 0.95
 
 
+def test_a_call_that_was_over_before_its_first_sound_has_a_recording_that_plays(tmp_path: Path) -> None:
+    kept_as = seal(part(tmp_path, 0.0), [])
+    assert len(sound(kept_as)) == 1
+
+
 def test_where_something_private_was_said_there_is_a_tone_and_nothing_else_changes(tmp_path: Path) -> None:
     left = sound(seal(part(tmp_path, 6), [Beep(0, samples(2), samples(3))]))
     assert loud(left[:, 0], 1.75, 3.25, TONE) > 0.95

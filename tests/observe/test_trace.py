@@ -124,6 +124,8 @@ class Collector(HTTPServer):
         super().__init__(("127.0.0.1", 0), _Taking)
         self.taken: list[dict[str, Any]] = []
         self.up = True
+        self.refused = ""
+        """A conversation of which it wants to hear nothing."""
         self.asked = Event()
         Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -151,10 +153,11 @@ class _Taking(BaseHTTPRequestHandler):
             and self.path == "/v1/traces"
             and self.headers["Content-Type"] == "application/json"
         )
-        if fine:
+        refused = bool(self.server.refused) and self.server.refused.encode() in body
+        if fine and not refused:
             self.server.taken.append(json.loads(body))
             self.server.asked.set()
-        self.send_response(200 if fine else 503)
+        self.send_response(503 if not fine else 400 if refused else 200)
         self.end_headers()
         self.wfile.write(b"{}")
 
@@ -241,18 +244,37 @@ def test_a_turn_in_which_the_desk_was_stopped_begins_then(tmp_path: Path) -> Non
     assert trace[1].start == BEGAN + timedelta(seconds=5)
 
 
-async def test_a_trace_that_cannot_be_made_ends_nothing_else(
+def ended(calls: Calls, name: str) -> int:
+    number = calls.begin(name, "ab" * 16, "kiosk", "Alder House", "0123456789ab", BEGAN)
+    calls.end(number, BEGAN, 0, [])
+    return number
+
+
+async def test_a_trace_that_the_collector_refuses_keeps_no_other_waiting(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    calls = Calls(tmp_path)
-    number = calls.begin("one", "ab" * 16, "kiosk", "Alder House", "0123456789ab", BEGAN)
-    calls.keep(number, {"number": 1}, 0)
-    calls.end(number, BEGAN, 0, [])
-    serving = asyncio.create_task(Exporter("http://127.0.0.1:9", calls, InlineThread()).serve())
-    for _ in range(9):
-        await asyncio.sleep(0)
-    assert not serving.done()
-    assert "traces could not be sent" in caplog.text
-    serving.cancel()
-    await asyncio.wait([serving])
+    collector, calls = Collector(), Calls(tmp_path)
+    collector.refused = "three"
+    for name in ("one", "two", "three", "four", "five"):
+        ended(calls, name)
+    exporter = Exporter(collector.url, calls, InlineThread())
+    assert [await exporter.send(), await exporter.send()] == [5, 0]
+    names = {each["value"].get("stringValue") for span in collector.spans() for each in span["attributes"]}
+    assert {"one", "two", "four", "five"} < names
+    assert "the trace of call three was left out" in caplog.text
     calls.close()
+    collector.shutdown()
+
+
+async def test_a_trace_that_cannot_be_made_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    collector, calls = Collector(), Calls(tmp_path)
+    number = ended(calls, "bad")
+    calls.keep(number, {"number": 1}, 0)
+    ended(calls, "good")
+    assert await Exporter(collector.url, calls, InlineThread()).send() == 2
+    assert len(collector.spans()) == 1
+    assert "the trace of call bad could not be made" in caplog.text
+    calls.close()
+    collector.shutdown()

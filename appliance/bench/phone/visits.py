@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +64,12 @@ class _Following(Asking):
 
 
 async def visit(desk: PhoneDesk, port: int, scene: Scene, folder: Path, name: str) -> Called:
-    """A scene by telephone; recorded as its caller says and hears it. Refused where nobody answers."""
+    """A scene by telephone; recorded as its caller says and hears it. Refused where nobody answers. The
+    caller has a thread and a loop of its own: what keeps the desk busy must not make its telephone late."""
+    return await asyncio.to_thread(asyncio.run, _visit(desk, port, scene, folder, name))
+
+
+async def _visit(desk: PhoneDesk, port: int, scene: Scene, folder: Path, name: str) -> Called:
     path = folder / f"{name}.wav"
     room = desk.callers[name] = Room(scene)
     recorder = Recorder(path)

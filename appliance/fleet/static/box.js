@@ -1,4 +1,6 @@
-import { ago, ask, at, drawn, make, milliseconds, put } from "./parts.js";
+import { ago, api, ask, at, button, drawn, enter, make, milliseconds, put, tried, when as moment } from "./parts.js";
+
+const me = await enter();
 
 const name = decodeURIComponent(location.pathname.split("/")[2]);
 const data = `/data/box/${encodeURIComponent(name)}`;
@@ -13,29 +15,19 @@ const DEEDS = {
 let shown = {};
 
 at("name").textContent = document.title = name;
-at("deeds").append(
-  ...Object.entries(DEEDS).map(([deed, label]) => {
-    const button = make("button", label, { type: "button" });
-    button.addEventListener("click", () => said(() => ask(`${data}/commands`, { do: deed }), `${label}: queued`));
-    return button;
-  }),
+const asked = (path, body, method) => api(`boxes/${encodeURIComponent(name)}/${path}`, body, method).finally(look);
+
+at("deeds")?.append(
+  ...Object.entries(DEEDS).map(([deed, label]) =>
+    button(label, () => asked("commands", { do: deed }), at("asked"), `${label}: queued`),
+  ),
 );
 
-at("send").addEventListener("submit", async (event) => {
+at("send")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const desk = await at("file").files[0].text();
-  said(() => ask(`${data}/desk`, { desk }), "The desk file is signed, and on its way");
+  tried(() => asked("desired", { desk }, "PUT"), at("asked"), "The desk file is signed, and on its way");
 });
-
-async function said(deed, done) {
-  try {
-    await deed();
-    put(at("asked"), done);
-  } catch (error) {
-    put(at("asked"), error.message);
-  }
-  await look();
-}
 
 async function look() {
   let box;
@@ -101,7 +93,7 @@ function showDesk({ desk, wanted, reported }) {
 
 function entry(then, text, more) {
   const item = make("li");
-  const time = make("time", new Date(then).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" }), {
+  const time = make("time", moment(then), {
     datetime: new Date(then).toISOString(),
   });
   item.append(time, text);
@@ -112,13 +104,13 @@ function entry(then, text, more) {
 function command({ id, do: deed, at: then, state, result }) {
   const more = result ? make("pre", result) : null;
   const item = entry(then, `${DEEDS[deed] ?? deed}: ${state}`, more);
-  if (deed === "logs" && state === "done") {
-    const button = make("button", "Show", { type: "button" });
-    button.addEventListener("click", async () => {
+  if (deed === "logs" && state === "done" && me.may("operator")) {
+    const show = make("button", "Show", { type: "button" });
+    show.addEventListener("click", async () => {
       const lines = await ask(`${data}/logs/${id}`);
-      button.replaceWith(make("pre", lines.join("\n") || "The lines are not here any more."));
+      show.replaceWith(make("pre", lines.join("\n") || "The lines are not here any more."));
     });
-    item.append(" ", button);
+    item.append(" ", show);
   }
   return item;
 }

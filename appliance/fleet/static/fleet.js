@@ -1,4 +1,6 @@
-import { ago, ask, at, drawn, make, milliseconds, put } from "./parts.js";
+import { ago, api, ask, at, button, count, drawn, enter, make, milliseconds, put } from "./parts.js";
+
+const me = await enter();
 
 let page = 0;
 let listed = "";
@@ -25,9 +27,10 @@ function show(fleet) {
   at("failed-figure").classList.toggle("bad", fleet.failed > 0);
   at("slow-figure").classList.toggle("bad", fleet.latency.p95 > fleet.target);
   at("online-figure").classList.toggle("bad", fleet.online < fleet.boxes);
-  const first = fleet.attention[0];
-  const well = fleet.boxes ? "Everything is all right" : "No box is of this fleet yet: appliance fleet invite NAME";
-  put(at("verdict"), first ? `First: ${first.cause}, ${count(first.boxes, "box", "boxes")}` : well);
+  const first = fleet.attention.find(({ acked_by: by, quiet }) => !by && !quiet);
+  const known = fleet.attention.length ? "Nothing that nobody has in hand" : "Everything is all right";
+  const well = fleet.boxes ? known : "No box is of this fleet yet: appliance fleet invite NAME";
+  put(at("verdict"), first ? `First: ${first.cause}${first.boxes ? `, ${count(first.boxes, "box", "boxes")}` : ""}` : well);
   at("verdict").classList.toggle("bad", Boolean(first));
   showCauses(fleet);
   showHours(fleet);
@@ -36,8 +39,6 @@ function show(fleet) {
   );
 }
 
-const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
-
 let causes = "";
 
 function showCauses({ attention, now }) {
@@ -45,16 +46,23 @@ function showCauses({ attention, now }) {
   const told = JSON.stringify(attention);
   if (told === causes) return;
   causes = told;
-  const items = attention.map(({ cause, boxes, since, why, named }) => {
-    const item = make("li");
+  const items = attention.map(({ cause, boxes, since, why, named, sites, alerts, acked_by: by, note, quiet }) => {
+    const item = make("li", "", by || quiet ? { class: "quiet" } : {});
     const names = make("span", "", { class: "why" });
     named.forEach((name, number) => {
       names.append(number ? ", " : "", make("a", name, { href: `/box/${name}` }));
     });
     if (boxes > named.length) names.append(` and ${(boxes - named.length).toLocaleString("en")} more`);
     if (since) names.append(`; ${ago(since, now)}`);
+    if (sites.length > 1) names.append(`; ${sites.length} sites`);
     if (why) names.append(`; ${why}`);
-    item.append(make("span", boxes.toLocaleString("en"), { class: "n" }), make("span", cause), names);
+    if (by) names.append(`; ${by} has it in hand${note && `: ${note}`}`);
+    if (quiet) names.append("; nobody is told");
+    if (!by && me.may("operator")) {
+      const all = () => Promise.all(alerts.map((id) => api(`alerts/${id}/acknowledgement`, {})));
+      names.append(" ", button("Take in hand", all, at("said"), `${cause}: you have it in hand`));
+    }
+    item.append(make("span", boxes ? boxes.toLocaleString("en") : "!", { class: "n" }), make("span", cause), names);
     return item;
   });
   at("causes").replaceChildren(...(items.length ? items : [make("li", "Nothing.", { class: "well" })]));

@@ -30,10 +30,64 @@ export function ago(then, now) {
 
 export const milliseconds = (value) => (value == null ? "–" : `${value.toLocaleString("en")} ms`);
 
-export async function ask(address, body) {
-  const options = body && { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+export async function ask(address, body, method = body ? "POST" : "GET") {
+  const options = { method };
+  if (body) Object.assign(options, { body: JSON.stringify(body), headers: { "content-type": "application/json" } });
   const answer = await fetch(address, options);
-  const told = await answer.json();
-  if (!answer.ok) throw new Error(told.wrong ?? answer.statusText);
+  if (answer.status === 401) {
+    location.assign(`/access/enter.html?to=${encodeURIComponent(location.pathname)}`);
+    return new Promise(() => {});
+  }
+  const told = answer.status === 204 ? {} : await answer.json();
+  if (!answer.ok) throw new Error(told.detail ?? told.wrong ?? answer.statusText);
   return told;
+}
+
+export const api = (path, body, method) => ask(`/api/1/${path}`, body, method);
+
+export const when = (then) => new Date(then).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" });
+
+export const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+// A button that does something, and says in `told` what came of it.
+export function button(label, deed, told, done = "") {
+  const made = make("button", label, { type: "button" });
+  made.addEventListener("click", () => tried(deed, told, done));
+  return made;
+}
+
+export async function tried(deed, told, done) {
+  try {
+    await deed();
+    put(told, done);
+    return true;
+  } catch (error) {
+    put(told, error.message);
+    return false;
+  }
+}
+
+const PLACES = [
+  ["/", "The fleet", "viewer"],
+  ["/alerts", "Alerts", "viewer"],
+  ["/settings", "Settings", "admin"],
+  ["/audit", "Changes", "admin"],
+];
+
+// Who looks, and where he may go; what is for other roles is taken out of the page.
+export async function enter() {
+  const me = await ask("/access/me");
+  const may = (role) => me.roles.indexOf(me.role) >= me.roles.indexOf(role);
+  for (const part of document.querySelectorAll("[data-role]")) if (!may(part.dataset.role)) part.remove();
+  const links = PLACES.filter(([, , role]) => may(role)).map(([address, label]) => {
+    const here = location.pathname === address ? { "aria-current": "page" } : {};
+    return make("a", label, { href: address, ...here });
+  });
+  if (me.by === "session") {
+    links.push(make("a", me.name, { href: "/access/account.html", class: "me" }));
+    const leave = button("Leave", () => ask("/access/leave", {}).then(() => location.assign("/access/enter.html")), make("p"));
+    links.push(leave);
+  }
+  document.querySelector("nav").replaceChildren(...links);
+  return { ...me, may };
 }

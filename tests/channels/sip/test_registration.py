@@ -186,7 +186,7 @@ async def by_tls(port: int, authorities: str) -> AsyncIterator[SipLine]:
 @needs_baresip
 async def test_a_second_pbx_takes_over_and_the_first_is_registered_at_once_it_is_back(tmp_path: Path) -> None:
     person = Telephone(tmp_path / "person", voice(1.0) + bytes(320_000), "5550100", answers="auto")
-    waiting = asyncio.create_task(person.wait(22))
+    waiting = asyncio.create_task(person.wait(90))
     first = free_port()
     try:
         async with (
