@@ -12,7 +12,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from appliance import __version__
+from appliance import __version__, journal
+from appliance.commands.keeping import add_keeping
 from appliance.errors import ApplianceError
 
 BENCHES = ["engines", "loop", "phone", "recognition", "redaction", "turns", "understanding", "wake", "wear"]
@@ -21,7 +22,11 @@ BENCHES = ["engines", "loop", "phone", "recognition", "redaction", "turns", "und
 def main() -> None:
     """Parse the command line and do it; errors in one plain line."""
     arguments = _parser().parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    if journal.listens():
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[journal.JournalHandler()])
+    else:
+        style = "%(levelname)s %(name)s: %(message)s"
+        logging.basicConfig(level=logging.INFO, format=style, stream=sys.stderr)
     try:
         sys.exit(arguments.do(arguments))
     except ApplianceError as error:
@@ -94,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     purge = commands.add_parser("purge", parents=[files], help="delete what was kept for long enough")
     purge.set_defaults(do=_purge)
 
+    add_keeping(commands, hardware, files)
+
     calendar = commands.add_parser(
         "calendar", parents=[hardware], help="write the appointments to an .ics file, or take one in"
     )
@@ -115,6 +122,16 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--box", type=Path, metavar="box.toml", help="what this hardware is")
     replay.add_argument("--verbose", action="store_true", help="show those that are as they should be, too")
     replay.set_defaults(do=_replay)
+
+    shadow = commands.add_parser(
+        "shadow", parents=[files], help="replay recorded calls with another desk file, model or voice"
+    )
+    shadow.add_argument("--candidate", type=Path, metavar="desk.toml", help="the desk file to try")
+    shadow.add_argument(
+        "--engines", type=Path, metavar="box.toml", help="a box.toml whose engines to try, by sound"
+    )
+    shadow.add_argument("--days", type=float, default=1.0, help="of how many days (1)")
+    shadow.set_defaults(do=_shadow)
 
     simulate = commands.add_parser(
         "simulate", parents=[hardware], help="be a GSM modem and its callers, to try the phone without one"
@@ -287,6 +304,12 @@ def _replay(arguments: argparse.Namespace) -> int:
     from appliance.commands.replay import run
 
     return run(arguments.scenarios, arguments.box, arguments.verbose)
+
+
+def _shadow(arguments: argparse.Namespace) -> int:
+    from appliance.commands.shadow import run
+
+    return run(arguments.box, arguments.desk, arguments.candidate, arguments.engines, arguments.days)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

@@ -153,13 +153,14 @@ class Books:
 
     def recorder(self, call: str, desk: DeskFile) -> Recorder | None:
         """Of a call; None where box.toml or the desk file wants none, or the disk may not take it."""
-        if not self._box.recordings or desk.recording == "never":
+        by_flow = any(flow.record in ("announce", "ask") for flow in desk.flow.values())
+        if not self._box.recordings or (desk.recording == "never" and not by_flow):
             return None
         if not has_room(self.recordings):
             log.error("call %s is not recorded: there is too little room on the disk", call)
             return None
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        end = ASKED if desk.recording == "ask" else PART
+        end = PART if desk.recording == "announce" else ASKED
         try:
             return Recorder(self.recordings / f"{stamp}-{call}{end}", origin=0)
         except StorageError as error:

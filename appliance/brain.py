@@ -30,6 +30,8 @@ from appliance.wording import Wording
 
 YES_NO = Expect("yes_no")
 
+LINK = "payment.link"
+
 LONGEST = 2_000
 """Characters of an utterance that are read; nobody says more in a turn, though somebody may paste it."""
 
@@ -150,6 +152,8 @@ class Brain:
         heard = len(turn.spoken.text) >= HEARD_ENOUGH * len(turn.meant)
         if self._clerk and turn.spoken.text and heard:
             self._clerk.said()
+        if self._consent and self._lines.recorded in turn.spoken.text:
+            self._consent.told()
         if self._answer and (turn.spoken.whole or heard):
             self._place = self._answer.then
             if self._place != "taking":
@@ -186,8 +190,25 @@ class Brain:
         """The first words; before them, that the call is recorded, or whether it may be."""
         if self._consent and self._consent.asks:
             return fixed("recording", "may be recorded", self._lines.may_record, YES_NO, then="recording")
-        recorded = [self._lines.recorded] if self._consent and self._consent.recorded else []
+        recorded = [self._lines.recorded] if self._consent and self._consent.announces else []
         return self._greet(recorded)
+
+    async def _go_in(self, before: Sequence[str]) -> Answer:
+        """Whether it is recorded is settled: the call begins, or the form that asked."""
+        if not self._clerk or not self._clerk.busy:
+            return self._greet(before)
+        form = self._form(await self._clerk.again())
+        return replace(form, lines=chained(lines(before), form.lines))
+
+    async def _refuse_card(self) -> Answer:
+        """A card number is nothing to be told; where the desk can text a link to pay by, it begins to."""
+        flows = self._desk.flow.items()
+        by_link = next((name for name, flow in flows if flow.do and flow.do.action == LINK), "")
+        if not by_link or not self._clerk or self._clerk.busy:
+            return fixed("card", "it is not to be told", self._lines.card, self.expects, then=self._place)
+        step = await self._clerk.start(by_link, "")
+        form = replace(self._form(step), decision=Decision("card", "it is not to be told", "desk.toml lines"))
+        return replace(form, lines=chained(lines([self._lines.card_link]), form.lines))
 
     def _greet(self, before: Sequence[str]) -> Answer:
         greeting = self._smalltalk.greet("the call began", self._closed)
@@ -196,14 +217,15 @@ class Brain:
 
     async def _respond(self, text: str) -> Answer:
         if tells_card(text):
-            return fixed("card", "it is not to be told", self._lines.card, self.expects, then=self._place)
+            return await self._refuse_card()
         said, rest = act(text)
         if self._consent and self._place == "recording":
             # A yes to anything else, as to whether somebody is there, is none to this.
-            asked = self._said is not None and self._lines.may_record in self._said.spoken.text
+            questions = (self._lines.may_record, self._lines.may_record_flow)
+            asked = self._said is not None and any(each in self._said.spoken.text for each in questions)
             self._consent.answer(asked and said == "yes")
             if said in ("yes", "no") and not rest:
-                return self._greet([] if said == "yes" else [self._lines.not_recorded])
+                return await self._go_in([] if said == "yes" else [self._lines.not_recorded])
         elif self._consent and self._consent.refuses(text):
             self._consent.refuse()
             return fixed("recording", "the caller wants none", self._lines.not_recorded)
@@ -248,7 +270,14 @@ class Brain:
         if not self._clerk:
             return await self._smalltalk.unknown(errand.text, errand.found.score)
         step = await self._clerk.start(errand.found.intent, errand.text, errand.slots)
-        return self._form(step, errand)
+        form = self._form(step, errand)
+        match self._consent.wanted(self._recording()) if self._consent else "":
+            case "announce":
+                return replace(form, lines=chained(lines([self._lines.recorded]), form.lines))
+            case "ask":
+                ask = self._lines.may_record_flow
+                return fixed("recording", "this may be recorded", ask, YES_NO, then="recording")
+        return form
 
     async def _serve(self, service: str, text: str) -> Answer:
         """What every desk can do for somebody who was here before or will come again."""

@@ -88,6 +88,9 @@ async def converse(
                     ):
                         event = before.going_on(event) if isinstance(event, Heard) else before
                         foreseen = False
+                    elif isinstance(before, Heard) and last.number < turn.number:
+                        # It came to no answer, and stands: whoever keeps what was said must know its words.
+                        kept(turn)
                     turn = Turn(call.id, turn.number + 1, event, foreseen=foreseen)
                     answering = asyncio.create_task(respond(call, brain, turn, kept, foresight.answering))
         # The line is dead, but what was said last, a message perhaps, must still be taken care of.

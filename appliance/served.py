@@ -48,6 +48,15 @@ class Served:
         people = directory.entries(self.desk.actions)
         await self.place.memory.run(directory.load, self.place.store, people)
 
+    async def emptied(self, folder: Path) -> Served:
+        """A desk that is tried out, on another empty box in `folder`; it need not learn again. Its store is
+        the caller's to close."""
+        store, thread = Store(folder / "desk.db"), self.place.memory
+        place = Place(store, Notebook(store, thread), thread, Hands(thread), trial=True)
+        ready = replace(self, place=place, runner=Runner(store, self.desk.actions, UNSENT))
+        await ready.open()
+        return ready
+
 
 async def load(
     desk: DeskFile,

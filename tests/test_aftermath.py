@@ -7,7 +7,6 @@ import asyncio
 import os
 import re
 import signal
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from appliance.actions import Runner
 from appliance.aftermath import settle
 from appliance.memory.events import EventLog
+from appliance.memory.sqlite import sqlite3
 from appliance.memory.store import Store
 from tests.test_acquaintance import BOOK, THURSDAY, Desk
 

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "appliance"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"messages", "errors", "spoken", "stretch", "notify", "gpio"},
+    {"messages", "errors", "spoken", "stretch", "notify", "journal", "gpio"},
     {"config", "models", "fetch"},
     {"engines", "channels", "memory", "observe", "guard", "memo", "slots", "telemetry", "access"},
     {"actions", "flows", "understanding", "documents"},

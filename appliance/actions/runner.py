@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from appliance.actions.worker import Deed, Outcome, Workers
 from appliance.errors import StorageError
 from appliance.memory.events import Event, EventLog, found, insert
 from appliance.memory.people import LEVELS, Identity, Level, identity
+from appliance.memory.sqlite import sqlite3
 from appliance.memory.store import Database, Store, stamp
 
 log = logging.getLogger(__name__)

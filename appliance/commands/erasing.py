@@ -28,6 +28,8 @@ def erase(who: str, yes: bool, box_path: Path | None) -> int:
             print("nothing was erased")
             return 1
         print(f"erased: {_told(eraser.erase(subject))}")
+        for place in eraser.behind:
+            print(f"not erased yet in the backups in {place}: plug it in, and make a backup to it")
     return 0
 
 

@@ -41,6 +41,7 @@ from appliance.phone.outbound import Outbound
 from appliance.phone.texting import Texting
 from appliance.pulse import Pulse
 from appliance.workshop.lint import lint
+from appliance.workshop.shadow import nightly
 from appliance.workshop.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -202,6 +203,7 @@ class Running:
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
                 tasks.create_task(self.announce())
+                tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
                 if self._sip:
                     # Calls are taken before: until it is known, `calls` of [sip] alone says how many.
                     tasks.create_task(self._app.measure())

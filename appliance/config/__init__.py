@@ -231,7 +231,8 @@ class Flow:
     """Slots that the desk offers to remember for next time, once it is done."""
     record: FlowRecording = ""
     """`paused`: while it is under way nothing of the call is recorded, of neither side. `never`: the
-    recording is deleted once it begins, and nothing more is recorded."""
+    recording is deleted once it begins, and nothing more is recorded. `announce`, `ask`: it is recorded once
+    that was said, or once the caller agreed, also where `recording` is "never"."""
     wording: Wording | None = None
     """`fixed`: the LLM has no part in it, it does not pick it either. `rephrase`: it may put the questions
     differently, but none that asks for a yes."""

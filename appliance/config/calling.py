@@ -15,9 +15,10 @@ Recording = Literal["never", "announce", "ask"]
 """Of calls, where box.toml has recordings switched on."""
 
 
-FlowRecording = Literal["", "never", "paused"]
-"""What becomes of the recording of a call in which a flow is under way: it goes on, it is deleted and nothing
-more is recorded, or silence is recorded meanwhile."""
+FlowRecording = Literal["", "never", "paused", "announce", "ask"]
+"""What becomes of the recording of a call in which a flow is under way: it goes on as `recording` says, it is
+deleted and nothing more is recorded, silence is recorded meanwhile; or the flow is recorded once that was
+said, or once the caller said yes, whatever the rest of the call is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,19 @@ from appliance.books import Books
 from appliance.config.keeping import CHECKS
 from appliance.console.asking import problem, refused, route, text
 from appliance.console.keeper import Keeper
+from appliance.console.shadowing import shadow_routes
 from appliance.errors import AudioError
 from appliance.messages import samples
 from appliance.observe.calls import Kept
 from appliance.observe.corrections import correct
+from appliance.observe.locked import locked, opened
 from appliance.observe.trace import Span, spans
 from appliance.observe.waveform import waveform
 from appliance.workshop.workshop import Workshop
 
 log = logging.getLogger(__name__)
+
+NOT_STORED = {"cache-control": "no-store"}
 
 MOVES = ("message", "person", "goodbye", "repeat", "which", "unknown", "language")
 """What the desk may decide besides its facts and flows."""
@@ -54,6 +58,7 @@ class CallsPage:
             route("/desk/calls/agree", self._keeper, self._agree),
             route("/desk/calls/correct", self._keeper, self._correct),
             Route("/desk/calls/{id}/sound", self._sound),
+            *shadow_routes(self._books, self._keeper),
         ]
 
     async def _list(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +110,10 @@ class CallsPage:
         recording = self._recording(call) if call else None
         if recording is None:
             return problem(404, "There is no recording of this call", "It was not recorded, or is deleted")
-        return FileResponse(recording, headers={"cache-control": "no-store"})
+        if not await asyncio.to_thread(locked, recording):
+            return FileResponse(recording, headers=NOT_STORED)
+        with await asyncio.to_thread(opened, recording) as content:
+            return _part(content.read(), request.headers.get("range", ""))
 
     async def _found(self, asked: Mapping[str, Any]) -> Kept:
         call = await asyncio.to_thread(self._books.calls.call, text(dict(asked), "id"))
@@ -129,6 +137,21 @@ class CallsPage:
             return None
         path = self._books.recordings / call.recording
         return path if path.is_file() else None
+
+
+def _part(sound: bytes, range: str) -> Response:
+    """A sound, or the part of it that a browser asks for: "bytes=100-199", either end may be left out."""
+    headers = {**NOT_STORED, "accept-ranges": "bytes"}
+    asked = re.fullmatch(r"bytes=(\d{1,15})-(\d{0,15})|bytes=-(\d{1,15})", range.strip())
+    if not asked:
+        return Response(sound, media_type="audio/ogg", headers=headers)
+    first, to, last = asked.groups()
+    start = int(first) if first else max(0, len(sound) - int(last))
+    end = min(int(to) + 1 if to else len(sound), len(sound))
+    if start >= end:
+        return Response(status_code=416, headers={**headers, "content-range": f"bytes */{len(sound)}"})
+    headers["content-range"] = f"bytes {start}-{end - 1}/{len(sound)}"
+    return Response(sound[start:end], 206, headers, "audio/ogg")
 
 
 def _row(call: Kept) -> dict[str, Any]:

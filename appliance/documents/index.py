@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.errors import StorageError
+from appliance.memory.sqlite import sqlite3
 from appliance.memory.vectors import connect
 
 log = logging.getLogger(__name__)

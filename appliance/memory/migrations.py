@@ -3,10 +3,10 @@ it. `user_version` counts the steps that a file has been through."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 
 from appliance.errors import StorageError
+from appliance.memory.sqlite import sqlite3
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -209,6 +209,16 @@ def fleet(db: sqlite3.Connection) -> None:
     )
 
 
+def backups(db: sqlite3.Connection) -> None:
+    each(
+        db,
+        # Whoever's key is deleted here and in every place is in no backup any more.
+        "create table backup_key (unit text primary key, key blob not null) without rowid",
+        "create table backup_place (path text primary key, behind integer not null default 0)",
+        "create table backup_box (id text not null, identity text not null)",
+    )
+
+
 STEPS: tuple[Step, ...] = (
     notebook,
     events,
@@ -218,6 +228,7 @@ STEPS: tuple[Step, ...] = (
     telephone,
     receipts,
     fleet,
+    backups,
 )
 
 

@@ -7,7 +7,6 @@ found by lies in a file of its own, which follows them and can be made anew."""
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ import numpy as np
 from appliance.engines import Embed
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
+from appliance.memory.key import key_of
+from appliance.memory.sqlite import sqlite3
 from appliance.memory.store import Store
 from appliance.memory.vectors import connect
 
@@ -165,7 +166,7 @@ class Recall:
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(connect(self._path, PATIENCE)) as db:
+            with closing(connect(self._path, PATIENCE, key_of(self._path.parent))) as db:
                 db.execute("pragma secure_delete = on")
                 db.execute("pragma journal_mode = wal")
                 for statement in SCHEMA.split(";\n"):

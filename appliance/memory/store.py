@@ -3,7 +3,6 @@ that holds what must not be lost, `desk.db`."""
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import StorageError
+from appliance.memory.key import key_of
 from appliance.memory.migrations import Step, migrate
+from appliance.memory.sqlite import connect, sqlite3
 
 PATIENCE = 10.0
 """Seconds to wait for another writer; longer than an action may hold the file."""
@@ -117,7 +118,7 @@ class Store:
 
     def connect(self) -> sqlite3.Connection:
         """A connection of its own for somebody who holds a transaction for a while."""
-        db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        db = connect(self.path, PATIENCE, key_of(self.path.parent))
         db.execute(f"pragma synchronous = {self._synchronous}")
         db.execute("pragma secure_delete = on")
         db.execute("pragma foreign_keys = on")

@@ -67,7 +67,7 @@ class Account:
 
     def keep(self, turn: Turn) -> None:
         """A turn is over. It is written down meanwhile, in order."""
-        asked = bool(self._turns) and _asks_name(self._turns[-1])
+        asked = _asked(self._turns)[-1]
         self._turns.append(turn)
         task = asyncio.create_task(self._write(turn, asked))
         self._writing.add(task)
@@ -105,10 +105,9 @@ class Account:
     def turns(self, known: Sequence[str] = (), recorded: Path | None = None) -> list[dict[str, Any]]:
         """All turns so far, without what is private. `known`: what turned out to be so. Where there is a
         recording, the caller's words are placed by its pauses."""
-        asked = [False, *map(_asks_name, self._turns)]
         return [
             kept(turn, self._hiding(name, known), recorded)
-            for turn, name in zip(self._turns, asked, strict=False)
+            for turn, name in zip(self._turns, _asked(self._turns), strict=False)
         ]
 
     def _hiding(self, asked_name: bool, known: Sequence[str] = ()) -> Callable[[Sequence[Word]], list[Word]]:
@@ -170,9 +169,12 @@ def kept(
     }  # fmt: skip
 
 
-def _asks_name(turn: Turn) -> bool:
-    """Whether the desk asked for a name in it."""
-    return "name" in turn.meant.lower()
+def _asked(turns: Sequence[Turn]) -> list[bool]:
+    """Before each turn, and after them all: whether the desk had asked for a name, by what it said last."""
+    asked = [False]
+    for turn in turns:
+        asked.append("name" in turn.meant.lower() if turn.meant else asked[-1])
+    return asked
 
 
 def placed(text: str, start: int, end: int, sound: bytes = b"") -> tuple[Word, ...]:

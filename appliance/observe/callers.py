@@ -72,10 +72,22 @@ AFTER = ("speaking", "is the name", "is my name", "on the line")
 """What follows a name of the caller's own."""
 
 
+KIN = frozenset("wife husband son daughter mother father brother sister partner friend mum mom dad".split())
+ANYBODY = frozenset(
+    "somebody someone anybody anyone nobody everybody everyone others reception receptionist manager boss"
+    " colleague colleagues staff team noon midnight lunch dinner free construction control myself ourselves"
+    " themselves both they he she people".split()
+)
+"""Who stands where a name does, and has none."""
+MOST_NAMES = 3
+"""Words of a name between what leads to it and what follows."""
+
+
 def people(heard: Sequence[Token], context: Context, asked: bool = False) -> Iterator[tuple[int, int]]:
     """First and last token of every name, the last not in it. `asked`: whether a name was what was asked
     for."""
     yield from _led_to(heard, context, asked)
+    yield from _between(heard)
     yield from _listed(heard)
     yield from _spelled(heard)
 
@@ -98,6 +110,54 @@ def _led_to(heard: Sequence[Token], context: Context, asked: bool) -> Iterator[t
                 start -= 1
             if start < i:
                 yield start, i
+
+
+def _between(heard: Sequence[Token]) -> Iterator[tuple[int, int]]:
+    """ "could you tell ... that", "is ... in today", "... told me": a name, whichever it is."""
+    for i in range(len(heard)):
+        before = heard[i - 1].word if i else ""
+        end = _names(heard, i)
+        if end == i:
+            continue
+        over = end == len(heard) or heard[end].paused
+        led = (
+            (before == "tell" and has(heard, end, "that", "i", "i'm", "to"))
+            or (before == "is" and has(heard, end, "in today", "in now", "there", "in the office"))
+            or (before in ("hello", "hi") and has(heard, end, "here"))
+            or (before in ("with", "to") and i > 1 and heard[i - 2].word in ("spoke", "spoken", "talked"))
+            or (over and before == "under" and i > 1 and heard[i - 2].word in ("it's", "its", "is", "booked"))
+            or (over and before == "for" and i > 1 and heard[i - 2].word in ("it", "that"))
+            or (over and before in KIN and i > 1 and heard[i - 2].word in ("my", "his", "her", "our"))
+            or (not i and has(heard, end, "told me", "asked me", "said i", "sent me"))
+            or (
+                not i
+                and over
+                and end == i + 2
+                and _capital(heard[0])
+                and _capital(heard[1])
+                and _pairs(heard)
+            )
+        )
+        if led:
+            yield i, end
+
+
+def _names(heard: Sequence[Token], i: int) -> int:
+    """The token after one to three words from i on that may be a name for all that is known."""
+    end = i
+    while end < min(len(heard), i + MOST_NAMES) and not (end > i and heard[end].paused):
+        token = heard[end]
+        known = _last(token) if end > i else _plain(token.word) in first_names()
+        common = token.word in STOPS or token.word in SAYING or token.word in ANYBODY or _dated(token)
+        if token.word != "-" and (common or not (_open(token) or known)):
+            break
+        end += 1
+    return end
+
+
+def _pairs(heard: Sequence[Token]) -> bool:
+    """Whether the first two words are a first name and a last one of the lists."""
+    return _plain(heard[0].word) in first_names() and _last(heard[1])
 
 
 def _listed(heard: Sequence[Token]) -> Iterator[tuple[int, int]]:

@@ -20,7 +20,10 @@ from appliance.errors import StorageError
 from appliance.memory import ics
 from appliance.memory.store import Store, stamp
 from appliance.memory.subject import LASTS, Subject, find, take_out, told
+from appliance.memory.units import shred, units
+from appliance.observe.backup import Backup
 from appliance.observe.calls import ASIDE, Calls, Has, Kept
+from appliance.observe.locked import opened
 
 Counts = Mapping[str, int]
 
@@ -33,6 +36,9 @@ class Eraser:
         self._data = data
         self._store = store
         self._calls = calls
+        self.behind: list[Path] = []
+        """Places of backups that could not be reached at the last erasure: they hold keys of who was erased,
+        until the next backup to them."""
 
     # A person.
 
@@ -48,6 +54,7 @@ class Eraser:
                 "insert into erasure (at, conversations, counts) values (?, ?, ?)",
                 self._store.stamp(), conversations, counts,
             )  # fmt: skip
+            shred(db, units(db, subject))
             take_out(db, subject)
         return self.finish()
 
@@ -63,12 +70,14 @@ class Eraser:
             done["recording"] += self._delete(each for each in calls if each.recording)
             self._calls.delete([each.number for each in calls])
             self._drop_scenarios(calls)
+        self._calls.forget_shadow()
         self._calls.store.scrub()
         for end in ("", "-wal", "-shm"):  # It is made anew from what is still remembered.
             (self._data / f"recall.db{end}").unlink(missing_ok=True)
         self._drop_damaged()  # Nobody can tell who is in it.
         if (self._data / "calendar.ics").exists():
             ics.publish(self._store, self._data / "calendar.ics")
+        self.behind = Backup(self._data, self._store, self._calls).catch_up()
         self._store.scrub()
         with self._store.write() as db:
             for id, *_ in begun:
@@ -93,7 +102,8 @@ class Eraser:
                 file.writestr("data.json", json.dumps(data, ensure_ascii=False, indent=2))
                 recordings = [self._file(call) for call in calls if call.recording]
                 for recording in filter(Path.exists, recordings):
-                    file.write(recording, f"recordings/{recording.name}")
+                    with opened(recording) as content:
+                        file.writestr(f"recordings/{recording.name}", content.read())
         except OSError as error:
             raise StorageError(
                 f"{path} cannot be written ({error.strerror})", "choose another place"
@@ -138,6 +148,7 @@ class Eraser:
         done["damaged file"] = self._drop_damaged(
             self._ago(min(keep.transcript for keep in every)).timestamp()
         )
+        self._calls.forget_shadow(self._before(min(keep.transcript for keep in every)))
         counts = {name: count for name, count in done.items() if count}
         if counts:
             self._receipt("purge", counts)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from appliance.errors import StorageError
 from appliance.messages import RATE, Audio, samples
+from appliance.observe.locked import Lock, folder_key
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +24,16 @@ box went down in mid-call."""
 
 
 class Recorder:
-    """Writes s16le stereo at 16 kHz. Sound that never came is silence, so that the recording is exactly as
-    long as the call. When the disk fails the call goes on without: `failed` says why."""
+    """Writes s16le stereo at 16 kHz, encrypted where the data folder is. Sound that never came is silence, so
+    that the recording is exactly as long as the call. When the disk fails the call goes on without: `failed`
+    says why."""
 
     def __init__(self, path: Path, origin: int | None = None) -> None:
         """`origin`: the clock with which it begins; else that of the caller's first frame."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by close()
-            self._file.setnchannels(2)
-            self._file.setsampwidth(2)
-            self._file.setframerate(RATE)
+            key = folder_key(path)
+            self._file = Lock(path, key) if key else _wave(path)
         except OSError as error:
             raise StorageError(
                 f"the recording {path} cannot be written ({error.strerror})",
@@ -105,9 +105,21 @@ class Recorder:
             return
         if not self.failed:
             try:
-                self._file.writeframes(self._held[:count].tobytes())
+                sound = self._held[:count].tobytes()
+                if isinstance(self._file, Lock):
+                    self._file.write(sound)
+                else:
+                    self._file.writeframes(sound)
             except OSError as error:
                 self.failed = error.strerror or str(error)
                 log.error("the recording stops here, the call goes on: %s", self.failed)
         self._written += count
         self._held = self._held[count:]
+
+
+def _wave(path: Path) -> wave.Wave_write:
+    file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by close()
+    file.setnchannels(2)
+    file.setsampwidth(2)
+    file.setframerate(RATE)
+    return file

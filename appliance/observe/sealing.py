@@ -7,10 +7,12 @@ is over."""
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 
 from appliance.errors import StorageError
 from appliance.messages import RATE, samples
+from appliance.observe.locked import Lock, folder_key, locked, pieces
 
 log = logging.getLogger(__name__)
 
@@ -88,12 +91,11 @@ def seal(part: Path, muted: Sequence[Beep], until: int | None = None) -> Path:
     kept = part.with_suffix(SEALED)
     new = part.with_suffix(".new")
     try:
-        with part.open("rb") as raw, soundfile.SoundFile(
-            new, "w", RATE, 2, format="OGG", subtype="OPUS"
-        ) as file:  # fmt: skip
-            raw.seek(HEADER)
+        key = folder_key(part)
+        whole = io.BytesIO() if key else new
+        with soundfile.SoundFile(whole, "w", RATE, 2, format="OGG", subtype="OPUS") as file:
             at = 0
-            while block := raw.read(BLOCK * FRAME):
+            for block in unsealed(part):
                 sound = np.frombuffer(block[: len(block) // FRAME * FRAME], dtype="<i2").reshape(-1, 2).copy()
                 _mute(sound, at, muted)
                 if until is not None:
@@ -102,6 +104,9 @@ def seal(part: Path, muted: Sequence[Beep], until: int | None = None) -> Path:
                 at += len(sound)
             if not at:  # No player opens an Opus without a single sample.
                 file.write(np.zeros((1, 2), dtype="<i2"))
+        if isinstance(whole, io.BytesIO) and key:
+            with closing(Lock(new, key)) as locking:
+                locking.write(whole.getvalue())
         with new.open("rb") as file:
             os.fsync(file.fileno())
         new.replace(kept)
@@ -116,12 +121,15 @@ def seal(part: Path, muted: Sequence[Beep], until: int | None = None) -> Path:
 
 def side(part: Path, which: int, start: int, end: int) -> bytes:
     """What one side said between two clocks, s16le; nothing where it cannot be read."""
+    content = bytearray()
     try:
-        with part.open("rb") as raw:
-            raw.seek(HEADER + start * FRAME)
-            sound = np.frombuffer(raw.read((end - start) * FRAME), dtype="<i2")
-    except (OSError, ValueError):
+        for block in unsealed(part, start * FRAME):
+            content += block
+            if len(content) >= (end - start) * FRAME:
+                break
+    except (OSError, ValueError, StorageError):
         return b""
+    sound = np.frombuffer(bytes(content[: max(0, end - start) * FRAME]), dtype="<i2")
     return bytes(sound[: len(sound) // 2 * 2].reshape(-1, 2)[:, which].tobytes())
 
 
@@ -132,6 +140,17 @@ def unfinished(folder: Path) -> list[tuple[Path, str]]:
     for path in (*folder.glob(f"*{ASKED}"), *folder.glob("*.new")):
         path.unlink(missing_ok=True)
     return [(path, path.stem.partition("-")[2]) for path in sorted(folder.glob(f"*{PART}"))]
+
+
+def unsealed(part: Path, start: int = 0) -> Iterator[bytes]:
+    """The sound of what is not sealed yet, from a byte of it on, in whole samples of both sides."""
+    if locked(part):
+        yield from pieces(part, start)
+        return
+    with part.open("rb") as raw:
+        raw.seek(HEADER + start)
+        while block := raw.read(BLOCK * FRAME):
+            yield block
 
 
 def _mute(sound: Sound, at: int, muted: Sequence[Beep]) -> None:

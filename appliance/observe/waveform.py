@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 
 from appliance.errors import AudioError
+from appliance.observe.locked import opened
 
 COLUMNS = 1600
 """Moments that a picture has."""
@@ -20,7 +21,7 @@ def waveform(path: Path, columns: int = COLUMNS) -> list[list[int]]:
     """The peaks of the caller and of the desk, each 0 to `LOUD`, evenly from the first sample to the last.
     Read piece by piece: a long call is not held in memory. AudioError where it is no recording."""
     try:
-        with soundfile.SoundFile(path) as file:
+        with opened(path) as content, soundfile.SoundFile(content) as file:
             edges = np.linspace(0, file.frames, min(columns, max(1, file.frames)) + 1).astype(int)
             peaks = [_peak(file.read(count, "int16", always_2d=True)) for count in np.diff(edges)]
     except (OSError, RuntimeError) as error:

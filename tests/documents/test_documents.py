@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from appliance.engines.inline import InlineThread
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 from appliance.knowledge import Knowledge
+from appliance.memory.sqlite import sqlite3
 from appliance.memory.vectors import connect
 from tests.documents.pdf import pdf
 

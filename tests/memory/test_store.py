@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from appliance.memory import migrations
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.people import People
+from appliance.memory.sqlite import sqlite3
 from appliance.memory.store import Store
 
 

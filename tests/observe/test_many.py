@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Box, read_desk
 from appliance.engines.fake import FakeAsr
+from appliance.observe.calls import Calls
+from appliance.observe.encrypting import encrypt
 from appliance.observe.trace import spans
 from tests.desk import voice
 from tests.observe.test_sealing import FAKES
@@ -68,3 +71,35 @@ async def test_each_of_many_calls_can_be_explained(tmp_path: Path, by: str, coun
     took = (time.monotonic() - began) / count
     size = {name: (tmp_path / name).stat().st_size / count for name in ("calls.db", "desk.db")}
     print(f"{by}: {took:.3f} s and {size} bytes a call")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_the_first_page_of_a_hundred_thousand_calls_is_there_at_once(tmp_path: Path, encrypted: bool) -> None:
+    if encrypted:
+        encrypt(tmp_path / "var", tmp_path / "key")
+    calls, first = Calls(tmp_path / "var"), datetime(2026, 1, 1, tzinfo=UTC)
+    with calls.store.write() as db:
+        for number in range(1, 100_001):
+            began = (first + timedelta(minutes=number)).isoformat(timespec="milliseconds")
+            db.execute(
+                "insert into call (id, trace, channel, agent, desk, began, ended, failed, recording)"
+                " values (?, ?, 'sip', 'Alder House', 'x', ?, ?, ?, ?)",
+                f"call-{number}", f"{number:032x}", began, began, number % 7 == 0, f"{number}.ogg",
+            )  # fmt: skip
+            for turn in range(6):
+                db.execute(
+                    "insert into turn values (?, ?, ?)", number, turn, '{"words": "' + "x" * 700 + '"}'
+                )
+    calls.close()
+    took = {}
+    for which in ("all", "to review"):
+        calls = Calls(tmp_path / "var")  # As after a start: nothing is in memory.
+        began = time.monotonic()
+        assert len(calls.page(which)) == 50  # type: ignore[arg-type]
+        assert calls.to_review() == 100_000 // 7
+        took[which] = time.monotonic() - began
+        calls.close()
+    size = (tmp_path / "var" / "calls.db").stat().st_size
+    print(f"{'encrypted' if encrypted else 'plain'}: {took}, {size / 1e6:.0f} MB")
+    assert max(took.values()) < 0.3

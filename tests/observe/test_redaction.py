@@ -176,3 +176,36 @@ async def test_a_call_is_kept_without_what_is_private_and_a_card_is_refused(tmp_
     assert unanswered[2] == "can xyzzy plugh call [phone]"
     assert message[2] == "hajo here, 212 555 0142, card [card]"
     assert found(tmp_path, ("4111",)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("could you tell leocadio rajagopalan that i'm running late", "leocadio rajagopalan"),
+        ("it's for my wife, édouard", "édouard"),
+        ("is mitesh cal in today", "mitesh cal"),
+        ("hello, leandro king here", "leandro king"),
+        ("ciro wilson told me to call you", "ciro wilson"),
+        ("i spoke with gertraude yesterday", "gertraude"),
+        ("Dawn Henderson.", "Dawn Henderson"),
+    ],
+)
+def test_a_name_is_found_by_what_stands_around_it(text: str, name: str) -> None:
+    (found,) = find(text)
+    assert (found.kind, text[found.start : found.end]) == ("name", name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "could you tell somebody that i'm running late",
+        "is breakfast in today",
+        "i spoke with reception yesterday",
+        "my wife lost her key",
+        "please book it for tuesday",
+        "somebody told me to call you",
+        "please tell me that again",
+    ],
+)
+def test_what_stands_where_a_name_does_is_not_always_one(text: str) -> None:
+    assert not find(text)

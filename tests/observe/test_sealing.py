@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,23 @@ from numpy.typing import NDArray
 
 from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, Saying
+from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Box, DeskFile, Engine, read_desk
+from appliance.conversation import converse
 from appliance.engines.fake import FakeAsr
-from appliance.messages import FRAME, RATE, Audio, Decision, Heard, Notice, Spoken, Turn, samples
+from appliance.messages import (
+    FRAME,
+    RATE,
+    Audio,
+    Decision,
+    Event,
+    Expect,
+    Heard,
+    Notice,
+    Spoken,
+    Turn,
+    samples,
+)
 from appliance.observe import sealing
 from appliance.observe.account import kept, last
 from appliance.observe.calls import Calls
@@ -296,3 +310,35 @@ async def test_what_was_said_after_the_last_answer_is_not_kept_as_sound(tmp_path
     assert abs(len(left) - call.length) <= samples(0.1)
     assert len(left) > end + samples(3)
     assert np.abs(left[end + samples(0.1) :]).max() < 0.001
+
+
+class Stuck:
+    """A mind that takes long and will take nothing back."""
+
+    filler, expects = "", Expect()
+
+    async def decide(self, cause: object) -> None:
+        if isinstance(cause, Heard) and "Annika" in cause.text:
+            await asyncio.sleep(3600)
+
+    async def retract(self, cause: Heard) -> bool:
+        return False
+
+
+async def test_words_that_came_to_no_answer_and_stand_are_known_to_whoever_keeps_what_was_said() -> None:
+    first, second = (
+        Heard(text, at, at, at, at) for text, at in (("my name is Annika Lindqvist", 9), ("so", 99))
+    )
+
+    class Caller(ScriptedCaller):
+        async def hear(self) -> AsyncIterator[Event]:
+            for each in (first, second):
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                yield each
+
+    turns: list[Turn] = []
+    await converse(Caller(()), Stuck(), turns.append)  # type: ignore[arg-type]
+    assert [turn.cause for turn in turns] == [first]
+    (beep,) = beeps([kept(turns[0])])
+    assert beep.side == 0
