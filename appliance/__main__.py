@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import os
-import signal
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 
 from appliance import __version__, journal
+from appliance.commands.ending import to_the_end
 from appliance.commands.keeping import add_keeping
 from appliance.errors import ApplianceError
+from appliance.fleet import typed
 
 BENCHES = ["engines", "loop", "phone", "recognition", "redaction", "turns", "understanding", "wake", "wear"]
 
@@ -172,22 +170,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate.set_defaults(do=_simulate)
 
     fleet = commands.add_parser("fleet", help="many boxes: the server, and how a box becomes one of them")
-    inner = fleet.add_subparsers(required=True, metavar="WHAT", dest="what")
-    _add_server(inner)
-    enrol = inner.add_parser("enrol", help="on a box: become one of a fleet")
-    enrol.add_argument(
-        "code", metavar="CODE", help="as `appliance fleet invite` has printed it; or the file of a bulk one"
-    )
-    enrol.add_argument(
-        "--as",
-        dest="as_name",
-        default="",
-        metavar="NAME",
-        help="what a box by a bulk one is called",
-    )
-    enrol.add_argument("server", metavar="SERVER:PORT", help="where the fleet enrols: port 8884")
-    enrol.add_argument("--folder", type=Path, default=Path("fleet"), help="where the keys are to lie")
-    fleet.set_defaults(do=_fleet)
+    typed.add(fleet)
+    fleet.set_defaults(do=typed.run)
 
     bench = commands.add_parser("bench", help="measure this machine", add_help=False)
     bench.add_argument("what", nargs="?", choices=["all", *BENCHES], default="all")
@@ -196,77 +180,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_server(commands: Any) -> None:
-    """What is typed at a fleet's server."""
-    from appliance.fleet import office, rollparsers
-
-    folder = argparse.ArgumentParser(add_help=False)
-    folder.add_argument(
-        "--folder", type=Path, default=Path("var/fleet-server"), help="keys and memory of the server"
-    )
-    memory = argparse.ArgumentParser(add_help=False)
-    memory.add_argument("--store", default="", metavar="WHERE", help="a database: postgresql://...")
-    kept = argparse.ArgumentParser(add_help=False, parents=[folder, memory])
-    ports = argparse.ArgumentParser(add_help=False)
-    ports.add_argument("--broker", type=int, default=8883, metavar="PORT", help="where boxes come to tell")
-    ports.add_argument("--door", type=int, default=8884, metavar="PORT", help="where boxes enrol")
-    ports.add_argument("--page", type=int, default=8090, metavar="PORT", help="the page, for this machine")
-
-    outside = argparse.ArgumentParser(add_help=False, parents=[memory])
-    outside.add_argument(
-        "--source", default="", metavar="WHERE", help="a cluster: amqp://..., mqtt://HOST:PORT"
-    )
-
-    serving = commands.add_parser("serve", parents=[folder, ports, outside], help="broker, memory and page")
-    serving.add_argument("--host", default="0.0.0.0", help="the address that boxes reach")
-    serving.add_argument("--name", action="append", default=[], help="a name by which it is reached")
-    serving.add_argument("--page-host", default="127.0.0.1", help="others than this machine come by TLS")
-    serving.add_argument("--page-certificate", type=Path, metavar="FILE", help="instead of the fleet's own")
-    serving.add_argument("--page-key", type=Path, metavar="FILE", help="of that certificate")
-    serving.add_argument(
-        "--alert-network", action="append", default=[], metavar="10.0.0.0/8",
-        help="alerts may go there, besides public addresses",
-    )  # fmt: skip
-    working = commands.add_parser("worker", parents=[outside], help="one more worker at a cluster")
-    working.add_argument("--name", default="worker", help="by which the cluster knows it")
-    working.add_argument(
-        "--folder", type=Path, help="the server's, on a disk that both have: so it answers what boxes ask"
-    )
-    inviting = commands.add_parser("invite", parents=[kept], help="make claim codes for new boxes")
-    inviting.add_argument("names", nargs="+", metavar="NAME", help="small letters, digits and hyphens")
-    inviting.add_argument("--site", default="", help="where they stand")
-    signing = commands.add_parser("sign", parents=[folder], help="make the file for a box's first start")
-    signing.add_argument("code", metavar="CODE", help="as `invite` has printed it")
-    signing.add_argument(
-        "server", metavar="SERVER:PORT", help="where boxes reach the fleet to enrol: port 8884"
-    )
-    signing.add_argument("into", type=Path, metavar="FOLDER", help="a stick, or any other folder")
-    revoking = commands.add_parser("revoke", parents=[kept], help="let a box be of the fleet no more")
-    revoking.add_argument("name", metavar="NAME")
-    bulk = commands.add_parser("bulk", parents=[kept], help="make a certificate by which many boxes enrol")
-    bulk.add_argument("--site", default="", help="where they stand")
-    bulk.add_argument("--boxes", type=int, default=100, metavar="N", help="how many")
-    bulk.add_argument("--days", type=int, default=30, metavar="N", help="for which it is good")
-    bulk.add_argument("--revoke", default="", metavar="SERIAL", help="let nobody enrol by this one any more")
-    rollparsers.add(commands, kept)
-    office.add_parsers(commands, kept)
-    showing = commands.add_parser("demo", parents=[ports], help="a fleet of simulated boxes")
-    showing.add_argument("--boxes", type=int, default=200, help="how many")
-    showing.add_argument(
-        "--rollout",
-        choices=["good", "bad"],
-        help="roll out a desk file that serves callers, or not",
-    )
-
-
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.safe:
         from appliance.commands.safe import run_safe
 
-        return _to_the_end(run_safe(arguments.box, arguments.desk))
+        return to_the_end(run_safe(arguments.box, arguments.desk))
     from appliance.commands.run import AGAIN, run
 
-    code = _to_the_end(run(arguments.box, arguments.desk))
+    code = to_the_end(run(arguments.box, arguments.desk))
     if code == AGAIN:
         os.execv(sys.executable, [sys.executable, "-m", "appliance", *sys.argv[1:]])
     return code
@@ -276,7 +197,7 @@ def _talk(arguments: argparse.Namespace) -> int:
     from appliance.commands.talk import talk
 
     way = "text" if arguments.text else "audio" if arguments.audio else "sound"
-    return _to_the_end(
+    return to_the_end(
         talk(way, arguments.box, arguments.desk, arguments.audio or [], arguments.record, arguments.json)
     )
 
@@ -284,7 +205,7 @@ def _talk(arguments: argparse.Namespace) -> int:
 def _chat(arguments: argparse.Namespace) -> int:
     from appliance.commands.talk import talk
 
-    return _to_the_end(
+    return to_the_end(
         talk("text", arguments.box, arguments.desk, [], None, arguments.json, why=arguments.why)
     )
 
@@ -360,14 +281,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
         from appliance.commands.bundle import bundle
 
         return bundle(arguments.bundle, arguments.box, arguments.desk)
-    return _to_the_end(doctor(arguments.box, arguments.desk))
+    return to_the_end(doctor(arguments.box, arguments.desk))
 
 
 def _first_boot(arguments: argparse.Namespace) -> int:
     from appliance.firstboot.command import run
 
     given = {name: value for name, value in vars(arguments).items() if name != "do" and value is not None}
-    return _to_the_end(run(**given))
+    return to_the_end(run(**given))
 
 
 def _factory_reset(arguments: argparse.Namespace) -> int:
@@ -379,7 +300,7 @@ def _factory_reset(arguments: argparse.Namespace) -> int:
 def _health(arguments: argparse.Namespace) -> int:
     from appliance.commands.health import health
 
-    code = _to_the_end(health(arguments.box, arguments.desk, arguments.within, arguments.json))
+    code = to_the_end(health(arguments.box, arguments.desk, arguments.within, arguments.json))
     sys.stdout.flush()
     os._exit(code)  # An engine that was given up in the middle of its work would make another code of it.
 
@@ -414,53 +335,7 @@ def _shadow(arguments: argparse.Namespace) -> int:
 def _simulate(arguments: argparse.Namespace) -> int:
     from appliance.commands.simulate import simulate
 
-    return _to_the_end(simulate(arguments.box, arguments.family))
-
-
-def _fleet(arguments: argparse.Namespace) -> int:
-    from appliance.fleet import command, serve
-
-    if arguments.what == "enrol":
-        from appliance.telemetry.enrol import enrol, enrol_in_bulk
-
-        if arguments.as_name:
-            table = enrol_in_bulk(Path(arguments.code), arguments.as_name, arguments.server, arguments.folder)
-        else:
-            table = enrol(arguments.code, arguments.server, arguments.folder)
-        print(f"write this into box.toml:\n\n{table}")
-        return 0
-    if arguments.what == "worker":
-        return _to_the_end(command.work(arguments.source, arguments.store, arguments.name, arguments.folder))
-    if arguments.what == "invite":
-        return command.invite(arguments.folder, arguments.names, arguments.site, arguments.store)
-    if arguments.what == "sign":
-        return command.sign(arguments.folder, arguments.code, arguments.server, arguments.into)
-    if arguments.what == "revoke":
-        return command.revoke(arguments.folder, arguments.name, arguments.store)
-    if arguments.what == "bulk":
-        return command.bulk(
-            arguments.folder,
-            arguments.site,
-            arguments.boxes,
-            arguments.days,
-            arguments.revoke,
-            arguments.store,
-        )
-    if arguments.what in ("bundle", "bundles", "rollout"):
-        from appliance.fleet import rollcommand
-
-        return rollcommand.run(arguments)
-    if arguments.what in ("account", "alert", "audit", "site"):
-        return int(arguments.run(arguments))
-    ports = serve.Ports(arguments.broker, arguments.door, arguments.page)
-    if arguments.what == "demo":
-        return _to_the_end(command.demo(arguments.boxes, ports, arguments.rollout))
-    keys = (arguments.page_certificate, arguments.page_key)
-    if any(keys) and not all(keys):
-        raise ApplianceError("a certificate has a key", "give --page-certificate and --page-key")
-    page = serve.Page(arguments.page_host, keys if all(keys) else None)
-    where = arguments.folder, arguments.host, arguments.name, ports, page, arguments.alert_network
-    return _to_the_end(command.serve(*where, arguments.source, arguments.store))
+    return to_the_end(simulate(arguments.box, arguments.family))
 
 
 def _bench(arguments: argparse.Namespace) -> int:
@@ -469,23 +344,6 @@ def _bench(arguments: argparse.Namespace) -> int:
     names = BENCHES if arguments.what == "all" else [arguments.what]
     benches = [importlib.import_module(f"appliance.bench.{name}") for name in names]
     return max([int(bench.main(arguments.rest)) for bench in benches])
-
-
-def _to_the_end(work: Coroutine[Any, Any, int]) -> int:
-    """Run it; SIGTERM, and the end of the terminal, end it as Ctrl-C does, in order."""
-
-    async def watched() -> int:
-        task = asyncio.create_task(work)
-        # Who was started by nohup is to outlive the terminal.
-        hangup = () if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else (signal.SIGHUP,)
-        for name in (signal.SIGTERM, signal.SIGINT, *hangup):
-            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            return 0
-
-    return asyncio.run(watched())
 
 
 if __name__ == "__main__":

@@ -259,13 +259,11 @@ class App:
         served: Served | None = None,
         opening: str = "",
     ) -> None:
-        """A whole conversation by sound; recorded where a file is given or box.toml says so. `served` is
-        what it is held with, unless by what new calls are served by. `opening`: what is told first to who was
-        called."""
+        """A whole conversation by sound; recorded where a file is given or box.toml says so. `served`: what
+        it is held with, unless by what new calls are. `opening`: what is told first to who was called."""
         served = served or self._choose(channel)
         if self.leave.taken:
-            await channel.hang_up()
-            return
+            return await channel.hang_up()
         if self.leave.locked and not (served.place.trial or opening):
             return await self.turn_away(channel, self.desk.lines.locked)
         if not self.hearing or not self.speech:

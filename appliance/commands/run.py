@@ -28,6 +28,7 @@ from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import AUTHORITIES, Account, Settings
 from appliance.channels.soundcard import SoundCard
 from appliance.clerk import local_now
+from appliance.commands.ending import told_to_stop
 from appliance.commands.status import tell
 from appliance.commands.wiring import Wiring
 from appliance.config.given import Shelf
@@ -108,25 +109,6 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
                 manager.tell(WATCHDOG=1, STATUS="starting anew")
                 return AGAIN
     return 0
-
-
-def told_to_stop() -> asyncio.Task[None]:
-    """Is over at the first SIGTERM or Ctrl-C. The second cancels the task that asked."""
-    told = asyncio.Event()
-    asked = asyncio.current_task()
-    assert asked
-
-    def hear() -> None:
-        if told.is_set():
-            asked.cancel()
-        told.set()
-
-    async def wait() -> None:
-        await told.wait()
-
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, hear)
-    return asyncio.create_task(wait())
 
 
 @asynccontextmanager

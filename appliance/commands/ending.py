@@ -1,0 +1,44 @@
+"""How what runs is told to end: by SIGTERM, by Ctrl-C, by the end of its terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+
+def told_to_stop() -> asyncio.Task[None]:
+    """Is over at the first SIGTERM or Ctrl-C. The second cancels the task that asked."""
+    told = asyncio.Event()
+    asked = asyncio.current_task()
+    assert asked
+
+    def hear() -> None:
+        if told.is_set():
+            asked.cancel()
+        told.set()
+
+    async def wait() -> None:
+        await told.wait()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, hear)
+    return asyncio.create_task(wait())
+
+
+def to_the_end(work: Coroutine[Any, Any, int]) -> int:
+    """Run it; SIGTERM, and the end of the terminal, end it as Ctrl-C does, in order."""
+
+    async def watched() -> int:
+        task = asyncio.create_task(work)
+        # Who was started by nohup is to outlive the terminal.
+        hangup = () if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else (signal.SIGHUP,)
+        for name in (signal.SIGTERM, signal.SIGINT, *hangup):
+            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return 0
+
+    return asyncio.run(watched())
