@@ -235,6 +235,8 @@ def _order(id: int, boxes: Sequence[tuple[int, str, str]]) -> list[int]:
 
 
 def load(db: Writing, id: int) -> Rollout:
+    # Whoever steps or steers it has it until the transaction ends, in any database.
+    db.execute("update rollout set state = state where id = ?", (id,))
     row = db.execute(f"select {COLUMNS} from rollout where id = ?", (id,)).fetchone()
     if not row:
         raise NoRollout(f"there is no rollout {id}")

@@ -99,7 +99,7 @@ def test_commands_and_desk_files_go_out_and_are_written_down(api: TestClient, of
     assert api.get("boxes/box-3").json()["wanted"] == audit.digest("[desk]")
     found = api.get("audit?about=box-3").json()["items"]
     assert [(each["who"], each["what"]) for each in found] == [
-        ("anna by a token", "desk.sent"),
+        ("anna by a token", "bundle.sent"),
         ("anna by a token", "command.queued"),
     ]
     assert api.get("audit/verdict").json()["whole"] is True

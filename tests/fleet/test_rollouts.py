@@ -22,7 +22,7 @@ from appliance.fleet.rollouts import Plan
 from appliance.fleet.store import Store, Told
 from appliance.telemetry import bundle as signed
 from appliance.telemetry.wire import Message
-from tests.fleet import killed
+from tests.fleet import databases, killed
 
 DESK = 'name = "Alder House"\n'
 SITES = 6
@@ -34,12 +34,14 @@ class Fleet:
     """Boxes that take what they are sent, and their callers. `fails`: the chance that a call which a version
     answers fails; 2 % where it says nothing."""
 
-    def __init__(self, folder: Path, count: int, seed: int = 1) -> None:
+    def __init__(self, folder: Path, count: int, seed: int = 1, where: str = "") -> None:
         self.folder = folder
         self.time = 1_900_000_000.0
         self.chance = random.Random(seed)
-        self.store = Store(folder / "fleet.db", lambda: self.time)
-        self.store._database._db.execute("pragma synchronous = off")  # type: ignore[attr-defined]
+        self.store = Store(where or folder / "fleet.db", lambda: self.time)
+        if not where:
+            # What is tried here is no disk.
+            self.store._database._db.execute("pragma synchronous = off")  # type: ignore[attr-defined]
         self.authority = Authority(folder / "keys")
         self.key = signed.read_key(self.authority.signer)
         self.pieces = Pieces(folder / "pieces")
@@ -139,6 +141,25 @@ def test_a_good_one_reaches_every_box_wave_by_wave(fleet: Fleet) -> None:
     assert [row.what for row in audit.entries(fleet.store) if row.what.startswith("rollout")] == [
         "rollout.started", "rollout.wave", "rollout.wave", "rollout.done",
     ]  # fmt: skip
+
+
+@databases.needs_postgres
+def test_it_goes_on_and_back_in_postgresql(tmp_path: Path) -> None:
+    server = databases.Server()
+    fleet = Fleet(tmp_path, 12, where=server.database())
+    fleet.a_minute = 3
+    try:
+        version = fleet.bundle()
+        id = rollouts.start(fleet.store, version, Plan(((50, 100), (100, 100)), soak=300, calls=5))
+        fleet.pass_time(400)
+        assert fleet.state(id)["wave"] == 1
+        assert fleet.state(id)["candidate"] > 0
+        rollouts.steer(fleet.store, id, "stop", "anna")
+        fleet.pass_time(120)
+        assert (fleet.state(id)["state"], set(fleet.has.values())) == ("stopped", {(0, 100)})
+    finally:
+        fleet.store.close()
+        server.close()
 
 
 def test_it_hears_callers_over_midnight(fleet: Fleet) -> None:
