@@ -170,8 +170,23 @@ def _parser() -> argparse.ArgumentParser:
     simulate.set_defaults(do=_simulate)
 
     fleet = commands.add_parser("fleet", help="many boxes: the server, and how a box becomes one of them")
-    typed.add(fleet)
     fleet.set_defaults(do=typed.run)
+    inner = fleet.add_subparsers(required=True, metavar="WHAT", dest="what")
+    typed.add(inner)
+    enrol = inner.add_parser("enrol", help="on a box: become one of a fleet")
+    enrol.add_argument(
+        "code", metavar="CODE", help="as `appliance fleet invite` has printed it; or the file of a bulk one"
+    )
+    enrol.add_argument(
+        "--as",
+        dest="as_name",
+        default="",
+        metavar="NAME",
+        help="what a box by a bulk one is called",
+    )
+    enrol.add_argument("server", metavar="SERVER:PORT", help="where the fleet enrols: port 8884")
+    enrol.add_argument("--folder", type=Path, default=Path("fleet"), help="where the keys are to lie")
+    enrol.set_defaults(do=_enrol)
 
     bench = commands.add_parser("bench", help="measure this machine", add_help=False)
     bench.add_argument("what", nargs="?", choices=["all", *BENCHES], default="all")
@@ -336,6 +351,17 @@ def _simulate(arguments: argparse.Namespace) -> int:
     from appliance.commands.simulate import simulate
 
     return to_the_end(simulate(arguments.box, arguments.family))
+
+
+def _enrol(arguments: argparse.Namespace) -> int:
+    from appliance.telemetry.enrol import enrol, enrol_in_bulk
+
+    if arguments.as_name:
+        table = enrol_in_bulk(Path(arguments.code), arguments.as_name, arguments.server, arguments.folder)
+    else:
+        table = enrol(arguments.code, arguments.server, arguments.folder)
+    print(f"write this into box.toml:\n\n{table}")
+    return 0
 
 
 def _bench(arguments: argparse.Namespace) -> int:

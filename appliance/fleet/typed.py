@@ -1,4 +1,4 @@
-"""What is typed after `appliance fleet`. What it takes is imported once it is typed."""
+"""What is typed after `appliance fleet`, at its server. What it takes is imported once it is typed."""
 
 from __future__ import annotations
 
@@ -11,25 +11,7 @@ from appliance.errors import ApplianceError
 from appliance.fleet import office, rollparsers
 
 
-def add(fleet: argparse.ArgumentParser) -> None:
-    inner = fleet.add_subparsers(required=True, metavar="WHAT", dest="what")
-    _add_server(inner)
-    enrol = inner.add_parser("enrol", help="on a box: become one of a fleet")
-    enrol.add_argument(
-        "code", metavar="CODE", help="as `appliance fleet invite` has printed it; or the file of a bulk one"
-    )
-    enrol.add_argument(
-        "--as",
-        dest="as_name",
-        default="",
-        metavar="NAME",
-        help="what a box by a bulk one is called",
-    )
-    enrol.add_argument("server", metavar="SERVER:PORT", help="where the fleet enrols: port 8884")
-    enrol.add_argument("--folder", type=Path, default=Path("fleet"), help="where the keys are to lie")
-
-
-def _add_server(commands: Any) -> None:
+def add(commands: Any) -> None:
     """What is typed at a fleet's server."""
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument(
@@ -93,15 +75,6 @@ def _add_server(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from appliance.fleet import command, serve
 
-    if arguments.what == "enrol":
-        from appliance.telemetry.enrol import enrol, enrol_in_bulk
-
-        if arguments.as_name:
-            table = enrol_in_bulk(Path(arguments.code), arguments.as_name, arguments.server, arguments.folder)
-        else:
-            table = enrol(arguments.code, arguments.server, arguments.folder)
-        print(f"write this into box.toml:\n\n{table}")
-        return 0
     if arguments.what == "worker":
         return to_the_end(command.work(arguments.source, arguments.store, arguments.name, arguments.folder))
     if arguments.what == "invite":

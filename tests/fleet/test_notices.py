@@ -280,7 +280,7 @@ from pathlib import Path
 from appliance.fleet.notices import Post
 from appliance.fleet.senders import Senders
 from appliance.fleet.store import Store
-Post(Store(Path({str(store.path)!r}), lambda: {clock.at!r}), Senders(["127.0.0.0/8"]).send).turn()
+Post(Store(Path({str(store.where)!r}), lambda: {clock.at!r}), Senders(["127.0.0.0/8"]).send).turn()
 """
     process = subprocess.Popen(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(Path.cwd())}
