@@ -60,6 +60,6 @@ def is_old(hash: str) -> bool:
 
 
 def _plain(password: str) -> str:
-    """The same letters, whichever keyboard they come from. Of what is too long in any case, only the beginning:
-    to bring many accents into order takes time by the square of their number."""
+    """The same letters, whichever keyboard they come from. Of what is too long in any case only the
+    beginning: to bring many accents into order takes time by the square of their number."""
     return unicodedata.normalize("NFKC", password[: 4 * LONGEST].encode("utf-8", "replace").decode())
