@@ -200,3 +200,20 @@ def test_the_kiosk_listens_nowhere_else(tmp_path: Path) -> None:
     assert box.web.network == ""
     host = box.web.listen.rpartition(":")[0]
     assert {info[4][0] for info in socket.getaddrinfo(host, None)} <= {"127.0.0.1", "::1"}
+
+
+async def test_a_call_ends_with_the_session_that_it_was_opened_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.console.server.LOOK_AGAIN", 0.05)
+    async with outside(tmp_path) as page:
+        kept, gone = (f"__Host-desk={page.house.sessions.open(name)}" for name in ("ann", "vic"))
+        async with page.line("/chat", cookie=kept) as other, page.line("/chat", cookie=gone) as line:
+            await line.send('{"text": "hello"}')
+            assert "hello" in str(await line.recv())
+            page.house.accounts.remove("vic")
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(line.recv(), 10)
+            assert line.close_code == 1008
+            await other.send('{"text": "still here"}')
+            assert "still here" in str(await other.recv())
