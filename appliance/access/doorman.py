@@ -72,7 +72,9 @@ class Doorman:
         self._house = house
         self._only_here = only_here
         own = os.uname().nodename.lower()
-        self._names = {"localhost"} if only_here else {"localhost", own, f"{own}.local", *map(str.lower, names)}
+        self._names = (
+            {"localhost"} if only_here else {"localhost", own, f"{own}.local", *map(str.lower, names)}
+        )
         self._policy = {**POLICY, **(policy or {})}
         self._largest = largest
         self._stranger = stranger

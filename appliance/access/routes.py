@@ -156,6 +156,8 @@ async def _tokens(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
 
 async def _make_token(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
     me, scope = _me_of(request), _scope(sent)
+    if scope is None:
+        scope = me.scope
     _must_lie_within(me, scope)
     made = await asyncio.to_thread(
         house(request).tokens.make,

@@ -23,8 +23,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from appliance.access.asking import needs, who
-from appliance.access.doorman import Doorman, Stranger, cookie
+from appliance.access.asking import needs, who, who_now
+from appliance.access.doorman import Doorman, Stranger
 from appliance.access.house import House
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
@@ -147,11 +147,7 @@ class Dashboard:
 
     async def _still(self, request: Request, scope: Scope) -> bool:
         """Whether whoever asked would be shown the same now."""
-        known = who(request)
-        if known is None or known.by != "session":
-            return known is not None and known.by == "place"
-        session = request.cookies.get(cookie(self._house, request.scope["secure"]), "")
-        now = await self._house.known(session, "")
+        now = await who_now(request)
         return now is not None and scoped(now) == scope
 
     async def _overview(self, request: Request) -> JSONResponse:
