@@ -72,9 +72,8 @@ class Doorman:
         self._house = house
         self._only_here = only_here
         own = os.uname().nodename.lower()
-        self._names = (
-            {"localhost"} if only_here else {"localhost", own, f"{own}.local", *map(str.lower, names)}
-        )
+        others = () if only_here else (own, f"{own}.local", *(name.lower() for name in names))
+        self._names = {"localhost", *others}
         self._policy = {**POLICY, **(policy or {})}
         self._largest = largest
         self._stranger = stranger

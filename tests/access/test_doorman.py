@@ -68,7 +68,7 @@ def page(house: House) -> Iterator[Page]:
     house.accounts.add("ada", "admin", GOOD)
     house.accounts.add("vic", "visitor", GOOD)
     here = Doorman(app, house, largest=2000, stranger=lambda: house.who("here", "visitor", by="place"))
-    outside = Doorman(app, house, ["desk.test"], only_here=False, largest=2000)
+    outside = Doorman(app, house, ["Desk.test"], only_here=False, largest=2000)
     with (
         TestClient(
             here,

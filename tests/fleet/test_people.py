@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import sqlite3
@@ -184,7 +185,7 @@ def test_what_is_changed_of_accounts_is_written_down_and_no_password(office: Off
 
 
 def test_what_is_written_down_is_what_was_done(office: Office) -> None:
-    """More may be sent than a deed looks at: neither is it believed, nor does it keep the deed out of the log."""
+    """More may be sent than a deed looks at: it is not believed, and keeps no deed out of the log."""
     browser = office.browser()
     browser.post("/access/enter", json={"name": "anna", "password": PASSWORD})
     ben = {"name": "ben", "role": "viewer", "scope": ["north"], "password": "another few words"}
@@ -234,6 +235,24 @@ async def test_from_other_machines_people_come_by_tls(tmp_path: Path) -> None:
         plain = http.client.HTTPConnection("127.0.0.1", ports.page)
         with pytest.raises((http.client.HTTPException, OSError)):
             await asyncio.to_thread(lambda: (plain.request("GET", "/"), plain.getresponse()))
+
+
+@needs_mosquitto
+async def test_who_comes_to_the_fleet_and_asks_for_nothing_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.access.impatient.SILENT", 0.2)
+    monkeypatch.setattr(dashboard, "PATIENCE", 0.2)
+    ports = Ports(free_port(), free_port(), free_port())
+    async with Fleet(tmp_path / "f", "127.0.0.1", ports) as fleet:
+        trust = ssl.create_default_context(cafile=str(fleet.authority.ca))
+        begun = b"POST /enrol HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{"
+        for port, tls, sent in ((ports.page, None, b"GET /"), (ports.door, trust, begun)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+            writer.write(sent)
+            with contextlib.suppress(ConnectionError):
+                await asyncio.wait_for(reader.read(), 10)
+            writer.close()
 
 
 @needs_mosquitto
