@@ -59,7 +59,10 @@ STATIC = Path(__file__).parent / "static"
 
 POLICY = {"permissions-policy": "microphone=(self)"}
 
-PAGES = {"/": "visitor", "/kiosk": "visitor", "/editor.html": "manager", "/calls.html": "manager"}
+PAGES = {
+    "/": "visitor", "/kiosk": "visitor", "/editor.html": "manager", "/calls.html": "manager",
+    "/shadow.html": "manager",
+}  # fmt: skip
 """Who may open each."""
 
 

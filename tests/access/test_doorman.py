@@ -92,6 +92,12 @@ def test_who_has_entered_is_known_until_he_leaves(page: Page) -> None:
     assert page.outside.get("/secret", headers={"cookie": f"__Host-desk={kept}"}).status_code == 401
 
 
+def test_who_enters_anew_leaves_no_session_behind(page: Page) -> None:
+    old = page.enter().cookies["__Host-desk"]
+    assert page.enter("vic").get("/access/me").json()["name"] == "vic"
+    assert page.house.sessions.find(old) is None
+
+
 def test_the_cookie_is_for_this_host_over_tls_and_no_script(page: Page) -> None:
     answer = page.outside.post("/access/enter", json={"name": "ada", "password": GOOD})
     told = answer.headers["set-cookie"].lower()
