@@ -39,7 +39,8 @@ class Own:
 
 def own(folder: Path, names: Iterable[str] = ()) -> Own:
     """The page's certificate for this machine's own names and `names`, made where there is none, where it
-    lacks one of them, is of another key, or has almost ended. Its key stays. ApplianceError where it cannot be had."""
+    lacks one of them, is of another key, or has almost ended. Its key stays. ApplianceError where it cannot
+    be had."""
     certificate, key = folder / "page.pem", folder / "page.key"
     wanted = {*names, *own_names()}
     try:

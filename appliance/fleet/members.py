@@ -55,7 +55,7 @@ def is_free(store: Store, name: str, scope: Scope) -> bool:
     if scope == ALL:
         return True
     known = "select site from box where name = ? union select site from claim where name = ? and used is null"
-    return not store.read(f"select site from ({known}) where not {scope.sql}", name, name)
+    return not store.read(f"select site from ({known}) as known where not {scope.sql}", name, name)
 
 
 def enrol(store: Store, authority: Authority, secret: bytes, request: bytes) -> tuple[str, Issued]:

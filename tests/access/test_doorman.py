@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -287,3 +288,20 @@ def test_a_page_that_looks_for_news_by_itself_keeps_no_session_open(
         clock.time += IDLE / 4 + 1
         answer = browser.get("/secret", headers={"sec-fetch-mode": mode})
     assert answer.status_code == status
+
+
+def test_who_a_stranger_is_is_found_out_beside_the_loop(house: House) -> None:
+    """It may wait for the disk, and the loop hears and speaks."""
+    on_the_loop: list[bool] = []
+
+    def stranger() -> None:
+        try:
+            asyncio.get_running_loop()
+            on_the_loop.append(True)
+        except RuntimeError:
+            on_the_loop.append(False)
+
+    app = Doorman(Starlette(), house, stranger=stranger)
+    with TestClient(app, "http://127.0.0.1", client=("127.0.0.1", 9)) as browser:
+        browser.get("/")
+    assert on_the_loop == [False]
