@@ -56,11 +56,12 @@ def _recorded(store: Store, what: str, endpoint: Endpoint) -> Endpoint:
 
     async def recorded(request: Request) -> Response:
         answer = await endpoint(request)
-        if answer.status_code == 200:
-            known, sent = who(request), _sent(await request.body())
-            entered = what in ("enter", "pair")
+        known, entered = who(request), what in ("enter", "pair")
+        # Who had not entered has not left either.
+        if answer.status_code == 200 and (known or entered):
+            sent = _sent(await request.body())
             # Who enters is known by the name he gave, which was right; nobody else is by what he sends.
-            name = known.name if known and not entered else tidy(sent.get("name", ""))
+            name = known.name if known and not entered else tidy(sent["name"])
             about = tidy(sent["name"]) if what.startswith("accounts/") else name
             detail = {key: sent[key] for key in TOLD.get(what, ()) if key in sent}
             await asyncio.to_thread(write, store, name, DEEDS[what], about, detail)
