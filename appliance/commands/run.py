@@ -209,7 +209,7 @@ class Running:
                 tasks.create_task(self.announce(manager.runtime))
                 tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
                 if self._wiring.button:
-                    tasks.create_task(held(self._wiring.button, self._forget_everything))
+                    tasks.create_task(held(self._wiring.button, self._held_enough, self._forget_everything))
                 if self._sip:
                     # Calls are taken before: until it is known, `calls` of [sip] alone says how many.
                     tasks.create_task(self._app.measure())
@@ -219,16 +219,19 @@ class Running:
         finally:
             self._wiring.close()
 
+    def _held_enough(self) -> None:
+        """The light tells who holds the button that it may be let go."""
+        if self._kiosk:
+            self._kiosk.show("thinking")
+
     def _forget_everything(self) -> None:
-        """At the next start. The light tells who holds the button that it was enough."""
+        """At the next start."""
         try:
             reset.ask(self._app.box.data)
         except ApplianceError as error:
             log.warning("the button was held, and nothing is forgotten: %s", error)
             return
         log.warning("the button was held: at the next start of the box everything is forgotten")
-        if self._kiosk:
-            self._kiosk.show("thinking")
 
     def _in_a_line(self) -> str:
         off = [status.name for status in self.status() if not status.on]
