@@ -81,6 +81,8 @@ class Pulse:
         self._manager = manager
         self._status = status
         self._ready = False
+        self.answering = False
+        """Whether callers are answered, be it late, as far as is known."""
         self._well_since: float | None = None
         self._deaf = ""
         self._deaf_at = 0
@@ -103,7 +105,7 @@ class Pulse:
                 if self._deaf and self._app.heard == self._deaf_at:
                     raise Unwell(self._deaf)
             except Unwell as trouble:
-                self._well_since = None
+                self.answering, self._well_since = False, None
                 log.error("the desk does not answer: %s", trouble)
                 self._manager.tell(STATUS=f"does not answer: {trouble}")
             else:
@@ -149,9 +151,11 @@ class Pulse:
         now = time.monotonic()
         if slow:
             self._well_since = None
+            self.answering = self._ready
             if self._ready:
                 self._manager.tell(WATCHDOG=1, STATUS=f"answers late: {slow}")
             return
+        self.answering = True
         if not self._ready:
             self._ready = True
             self._manager.tell(READY=1)

@@ -102,16 +102,21 @@ async def test_a_thread_that_hangs_ends_the_feeding_until_it_is_free(
     tmp_path: Path, listener: Listener
 ) -> None:
     async with desk(tmp_path) as app:
-        beating = asyncio.create_task(Pulse(app, listener.manager).beat())
+        pulse = Pulse(app, listener.manager)
+        assert not pulse.answering
+        beating = asyncio.create_task(pulse.beat())
         async with asyncio.timeout(20):
             while "WATCHDOG" not in await listener.told():
                 pass
+            assert pulse.answering
             async with stuck(app, "embed"):
                 while (told := await listener.told()).startswith("WATCHDOG"):
                     pass
                 assert told == "STATUS=does not answer: the embed thread hangs"
+                assert not pulse.answering
             while "WATCHDOG" not in await listener.told():
                 pass
+            assert pulse.answering
         beating.cancel()
     listener.close()
 

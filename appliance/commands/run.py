@@ -197,6 +197,7 @@ class Running:
     async def serve(self, manager: Manager) -> None:
         """Every line, until cancelled or one fails."""
         workshop = self._workshop
+        pulse = Pulse(self._app, manager, self._in_a_line)
         try:
             async with asyncio.TaskGroup() as tasks:
                 if workshop:
@@ -206,14 +207,14 @@ class Running:
                     )
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
-                tasks.create_task(self.announce(manager.runtime))
+                tasks.create_task(self.announce(pulse, manager.runtime))
                 tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
                 if self._wiring.button:
                     tasks.create_task(held(self._wiring.button, self._held_enough, self._forget_everything))
                 if self._sip:
                     # Calls are taken before: until it is known, `calls` of [sip] alone says how many.
                     tasks.create_task(self._app.measure())
-                tasks.create_task(Pulse(self._app, manager, self._in_a_line).beat(), name="pulse")
+                tasks.create_task(pulse.beat(), name="pulse")
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
@@ -237,24 +238,26 @@ class Running:
         off = [status.name for status in self.status() if not status.on]
         return f"answering; off: {', '.join(off)}" if off else "answering"
 
-    async def announce(self, folder: Path | None = None) -> None:
+    async def announce(self, pulse: Pulse, folder: Path | None = None) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes; and have it in
-        a `folder`, for other programs of this box."""
+        a `folder`, for other programs of this box: nothing, while callers are not answered."""
         if self._console:
             await self._console.opened.wait()
             self._terminal.print(f"open {self._console.url}")
         if self._kiosk:
             await asyncio.sleep(FIRST_LOOK)
         told: list[Status] = []
+        kept: list[Status] | None = None
         while True:
             for status in self.status():
                 if status not in told:
                     self._print(status)
             if not told:
                 self._terminal.print("ready; Ctrl-C ends")
-            before, told = told, self.status()
-            if told != before:
-                tell(folder, told)
+            told = self.status()
+            before, kept = kept, told if pulse.answering else []
+            if kept != before:
+                tell(folder, kept)
             await asyncio.sleep(FIRST_LOOK)
 
     def _print(self, status: Status) -> None:

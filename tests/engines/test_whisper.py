@@ -124,7 +124,12 @@ def test_one_that_cannot_tell_ends_looks_no_more_often_than_it_reads(
 ) -> None:
     looked = []
     look = whisper._look
-    monkeypatch.setattr(whisper, "_look", lambda picture: [looked.append(picture.shape), look(picture)][1])
+
+    def watch(picture: Sound) -> object:
+        looked.append(picture.shape)
+        return look(picture)
+
+    monkeypatch.setattr(whisper, "_look", watch)
     monkeypatch.setattr(whisper, "_ending", None)
     assert "forward" in hear(whisper, speech).lower()
     assert len(looked) == 1
