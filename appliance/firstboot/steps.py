@@ -145,12 +145,14 @@ async def from_media(places: Places) -> None:
 
 async def by_page(places: Places, say: Say, wrong: str = "") -> None:
     """Until somebody has told the page, or a stick has come, and all of it was good. A box without a radio
-    has no page: it stays as it was made, and says so."""
+    has no page: it stays as it was made, and says so. One whose radio does not answer is tried again."""
     try:
         radio = await asyncio.to_thread(Radio.up, places.radio)
     except DeviceError as error:
         if wrong:
             raise ApplianceError(wrong, "mend what is on the stick or the boot partition") from error
+        if places.radio.parent.is_dir():
+            raise
         log.warning("%s: the box stays as it was made", error)
         return
     try:

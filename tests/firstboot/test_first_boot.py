@@ -149,6 +149,16 @@ async def test_a_stick_that_cannot_be_read_is_as_none(
     assert not await steps.found(places, 0.0)
 
 
+async def test_a_box_whose_radio_does_not_answer_is_not_done_with(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.firstboot.radio.UP", 0.0)
+    places.radio.parent.mkdir()
+    with pytest.raises(ApplianceError, match="the radio does not answer"):
+        await begin(places)
+    assert not (places.data / DONE).exists()
+
+
 def test_each_box_has_a_password_of_its_own_and_keeps_it_until_it_is_somebodys(tmp_path: Path) -> None:
     made = [Point.of(tmp_path / name) for name in ("a", "b")]
     assert made[0].password != made[1].password
