@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.set_defaults(do=_simulate)
 
     fleet = commands.add_parser("fleet", help="many boxes: the server, and how a box becomes one of them")
-    fleet.set_defaults(do=typed.run)
+    fleet.set_defaults(do=_fleet)
     inner = fleet.add_subparsers(required=True, metavar="WHAT", dest="what")
     typed.add(inner)
     enrol = inner.add_parser("enrol", help="on a box: become one of a fleet")
@@ -351,6 +351,11 @@ def _simulate(arguments: argparse.Namespace) -> int:
     from appliance.commands.simulate import simulate
 
     return to_the_end(simulate(arguments.box, arguments.family))
+
+
+def _fleet(arguments: argparse.Namespace) -> int:
+    done = typed.run(arguments)
+    return done if isinstance(done, int) else to_the_end(done)
 
 
 def _enrol(arguments: argparse.Namespace) -> int:

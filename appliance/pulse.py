@@ -81,6 +81,8 @@ class Pulse:
         self._manager = manager
         self._status = status
         self._ready = False
+        self.answering = False
+        """Whether callers are answered, be it late, as far as is known."""
         self._well_since: float | None = None
         self._deaf = ""
         self._deaf_at = 0
@@ -103,7 +105,7 @@ class Pulse:
                 if self._deaf and self._app.heard == self._deaf_at:
                     raise Unwell(self._deaf)
             except Unwell as trouble:
-                self._well_since = None
+                self.answering, self._well_since = False, None
                 log.error("the desk does not answer: %s", trouble)
                 self._manager.tell(STATUS=f"does not answer: {trouble}")
             else:
@@ -149,9 +151,11 @@ class Pulse:
         now = time.monotonic()
         if slow:
             self._well_since = None
+            self.answering = self._ready
             if self._ready:
                 self._manager.tell(WATCHDOG=1, STATUS=f"answers late: {slow}")
             return
+        self.answering = True
         if not self._ready:
             self._ready = True
             self._manager.tell(READY=1)
@@ -169,8 +173,9 @@ async def answers(app: App, within: float) -> str:
     on."""
     caller, memory = _Caller(), app.place.memory
     own = {f"the {name} thread": thread for name, thread in threads(app).items()}
+    half = time.monotonic() + within / 2
     parts: dict[str, asyncio.Task[Any]] = {
-        part: asyncio.create_task(thread.run(int)) for part, thread in own.items()
+        part: asyncio.create_task(thread.run(time.monotonic)) for part, thread in own.items()
     }
     own[FILE] = memory
     parts[FILE] = asyncio.create_task(memory.run(app.place.store.read, "select count(*) from sqlite_schema"))
@@ -186,7 +191,7 @@ async def answers(app: App, within: float) -> str:
             elif part in own:
                 late = _work(part, own[part], finished[part], before)
                 slow = slow or late
-            elif not slow:
+            elif not (slow := slow or _kept_waiting(own, parts, half)):
                 raise Unwell(f"{part} hangs")
     finally:
         for doing in parts.values():
@@ -207,6 +212,16 @@ def _work(part: str, thread: EngineThread, finished: int, before: Counter[str]) 
     if thread.done == finished and (stuck or lasts > LONGEST):
         raise Unwell(f"{part} hangs")
     return f"{part} has much to do, one thing for {lasts:.0f} s"
+
+
+def _kept_waiting(own: dict[str, EngineThread], parts: dict[str, asyncio.Task[Any]], half: float) -> str:
+    """Which thread left a conversation less than half of its time, in words, where ours has been done by all:
+    it came to ours later than `half`, or began before that what it is at now. Whether that ends, the next
+    time tells."""
+    for part, thread in own.items():
+        if part != FILE and (parts[part].result() > half or (thread.began or half) < half):
+            return f"{part} has just had much to do"
+    return ""
 
 
 async def _chat(app: App, caller: _Caller) -> None:

@@ -33,13 +33,13 @@ async def desk(folder: Path) -> AsyncIterator[App]:
 
 
 @asynccontextmanager
-async def stuck(app: App, name: str) -> AsyncIterator[None]:
+async def stuck(app: App, name: str) -> AsyncIterator[threading.Event]:
     """Meanwhile a thread is held up by a piece of work that does not end."""
     free = threading.Event()
     work = asyncio.create_task(threads(app)[name].run(free.wait))
     await asyncio.sleep(0)
     try:
-        yield
+        yield free
     finally:
         free.set()
         await work
@@ -102,16 +102,21 @@ async def test_a_thread_that_hangs_ends_the_feeding_until_it_is_free(
     tmp_path: Path, listener: Listener
 ) -> None:
     async with desk(tmp_path) as app:
-        beating = asyncio.create_task(Pulse(app, listener.manager).beat())
+        pulse = Pulse(app, listener.manager)
+        assert not pulse.answering
+        beating = asyncio.create_task(pulse.beat())
         async with asyncio.timeout(20):
             while "WATCHDOG" not in await listener.told():
                 pass
+            assert pulse.answering
             async with stuck(app, "embed"):
                 while (told := await listener.told()).startswith("WATCHDOG"):
                     pass
                 assert told == "STATUS=does not answer: the embed thread hangs"
+                assert not pulse.answering
             while "WATCHDOG" not in await listener.told():
                 pass
+            assert pulse.answering
         beating.cancel()
     listener.close()
 
@@ -143,6 +148,34 @@ async def test_a_thread_that_has_much_to_do_is_not_taken_for_one_that_hangs(tmp_
         finally:
             all_of_it.set()
             await asyncio.wait(work)
+
+
+async def test_a_conversation_that_a_thread_left_no_time_is_not_taken_for_one_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path) as app:
+
+        async def for_ever(*_: object) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(app, "chat", for_ever)
+        with pytest.raises(Unwell, match="the conversation hangs"):
+            await answers(app, 0.5)
+        async with stuck(app, "embed") as free:  # It comes free just before the time is up.
+            asyncio.get_running_loop().call_later(0.4, free.set)
+            assert "embed thread has just had much to do" in await answers(app, 0.5)
+        later = threading.Event()
+
+        async def behind(*_: object) -> None:
+            await threads(app)["embed"].run(later.wait)
+
+        monkeypatch.setattr(app, "chat", behind)
+        try:  # It has come to ours, and then to something long.
+            assert "embed thread has just had much to do" in await answers(app, 0.5)
+            with pytest.raises(Unwell, match="the embed thread hangs"):
+                await answers(app, 0.5)
+        finally:
+            later.set()
 
 
 async def test_one_long_piece_of_work_that_gets_on_is_let_finish_and_one_that_does_not_end_is_not(

@@ -111,6 +111,22 @@ def test_the_radio_listens_where_the_first_start_speaks() -> None:
     assert f"-i {SOCKET.name} " in value("appliance-wifi.service", "ExecStart")
 
 
+@pytest.mark.parametrize("there", [None, "", "what was chosen"])
+def test_the_radio_begins_with_a_whole_file_and_keeps_what_was_chosen(
+    tmp_path: Path, there: str | None
+) -> None:
+    if there is not None:
+        (tmp_path / "wifi.conf").write_text(there)
+    command = value("appliance-wifi.service", "ExecStartPre").partition(" -c ")[2].strip("'")
+    command = command.replace("/var/lib/appliance-wifi", str(tmp_path))
+    command = command.replace("/opt/appliance", str(UNITS.parent))
+    subprocess.run(["sh", "-c", command], check=True)
+    shipped = (UNITS.parent / "image" / "wifi.conf").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["wifi.conf"]
+    assert (tmp_path / "wifi.conf").read_text() == (there or shipped)
+    assert there or (tmp_path / "wifi.conf").stat().st_mode & 0o777 == 0o600
+
+
 def test_what_is_told_of_the_desk_lies_where_others_look() -> None:
     for unit in ("appliance.service", "appliance-safe.service"):
         assert Path("/run") / value(unit, "RuntimeDirectory") == FOLDER

@@ -191,6 +191,7 @@ class Running:
     async def serve(self, manager: Manager) -> None:
         """Every line, until cancelled or one fails."""
         workshop = self._workshop
+        pulse = Pulse(self._app, manager, self._in_a_line)
         try:
             async with asyncio.TaskGroup() as tasks:
                 if workshop:
@@ -200,29 +201,32 @@ class Running:
                     )
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
-                tasks.create_task(self.announce(manager.runtime))
+                tasks.create_task(self.announce(pulse, manager.runtime))
                 tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
                 if self._wiring.button:
-                    tasks.create_task(held(self._wiring.button, self._forget_everything))
+                    tasks.create_task(held(self._wiring.button, self._held_enough, self._forget_everything))
                 if self._sip:
                     # Calls are taken before: until it is known, `calls` of [sip] alone says how many.
                     tasks.create_task(self._app.measure())
-                tasks.create_task(Pulse(self._app, manager, self._in_a_line).beat(), name="pulse")
+                tasks.create_task(pulse.beat(), name="pulse")
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
             self._wiring.close()
 
+    def _held_enough(self) -> None:
+        """The light tells who holds the button that it may be let go."""
+        if self._kiosk:
+            self._kiosk.show("thinking")
+
     def _forget_everything(self) -> None:
-        """At the next start. The light tells who holds the button that it was enough."""
+        """At the next start."""
         try:
             reset.ask(self._app.box.data)
         except ApplianceError as error:
             log.warning("the button was held, and nothing is forgotten: %s", error)
             return
         log.warning("the button was held: at the next start of the box everything is forgotten")
-        if self._kiosk:
-            self._kiosk.show("thinking")
 
     def _in_a_line(self) -> str:
         """What `systemctl status` shows; image/update waits for a line without "on the line"."""
@@ -230,24 +234,26 @@ class Running:
         calls = f"; {self._app.calls} on the line" if self._app.calls else ""
         return f"answering{calls}; off: {', '.join(off)}" if off else f"answering{calls}"
 
-    async def announce(self, folder: Path | None = None) -> None:
+    async def announce(self, pulse: Pulse, folder: Path | None = None) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes; and have it in
-        a `folder`, for other programs of this box."""
+        a `folder`, for other programs of this box: nothing, while callers are not answered."""
         if self._console:
             await self._console.opened.wait()
             self._terminal.print(f"open {self._console.url}")
         if self._kiosk:
             await asyncio.sleep(FIRST_LOOK)
         told: list[Status] = []
+        kept: list[Status] | None = None
         while True:
             for status in self.status():
                 if status not in told:
                     self._print(status)
             if not told:
                 self._terminal.print("ready; Ctrl-C ends")
-            before, told = told, self.status()
-            if told != before:
-                tell(folder, told)
+            told = self.status()
+            before, kept = kept, told if pulse.answering else []
+            if kept != before:
+                tell(folder, kept)
             await asyncio.sleep(FIRST_LOOK)
 
     def _print(self, status: Status) -> None:

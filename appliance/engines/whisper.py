@@ -161,9 +161,10 @@ class Whisper:
             return Transcript("", 0.0)
         sound = sound * min(10.0, LOUDNESS / loudness)
         length = len(sound) / RATE
-        close = self._closely(sound)
+        long = length + ROOM > self._window
+        close = self._closely(sound) if long or self._ending else None
         finished = self._ending.finished(np.array(close)[0], len(sound)) if self._ending else None
-        encoded, guess = self._read(sound, close, length, expect)
+        encoded, guess = self._read(sound, close if long else None, length, expect)
         if self._imagined(guess, expect):
             command = self._command(encoded, length) if expect.cuts_in and length <= BRIEF else None
             return replace(command.transcript, finished=finished) if command else Transcript("", 0.0)
@@ -202,9 +203,10 @@ class Whisper:
     def _read(
         self, sound: NDArray[np.float32], close: Any, length: float, expect: Expect
     ) -> tuple[Any, _Guess]:
-        """The likeliest text, token by token, and the window in which it was read."""
+        """The likeliest text, token by token, and the window in which it was read: `close`, where there is
+        one and the words are sure."""
         windows = [self._window, WHOLE]
-        if length + ROOM > self._window:
+        if close is not None:
             guess = self._decode(close, length, expect)[0]
             dictated = expect.kind in ("digits", "spelled")
             if not guess.lost and guess.no_speech <= SPEECH and (dictated or guess.score > AT_ONCE):

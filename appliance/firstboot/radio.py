@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from appliance.errors import DeviceError
@@ -14,6 +15,9 @@ SOCKET = Path("/run/appliance-wifi/wlan0")
 
 PATIENCE = 5.0
 """Seconds that an answer may take."""
+
+UP = 10.0
+"""Seconds in which a radio that was started answers."""
 
 JOINED = 30.0
 """Seconds in which a network is joined, or its password is wrong."""
@@ -38,6 +42,15 @@ class Radio:
         except OSError as error:
             self._wire.close()
             raise DeviceError(f"the radio does not answer ({error})", "look at `appliance-wifi`") from error
+
+    @classmethod
+    def up(cls, path: Path = SOCKET, wait: Callable[[float], None] = time.sleep) -> Radio:
+        """Wait for one that was only just started; its folder is there before its socket."""
+        for _ in range(round(UP)):
+            if path.exists() or not path.parent.is_dir():
+                break
+            wait(1.0)
+        return cls(path)
 
     def networks(self) -> list[str]:
         """Names of the networks around, the strongest first; none where they cannot be heard."""
@@ -91,6 +104,11 @@ class Radio:
         if "\n" in what or "\0" in what:
             raise DeviceError("a name or password has a line break", "type it without")
         try:
+            self._wire.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:  # An answer that came too late is none to what is asked now.
+                    self._wire.recv(1 << 16)
+            self._wire.settimeout(PATIENCE)
             self._wire.send(what.encode())
             return self._wire.recv(1 << 16).decode("utf-8", "replace")
         except OSError as error:

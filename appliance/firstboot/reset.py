@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from appliance.config import SHIPPED
@@ -29,14 +28,17 @@ def ask(data: Path) -> None:
 
 
 def reset(places: Places) -> None:
-    """Forget everything, if that was asked for. What asks for it goes last."""
+    """Forget everything, if that was asked for. What asks for it goes last. DeviceError, before anything is
+    gone, where there is a radio that cannot be told: it would go on knowing a network and its password."""
     if not (places.data / ASKED).exists():
         return
     log.warning("everything on this box is forgotten")
-    with suppress(ApplianceError):  # A box without a radio knows no network.
-        radio = Radio(places.radio)
-        radio.forget()
-        radio.close()
+    if places.radio.parent.is_dir():  # A box without a radio knows no network.
+        radio = Radio.up(places.radio)
+        try:
+            radio.forget()
+        finally:
+            radio.close()
     text = (SHIPPED / BOX).read_text(encoding="utf-8").replace('data = "var" ', f'data = "{places.data}" ', 1)
     write(places.config / BOX, text, 0o644)
     for path in places.data.iterdir():

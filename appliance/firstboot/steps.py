@@ -88,6 +88,8 @@ async def first_boot(places: Places, say: Say, settle: float = SETTLE) -> None:
         wrong = await _tried(from_media, places)
     if wrong or not configured(places):
         await by_page(places, say, wrong)
+    if (places.data / FLEET / TABLE).exists():  # Killed between the two, and nobody gives it again.
+        put_table(places)
     write(places.data / DONE, "")
     (places.data / POINT).unlink(missing_ok=True)
 
@@ -101,7 +103,15 @@ def media(places: Places) -> Iterator[Path]:
 
 def given(places: Places, name: str) -> Path | None:
     """A file that somebody gave this box."""
-    return next((path for folder in media(places) if (path := folder / name).is_file()), None)
+    return next((path for folder in media(places) if _lies(path := folder / name)), None)
+
+
+def _lies(path: Path) -> bool:
+    """Whether there is such a file. Of a stick that cannot be read there is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 async def found(places: Places, within: float) -> bool:
@@ -135,12 +145,14 @@ async def from_media(places: Places) -> None:
 
 async def by_page(places: Places, say: Say, wrong: str = "") -> None:
     """Until somebody has told the page, or a stick has come, and all of it was good. A box without a radio
-    has no page: it stays as it was made, and says so."""
+    has no page: it stays as it was made, and says so. One whose radio does not answer is tried again."""
     try:
-        radio = await asyncio.to_thread(Radio, places.radio)
+        radio = await asyncio.to_thread(Radio.up, places.radio)
     except DeviceError as error:
         if wrong:
             raise ApplianceError(wrong, "mend what is on the stick or the boot partition") from error
+        if places.radio.parent.is_dir():
+            raise
         log.warning("%s: the box stays as it was made", error)
         return
     try:
@@ -171,14 +183,16 @@ async def _asked(places: Places, networks: list[str], wrong: str, say: Say, poin
 
 
 async def _stick(places: Places) -> None:
-    """Wait until one comes that was not there before."""
-    there = set(media(places))
-    while not any(folder not in there and _gives(folder) for folder in media(places)):  # noqa: ASYNC110
+    """Wait until one comes that was not there before; the same one, pulled out and put in again, has."""
+    there = now = set(media(places))
+    while not any(_gives(folder) for folder in now - there):
         await asyncio.sleep(LOOK)
+        now = set(media(places))
+        there &= now
 
 
 def _gives(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (BOX, invitation.NAME))
+    return any(_lies(folder / name) for name in (BOX, invitation.NAME))
 
 
 async def _take(places: Places, radio: Radio, told: Told | None) -> None:
@@ -216,24 +230,32 @@ def put_box(places: Places, given: Path) -> None:
         box, _ = config.read_box(new)
         if box.data != places.data:
             raise ApplianceError(f'{given} has data = "{box.data}"', f'write data = "{places.data}"')
-    except ApplianceError:
+    finally:
         new.unlink(missing_ok=True)
-        raise
-    new.replace(places.config / BOX)
+    write(places.config / BOX, text, 0o644)
 
 
 async def join_fleet(places: Places, code: str, server: str) -> None:
     """Keys, a certificate, and the table in box.toml. A code whose answer was lost with the power is used up,
     and another is asked for."""
     folder, path = places.data / FLEET, places.config / BOX
-    text = path.read_text(encoding="utf-8") if path.exists() else f'data = "{places.data}"\n'
     if not (folder / TABLE).exists():
-        if "fleet" in tomllib.loads(text):  # Before the code is used up.
+        if "fleet" in tomllib.loads(_box(places)):  # Before the code is used up.
             raise ApplianceError(f"{path} has a table [fleet] already", "leave it out: enrolling makes it")
         write(folder / TABLE, await _enrolled(code, server, folder))
-    table = (folder / TABLE).read_text(encoding="utf-8")
+    put_table(places)
+
+
+def put_table(places: Places) -> None:
+    """The table of the fleet into box.toml, if it is not there."""
+    text, table = _box(places), (places.data / FLEET / TABLE).read_text(encoding="utf-8")
     if table not in text:
-        write(path, f"{text.rstrip()}\n\n{table}", 0o644)
+        write(places.config / BOX, f"{text.rstrip()}\n\n{table}", 0o644)
+
+
+def _box(places: Places) -> str:
+    path = places.config / BOX
+    return path.read_text(encoding="utf-8") if path.exists() else f'data = "{places.data}"\n'
 
 
 async def _enrolled(code: str, server: str, folder: Path) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from appliance.commands.ending import to_the_end
 from appliance.errors import ApplianceError
 from appliance.fleet import office, rollparsers
 
@@ -72,11 +72,12 @@ def add(commands: Any) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
+    """What the program returns; or what is to run until it is told to end."""
     from appliance.fleet import command, serve
 
     if arguments.what == "worker":
-        return to_the_end(command.work(arguments.source, arguments.store, arguments.name, arguments.folder))
+        return command.work(arguments.source, arguments.store, arguments.name, arguments.folder)
     if arguments.what == "invite":
         return command.invite(arguments.folder, arguments.names, arguments.site, arguments.store)
     if arguments.what == "sign":
@@ -100,10 +101,10 @@ def run(arguments: argparse.Namespace) -> int:
         return int(arguments.run(arguments))
     ports = serve.Ports(arguments.broker, arguments.door, arguments.page)
     if arguments.what == "demo":
-        return to_the_end(command.demo(arguments.boxes, ports, arguments.rollout))
+        return command.demo(arguments.boxes, ports, arguments.rollout)
     keys = (arguments.page_certificate, arguments.page_key)
     if any(keys) and not all(keys):
         raise ApplianceError("a certificate has a key", "give --page-certificate and --page-key")
     page = serve.Page(arguments.page_host, keys if all(keys) else None)
     where = arguments.folder, arguments.host, arguments.name, ports, page, arguments.alert_network
-    return to_the_end(command.serve(*where, arguments.source, arguments.store))
+    return command.serve(*where, arguments.source, arguments.store)

@@ -67,8 +67,9 @@ def _enrol(
     asked: dict[str, str], server: str, folder: Path, authority: str, key: ec.EllipticCurvePrivateKey
 ) -> str:
     context = ssl.create_default_context(cadata=authority)
-    told = json.loads(_ask(server, "/enrol", context, json.dumps(asked).encode()))
+    answer = _ask(server, "/enrol", context, json.dumps(asked).encode())
     try:
+        told = json.loads(answer)
         device, certificate, signer, port = (
             told[name] for name in ("device", "certificate", "signer", "port")
         )
@@ -146,3 +147,5 @@ def _write(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # What tells that the box is of a fleet is on the disk only after it.

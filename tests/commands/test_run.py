@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import signal
@@ -16,11 +17,16 @@ from gpiozero.pins.mock import MockFactory
 from rich.console import Console
 
 from appliance.app import App
+from appliance.commands import status
 from appliance.commands.run import AGAIN, Running, run
 from appliance.config.box import Box, Engine, Engines, Kiosk, Web
+from appliance.console.server import Status
 from appliance.membership import Restart
+from appliance.notify import Manager
+from appliance.pulse import Pulse
 from tests import desk as whole
 from tests import test_command
+from tests.audio_server import until
 from tests.test_command import DESK, start
 
 folder = test_command.folder
@@ -83,7 +89,7 @@ async def test_whether_somebodys_coming_is_noticed_is_told(
     async with App(box, whole.DESK) as app:
         files = tmp_path / "box.toml", tmp_path / "desk.toml"
         running = Running(app, Console(file=io.StringIO()), files)
-        told = {status.name: status for status in running.status()}
+        told = {each.name: each for each in running.status()}
         if running._kiosk and running._kiosk._presence:
             running._kiosk._presence.close()
     assert told["presence"].on is pins
@@ -104,3 +110,22 @@ async def test_the_service_manager_is_not_told_of_a_stop_by_a_desk_that_starts_a
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         assert await run(folder / "box.toml", folder / "desk.toml") == AGAIN
         assert manager.recv(4096) == b"WATCHDOG=1\nSTATUS=starting anew"
+
+
+async def test_other_programs_are_told_of_a_desk_only_while_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`appliance health` would take one that never gets ready for one that is up."""
+    monkeypatch.setattr("appliance.commands.run.FIRST_LOOK", 0.01)
+    fake = Engine("fake")
+    engines = Engines(fake, fake, fake, fake, fake, fake, Engine("none"), fake)
+    box = Box(tmp_path, engines=engines, kiosk=Kiosk(enabled=False), web=Web(enabled=False))
+    status.tell(tmp_path, [Status("of before it was started anew", True)])
+    async with App(box, whole.DESK) as app:
+        running = Running(app, Console(file=io.StringIO()), (tmp_path / "box.toml", tmp_path / "desk.toml"))
+        pulse = Pulse(app, Manager({}))
+        announcing = asyncio.create_task(running.announce(pulse, tmp_path))
+        await until(lambda: status.told(tmp_path) == [])
+        for pulse.answering in (True, False):
+            await until(lambda: bool(status.told(tmp_path)) is pulse.answering)
+        announcing.cancel()

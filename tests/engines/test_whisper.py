@@ -119,6 +119,31 @@ def test_the_last_words_are_there_in_time(whisper: Whisper, speech: bytes) -> No
     assert min(took) < 1.4
 
 
+def test_one_that_cannot_tell_ends_looks_no_more_often_than_it_reads(
+    whisper: Whisper, speech: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    look = whisper._look
+
+    def watch(picture: Sound) -> object:
+        looked.append(picture.shape)
+        return look(picture)
+
+    monkeypatch.setattr(whisper, "_look", watch)
+    monkeypatch.setattr(whisper, "_ending", None)
+    assert "forward" in hear(whisper, speech).lower()
+    assert len(looked) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.31, 6.005, 13.495, 13.5, 17.99, 28.0])
+def test_a_close_window_is_as_wide_as_it_must_be(whisper: Whisper, seconds: float) -> None:
+    sound = np.zeros(round(seconds * RATE), dtype=np.float32)
+    frames, width = np.array(whisper._closely(sound))[0].shape
+    assert frames >= min(1500, 50 * (seconds + 4.4))
+    assert 900 <= frames <= 1500
+    assert width == 384
+
+
 def test_a_minute_of_speech_is_heard_to_its_end(whisper: Whisper, speech: bytes) -> None:
     once = speech + bytes(RATE)
     minute = once * (60 * 2 * RATE // len(once))

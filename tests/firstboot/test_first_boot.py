@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import random
 import signal
 import subprocess
@@ -30,7 +32,7 @@ from tests.telemetry.brokers import free_port, needs_mosquitto
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
     found = Places(
-        *(tmp_path / name for name in ("config", "data", "boot", "media", "no-radio")),
+        *(tmp_path / name for name in ("config", "data", "boot", "media", "no-radio/wlan0")),
         "127.0.0.1",
         free_port(),
     )
@@ -104,6 +106,57 @@ async def test_a_box_that_is_given_nothing_and_has_no_radio_stays_as_it_was_made
     await begin(places)
     assert kept(places).startswith("# as it was made")
     assert (places.data / DONE).exists()
+
+
+async def test_killed_before_box_toml_tells_of_the_fleet_it_tells_of_it_at_the_next_start(
+    places: Places,
+) -> None:
+    """Though the page is closed by now, and the stick is gone."""
+    table = '[fleet]\nenabled = true\nbroker = "127.0.0.1:1"\ndevice = "lobby-1"\n'
+    write(places.data / steps.FLEET / steps.TABLE, table)
+    await begin(places, 0.0)
+    assert kept(places) == f"{box(places, 'as it was made')}\n{table}"
+    assert (places.data / DONE).exists()
+
+
+async def test_a_stick_that_was_pulled_out_to_mend_it_counts_when_it_is_put_in_again(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "LOOK", 0.01)
+    folder = stick(places, box_toml="[broken")
+    coming = asyncio.create_task(steps._stick(places))
+    await asyncio.sleep(0)
+    folder.rename(places.media.parent / "pulled out")
+    await asyncio.sleep(0.1)
+    assert not coming.done()
+    (places.media.parent / "pulled out").rename(folder)
+    async with asyncio.timeout(5):
+        await coming
+
+
+async def test_a_stick_that_cannot_be_read_is_as_none(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stick(places, box_toml=box(places, "of a stick"))
+    stat = os.stat
+
+    def broken(path: str | Path, **more: bool) -> os.stat_result:
+        if "sda1/" in str(path):
+            raise OSError(errno.EIO, "Input/output error")
+        return stat(path, **more)
+
+    monkeypatch.setattr(os, "stat", broken)
+    assert not await steps.found(places, 0.0)
+
+
+async def test_a_box_whose_radio_does_not_answer_is_not_done_with(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.firstboot.radio.UP", 0.0)
+    places.radio.parent.mkdir()
+    with pytest.raises(ApplianceError, match="the radio does not answer"):
+        await begin(places)
+    assert not (places.data / DONE).exists()
 
 
 def test_each_box_has_a_password_of_its_own_and_keeps_it_until_it_is_somebodys(tmp_path: Path) -> None:
@@ -301,6 +354,19 @@ def test_a_reset_that_was_cut_off_is_gone_on_with(places: Places, monkeypatch: p
     assert (places.data / reset.ASKED).exists()
     reset.reset(places)
     assert [path.name for path in places.data.iterdir()] == ["desk.toml"]
+
+
+def test_nothing_is_forgotten_while_the_radio_would_go_on_knowing_a_network(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.firstboot.radio.UP", 0.0)
+    lived(places)
+    reset.ask(places.data)
+    places.radio.parent.mkdir()
+    with pytest.raises(ApplianceError, match="the radio does not answer"):
+        reset.reset(places)
+    assert (places.data / "desk.db").exists()
+    assert (places.data / reset.ASKED).exists()
 
 
 def test_a_machine_that_had_no_first_start_is_not_reset(places: Places) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,6 +67,49 @@ async def test_a_password_that_cannot_be_one_is_refused_and_not_shown(radio: Pat
 def test_without_a_radio_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="does not answer"):
         Radio(tmp_path / "none")
+
+
+def test_one_that_was_only_just_started_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "radio" / "wlan0"
+    waited: list[float] = []
+    with pytest.raises(DeviceError):
+        Radio.up(path, waited.append)
+    assert not waited, "there is none"
+    path.parent.mkdir()
+    with answering(tmp_path / "later", "PONG"):
+
+        def wait(seconds: float) -> None:
+            waited.append(seconds)
+            (tmp_path / "later").rename(path)
+
+        Radio.up(path, wait).close()
+    assert waited == [1.0]
+
+
+def test_an_answer_that_came_too_late_is_none_to_the_next_question(tmp_path: Path) -> None:
+    with answering(tmp_path / "wlan0", "PONG", "OK") as wire:
+        air = Radio(tmp_path / "wlan0")
+        wire.sendto(b"late", air._wire.getsockname())
+        assert air._ask("SAVE_CONFIG") == "OK"
+        air.close()
+
+
+@contextmanager
+def answering(path: Path, *answers: str) -> Iterator[socket.socket]:
+    """A radio that gives these answers."""
+    wire = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    wire.bind(str(path))
+
+    def answer() -> None:
+        for said in answers:
+            _, asker = wire.recvfrom(4096)
+            wire.sendto(said.encode(), asker)
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    yield wire
+    thread.join(5)
+    wire.close()
 
 
 def test_networks_are_told_once_and_the_strongest_first() -> None:

@@ -277,7 +277,7 @@ def test_a_worker_that_is_killed_at_any_moment_is_taken_up_by_the_next(tmp_path:
     processes.set_forkserver_preload(["tests.fleet.killed"])
     id = rollouts.start(fleet.store, fleet.bundle(), Plan(QUICK.waves, soak=0, calls=10))
     kills = 0
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 120
 
     def row() -> list[Any]:
         return fleet.store.read("select state, wave, cursor from rollout")

@@ -145,20 +145,34 @@ async def test_what_the_library_for_the_pins_raises_is_told_in_plain_words(
         Door(Gpio(pins="mock", door={"front": 15}), "front")
 
 
-async def test_a_button_that_is_held_as_the_box_starts_asks_for_something() -> None:
-    asked: list[bool] = []
+async def test_a_button_that_is_held_as_the_box_starts_asks_for_something_once_it_is_let_go() -> None:
+    told: list[str] = []
     button = Button(Gpio(pins="mock", button=17), lambda: None)
     pin(17).drive_low()
-    await held(button, lambda: asked.append(True), 0.3)
+
+    def enough() -> None:
+        told.append("enough")
+        asyncio.get_running_loop().call_later(0.1, pin(17).drive_high)
+
+    await held(button, enough, lambda: told.append("asked"), 0.3, 5.0)
     button.close()
-    assert asked == [True]
+    assert told == ["enough", "asked"]
+
+
+async def test_a_button_that_is_stuck_asks_for_nothing() -> None:
+    told: list[str] = []
+    button = Button(Gpio(pins="mock", button=17), lambda: None)
+    pin(17).drive_low()
+    await held(button, lambda: told.append("enough"), lambda: told.append("asked"), 0.2, 0.3)
+    button.close()
+    assert told == ["enough"]
 
 
 async def test_one_that_is_let_go_too_early_or_pressed_later_does_not() -> None:
     asked: list[bool] = []
     button = Button(Gpio(pins="mock", button=17), lambda: None)
     pin(17).drive_low()
-    holding = asyncio.create_task(held(button, lambda: asked.append(True), 0.5))
+    holding = asyncio.create_task(held(button, lambda: None, lambda: asked.append(True), 0.5))
     await asyncio.sleep(0.1)
     pin(17).drive_high()
     await holding

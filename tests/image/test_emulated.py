@@ -43,6 +43,9 @@ enabled = false
 asr = {engine = "none"}
 tts = {engine = "none"}
 llm = {engine = "none"}
+embed = {engine = "words"}
+vad = {engine = "none"}
+eot = {engine = "none"}
 """
 """An emulator has no sound card, and is some thirty times too slow to speak with; its engines are tried by
 test_arm64.py."""
