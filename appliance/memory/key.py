@@ -58,7 +58,7 @@ def note(folder: Path, file: Path | None) -> bytes:
         key = _read(handed)
     else:
         file = file.absolute()
-        if file.is_relative_to(folder.absolute()):
+        if file.resolve().is_relative_to(folder.resolve()):
             raise StorageError(
                 f"the key {file} would lie beside what it protects", "choose a place outside the data folder"
             )

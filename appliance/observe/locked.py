@@ -37,13 +37,19 @@ class Lock:
         self._cipher = AESGCM(derived(key, "recording", salt))
         self._count = 0
         self._file = path.open("wb", buffering=0)
-        self._file.write(MAGIC + salt)
+        self._put(MAGIC + salt)
 
     def write(self, content: bytes) -> None:
         for at in range(0, len(content), PIECE):
             sealed = self._cipher.encrypt(_nonce(self._count), content[at : at + PIECE], None)
-            self._file.write(len(sealed).to_bytes(LENGTH, "big") + sealed)
-            self._count += 1
+            self._count += 1  # Before it can fail: no two pieces have the same.
+            self._put(len(sealed).to_bytes(LENGTH, "big") + sealed)
+
+    def _put(self, content: bytes) -> None:
+        """All of it: where the disk is nearly full, the system takes a part and says so."""
+        left = memoryview(content)
+        while left:
+            left = left[self._file.write(left) :]
 
     def close(self) -> None:
         """The content is on the disk. Safe to repeat."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from appliance.errors import StorageError
 from appliance.memory import key
 from appliance.memory.migrations import STEPS, Step
-from appliance.memory.sqlite import connect, sqlite3
+from appliance.memory.sqlite import sqlite3
 from appliance.memory.store import Store
 from appliance.memory.units import conversation
 from appliance.observe import calls
 from appliance.observe.backup import KEYS, read_keys, snapshots
-from appliance.observe.encrypting import DATABASES, PATIENCE
+from appliance.observe.encrypting import DATABASES, closed
 from appliance.observe.locked import Lock, folder_key, opened
 from appliance.observe.snapshot import FORM, Line, lines, unsealed
 
@@ -68,13 +68,9 @@ def _closed(data: Path) -> None:
     """Nobody else has the databases open."""
     for name in DATABASES:
         if (data / name).exists():
-            try:
-                with closing(connect(data / name, PATIENCE, key.key_of(data))) as db:
-                    db.execute("pragma journal_mode = delete")
-            except sqlite3.OperationalError as error:
-                raise StorageError(f"{data / name} is in use", "stop the desk first") from error
-            except sqlite3.DatabaseError:
-                pass  # It is damaged: that is what restoring is for.
+            # Where it is damaged, that is what restoring is for.
+            with suppress(sqlite3.DatabaseError):
+                closed(data / name, key.key_of(data))
 
 
 def _build(built: Path, every: Iterable[Line], keys: dict[str, bytes], files: Path | None) -> Counter[str]:
