@@ -57,7 +57,7 @@ class Consent:
             self._keep()
 
     def follow(self, rule: FlowRecording, flow: str = "") -> None:
-        """Do as the flow that is under way wants; both empty where none is. A yes to one is none to the next."""
+        """Do as the flow that is under way wants; both empty where none is. A yes is of one flow alone."""
         if rule == "never" and self.recorded:
             self.refuse()
         if (rule, flow) != (self._rule, self._flow):

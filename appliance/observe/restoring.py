@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,8 @@ from appliance.observe.backup import KEYS, read_keys, snapshots
 from appliance.observe.encrypting import DATABASES, closed
 from appliance.observe.locked import Lock, folder_key, opened
 from appliance.observe.snapshot import FORM, Line, lines, unsealed
+
+log = logging.getLogger(__name__)
 
 BUILT = "restored"
 """Folder within the data folder in which all is built before it takes the place of what is there."""
@@ -58,9 +61,12 @@ def restore(snapshot: Path, identity: str, data: Path, files: Path | None = None
         done = _build(built, lines(snapshot, identity), keys, files)
         _take_over(built / "desk.db", snapshot.parent, identity, keys)
         done["recording"] = _recordings(built, snapshot.parent / "recordings", keys)
+        _closed(data)  # Still: it took its time.
         _put(built, data)
     except (OSError, sqlite3.Error) as error:
         raise StorageError(f"{data} could not be restored ({error})", "free some space, try again") from error
+    finally:
+        shutil.rmtree(built, ignore_errors=True)
     return done
 
 
@@ -136,23 +142,28 @@ def _take_over(path: Path, place: Path, identity: str, keys: Mapping[str, bytes]
 
 
 def _recordings(built: Path, there: Path, keys: Mapping[str, bytes]) -> int:
-    store = Store(built / "calls.db", steps=calls.STEPS)
-    rows = store.read("select id, recording from call where recording != ''")
-    store.close()
-    count = 0
-    for id, name in rows:
-        source, new = there / Path(name).name, built / "recordings" / Path(name).name
-        if not source.is_file() or conversation(id) not in keys:
-            continue
-        with opened(source, keys[conversation(id)]) as file:
-            content = file.read()
-        if own := folder_key(new):
-            with closing(Lock(new, own)) as lock:
-                lock.write(content)
-        else:
-            key.write(new, content)
-        count += 1
-    return count
+    """How many there are. A call whose recording is not there, or cannot be read, comes back without."""
+    with closing(Store(built / "calls.db", steps=calls.STEPS)) as store:
+        rows = store.read("select number, id, recording from call where recording != ''")
+        missing = []
+        for number, id, name in rows:
+            try:
+                with opened(there / Path(name).name, keys[conversation(id)]) as file:
+                    content = file.read()
+            except (OSError, KeyError) as error:
+                log.warning("a recording does not come back: %s (%s)", name, error)
+                missing.append((number,))
+                continue
+            new = built / "recordings" / Path(name).name
+            if own := folder_key(new):
+                with closing(Lock(new, own)) as lock:
+                    lock.write(content)
+            else:
+                key.write(new, content)
+        with store.write() as db:
+            for each in missing:
+                db.execute("update call set recording = '' where number = ?", *each)
+    return len(rows) - len(missing)
 
 
 def _put(built: Path, data: Path) -> None:
@@ -165,4 +176,3 @@ def _put(built: Path, data: Path) -> None:
         for end in ("-wal", "-shm"):
             (data / f"{name}{end}").unlink(missing_ok=True)
         (built / name).replace(data / name)
-    shutil.rmtree(built)
