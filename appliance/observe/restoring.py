@@ -55,9 +55,8 @@ def restore(snapshot: Path, identity: str, data: Path, files: Path | None = None
     try:
         _closed(data)
         shutil.rmtree(built, ignore_errors=True)
-        (built / "recordings").mkdir(parents=True)
-        if (data / key.NOTE).exists():
-            shutil.copy(data / key.NOTE, built / key.NOTE)
+        key.lend(data, built)
+        (built / "recordings").mkdir()
         done = _build(built, lines(snapshot, identity), keys, files)
         _take_over(built / "desk.db", snapshot.parent, identity, keys)
         done["recording"] = _recordings(built, snapshot.parent / "recordings", keys)
