@@ -26,7 +26,7 @@ from appliance.messages import FRAME, RATE, Audio, samples
 from appliance.observe import encrypting
 from appliance.observe.calls import ASIDE, Calls
 from appliance.observe.encrypting import encrypt
-from appliance.observe.locked import Lock, locked, opened
+from appliance.observe.locked import PIECE, Lock, locked, opened
 from appliance.observe.recorder import Recorder
 from appliance.observe.sealing import Beep, seal, side, unfinished
 from appliance.observe.waveform import waveform
@@ -190,6 +190,20 @@ def test_wherever_a_power_cut_ends_it_what_was_recorded_can_be_played(tmp_path: 
         sound, _ = soundfile.read(file)
     assert samples(8) - len(sound) <= -(-cut // 4) + samples(1)
     assert np.abs(sound[samples(0.5) : samples(1.5), 0]).max() > 0.1
+
+
+def test_a_recording_whose_last_pieces_are_missing_is_not_played(tmp_path: Path) -> None:
+    path, key = tmp_path / "one.ogg", bytes(32)
+    lock = Lock(path, key)
+    lock.write(bytes(PIECE))
+    whole = path.stat().st_size
+    lock.write(bytes(PIECE))
+    lock.close()
+    with opened(path, key) as file:
+        assert len(file.read()) == 2 * PIECE
+    os.truncate(path, whole)
+    with pytest.raises(OSError, match="end is missing"):
+        opened(path, key)
 
 
 def test_a_recording_that_somebody_changed_is_not_played(tmp_path: Path) -> None:
