@@ -21,6 +21,17 @@ test: setup-test lint  ## set up what the tests need and run them (ARGS="-k wake
 test-slow: setup-test  ## the tests that take minutes or hours
 	$(PYTHON) -m pytest --durations=15 -m slow --timeout=0 $(ARGS)
 
+KEYS ?= $(HOME)/.config/appliance/update-keys
+
+image: $(KEYS)  ## the image that is flashed, and signed updates (BOARD=rpi5, arm64 or amd64); needs root
+	$(PYTHON) image/make $(BOARD) --keys $(KEYS) $(ARGS)
+
+$(KEYS):
+	image/keys $@
+
+test-image: setup-test  ## the image that was made, in a container and in an emulator: about an hour, as root
+	APPLIANCE_KEYS=$(KEYS) $(PYTHON) -m pytest -s -m slow --timeout=0 tests/image $(ARGS)
+
 check: setup-test lint  ## lint and types only
 
 lint:
@@ -53,4 +64,4 @@ clean:  ## remove everything that was set up, models and kept wheels excepted
 # Checks need what set-up brings, whatever -j says.
 .NOTPARALLEL:
 
-.PHONY: help run llm test test-slow check audit lint setup-test lock clean
+.PHONY: help run llm test test-slow image test-image check audit lint setup-test lock clean

@@ -200,7 +200,13 @@ def _add_server(commands: Any) -> None:
     ports.add_argument("--door", type=int, default=8884, metavar="PORT", help="where boxes enrol")
     ports.add_argument("--page", type=int, default=8090, metavar="PORT", help="the page, for this machine")
 
-    serving = commands.add_parser("serve", parents=[folder, ports], help="broker, memory and page")
+    outside = argparse.ArgumentParser(add_help=False)
+    outside.add_argument(
+        "--source", default="", metavar="WHERE", help="a cluster: amqp://..., mqtt://HOST:PORT"
+    )
+    outside.add_argument("--store", default="", metavar="WHERE", help="a database: postgresql://...")
+
+    serving = commands.add_parser("serve", parents=[folder, ports, outside], help="broker, memory and page")
     serving.add_argument("--host", default="0.0.0.0", help="the address that boxes reach")
     serving.add_argument("--name", action="append", default=[], help="a name by which it is reached")
     serving.add_argument("--page-host", default="127.0.0.1", help="others than this machine come by TLS")
@@ -210,6 +216,8 @@ def _add_server(commands: Any) -> None:
         "--alert-network", action="append", default=[], metavar="10.0.0.0/8",
         help="alerts may go there, besides public addresses",
     )  # fmt: skip
+    working = commands.add_parser("worker", parents=[outside], help="one more worker at a cluster")
+    working.add_argument("--name", default="worker", help="by which the cluster knows it")
     inviting = commands.add_parser("invite", parents=[folder], help="make claim codes for new boxes")
     inviting.add_argument("names", nargs="+", metavar="NAME", help="small letters, digits and hyphens")
     inviting.add_argument("--site", default="", help="where they stand")
@@ -393,6 +401,8 @@ def _fleet(arguments: argparse.Namespace) -> int:
         print("write this into box.toml:\n")
         print(enrol(arguments.code, arguments.server, arguments.folder))
         return 0
+    if arguments.what == "worker":
+        return _to_the_end(command.work(arguments.source, arguments.store, arguments.name))
     if arguments.what == "invite":
         return command.invite(arguments.folder, arguments.names, arguments.site)
     if arguments.what == "sign":
@@ -408,9 +418,8 @@ def _fleet(arguments: argparse.Namespace) -> int:
     if any(keys) and not all(keys):
         raise ApplianceError("a certificate has a key", "give --page-certificate and --page-key")
     page = serve.Page(arguments.page_host, keys if all(keys) else None)
-    return _to_the_end(
-        command.serve(arguments.folder, arguments.host, arguments.name, ports, page, arguments.alert_network)
-    )
+    where = arguments.folder, arguments.host, arguments.name, ports, page, arguments.alert_network
+    return _to_the_end(command.serve(*where, arguments.source, arguments.store))
 
 
 def _bench(arguments: argparse.Namespace) -> int:

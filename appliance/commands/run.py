@@ -231,8 +231,10 @@ class Running:
             self._kiosk.show("thinking")
 
     def _in_a_line(self) -> str:
+        """What `systemctl status` shows; image/update waits for a line without "on the line"."""
         off = [status.name for status in self.status() if not status.on]
-        return f"answering; off: {', '.join(off)}" if off else "answering"
+        calls = f"; {self._app.calls} on the line" if self._app.calls else ""
+        return f"answering{calls}; off: {', '.join(off)}" if off else f"answering{calls}"
 
     async def announce(self, folder: Path | None = None) -> None:
         """Print the page's address, what is on and off and why, and from then on what changes; and have it in

@@ -5,7 +5,6 @@ in the transaction in which it came to be, so it is sent however often the serve
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, notices
+from appliance.fleet.database import Writing
 from appliance.fleet.measures import DAY, Look, Sample
 from appliance.fleet.rules import Rule, Trouble, all_rules, step
 from appliance.fleet.scope import ALL, Missing, Scope
@@ -126,7 +126,7 @@ class Watch:
 
     def _become(
         self,
-        db: sqlite3.Connection,
+        db: Writing,
         had: Mapping[Key, Trouble],
         changed: Mapping[Key, tuple[Trouble | None, Sample | None]],
         rules: Mapping[str, Rule],
@@ -148,7 +148,7 @@ class Watch:
 
     def _keep(
         self,
-        db: sqlite3.Connection,
+        db: Writing,
         key: Key,
         trouble: Trouble,
         sample: Sample | None,
@@ -167,7 +167,7 @@ class Watch:
                 (*key, *astuple(trouble), sample.value, sample.why, alert),
             )
 
-    def _counted(self, db: sqlite3.Connection, alert: str, now: int) -> None:
+    def _counted(self, db: Writing, alert: str, now: int) -> None:
         """Whom it is about now; it is over where that is nobody."""
         [(left, boxes)] = db.execute(
             "select count(*), count(case when box > 0 then 1 end) from trouble where alert = ?", (alert,)
@@ -179,7 +179,7 @@ class Watch:
         if not left:
             self._write(db, alert, "cleared", now)
 
-    def _alert(self, db: sqlite3.Connection, rule: Rule, cause: str, site: str, since: int, now: int) -> str:
+    def _alert(self, db: Writing, rule: Rule, cause: str, site: str, since: int, now: int) -> str:
         """The id of the one that is open, or of a new one."""
         found = db.execute(
             "select id from alert where rule = ? and cause = ? and site = ? and cleared is null",
@@ -208,7 +208,7 @@ class Watch:
                     self._write(db, id, "grew" if told else "fired", now)
                     db.execute("update alert set told = max(boxes, 1) where id = ?", (id,))
 
-    def _write(self, db: sqlite3.Connection, id: str, what: str, now: int) -> None:
+    def _write(self, db: Writing, id: str, what: str, now: int) -> None:
         """Have it sent by every route that is for its site. Who was not told that it began need not know that
         it is over."""
         [row] = db.execute(f"select {COLUMNS} from alert where id = ?", (id,)).fetchall()
@@ -223,7 +223,7 @@ class Watch:
             db, alert.id, alert.site, what, shown(alert) | {"named": [name for (name,) in named]}, now
         )
 
-    def _silenced(self, db: sqlite3.Connection, id: str, now: int) -> bool:
+    def _silenced(self, db: Writing, id: str, now: int) -> bool:
         return bool(
             db.execute(
                 """select 1 from alert join silence on silence.rule in (alert.rule, '')

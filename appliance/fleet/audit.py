@@ -6,7 +6,6 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from appliance.errors import ApplianceError
+from appliance.fleet.database import Writing
 from appliance.fleet.store import Store
 from appliance.fleet.tables import NOTHING
 
@@ -70,7 +70,7 @@ class Verdict:
 
 
 def record(
-    db: sqlite3.Connection,
+    db: Writing,
     now: int,
     who: str,
     what: str,

@@ -16,7 +16,9 @@ from appliance.fleet.authority import Authority
 from appliance.fleet.demo import demo as simulate
 from appliance.fleet.pulse import beat
 from appliance.fleet.serve import Fleet, Page, Ports
+from appliance.fleet.source import opened
 from appliance.fleet.store import Store
+from appliance.fleet.worker import Worker
 from appliance.notify import Manager
 from appliance.telemetry import invitation
 
@@ -25,9 +27,16 @@ CODE_EVERY = 5.0
 
 
 async def serve(
-    folder: Path, host: str, names: Sequence[str], ports: Ports, page: Page, networks: Sequence[str]
+    folder: Path,
+    host: str,
+    names: Sequence[str],
+    ports: Ports,
+    page: Page,
+    networks: Sequence[str],
+    source: str = "",
+    store: str = "",
 ) -> int:
-    async with Fleet(folder, host, ports, names, page, networks) as fleet:
+    async with Fleet(folder, host, ports, names, page, networks, source, store) as fleet:
         print(f"boxes come to {host}:{ports.broker}, and enrol at {host}:{ports.door}", flush=True)
         where = " (on this machine only)" if page.only_here else ""
         print(f"open {fleet.url}{where}", flush=True)
@@ -43,6 +52,22 @@ async def _show_code(house: House) -> None:
             shown = code
             print(f"setup code: {code} (makes the first admin; holds for 10 minutes)", flush=True)
         await asyncio.sleep(CODE_EVERY)
+
+
+async def work(source: str, store: str, name: str) -> int:
+    """One more worker beside those that are there, until cancelled."""
+    came, kept = opened(source, name), Store(store)
+    worker = Worker(came, kept)
+    came.start()
+    worker.start()
+    try:
+        print(f"{name} takes what boxes tell", flush=True)
+        await asyncio.Event().wait()
+    finally:
+        worker.stop()
+        came.stop()
+        kept.close()
+    return 0
 
 
 async def demo(count: int, ports: Ports) -> int:

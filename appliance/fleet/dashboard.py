@@ -28,7 +28,7 @@ from appliance.access.doorman import Doorman, Stranger, cookie
 from appliance.access.house import House
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
-from appliance.fleet import api, audit, entrance, members, metrics, views
+from appliance.fleet import api, audit, entrance, grid, members, metrics, questions, views
 from appliance.fleet.api import Room
 from appliance.fleet.authority import Authority
 from appliance.fleet.operations import OPERATIONS
@@ -49,6 +49,7 @@ PAGES = (
     ("/", "index.html", "viewer"),
     ("/box/{name}", "box.html", "viewer"),
     ("/alerts", "alerts.html", "viewer"),
+    ("/questions", "questions.html", "viewer"),
     ("/settings", "settings.html", "admin"),
     ("/audit", "audit.html", "admin"),
 )
@@ -95,6 +96,8 @@ class Dashboard:
             Route("/events", needs("viewer", self._events)),
             Route("/data/overview", needs("viewer", self._overview)),
             Route("/data/boxes", needs("viewer", self._boxes)),
+            Route("/data/sites", needs("viewer", self._sites)),
+            Route("/data/questions", needs("viewer", self._questions)),
             Route("/data/box/{name}", needs("viewer", self._box)),
             Route("/data/box/{name}/calls/{call}", needs("viewer", self._turns)),
             Route("/data/box/{name}/logs/{command}", needs("operator", self._log)),
@@ -163,6 +166,16 @@ class Dashboard:
         text = request.query_params.get("q", "")[:64]
         found = await asyncio.to_thread(views.boxes, self._store, number, text, scope_of(request))
         return JSONResponse(found)
+
+    async def _sites(self, request: Request) -> JSONResponse:
+        return JSONResponse(await asyncio.to_thread(grid.health, self._store, scope_of(request)))
+
+    async def _questions(self, request: Request) -> JSONResponse:
+        page = request.query_params.get("page", "0")
+        number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 0
+        return JSONResponse(
+            await asyncio.to_thread(questions.unanswered, self._store, number, scope_of(request))
+        )
 
     async def _box(self, request: Request) -> JSONResponse:
         return await self._of_box(request, views.box)

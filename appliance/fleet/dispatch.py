@@ -13,7 +13,7 @@ from appliance.errors import ApplianceError
 from appliance.fleet import audit, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
-from appliance.fleet.source import Mosquitto
+from appliance.fleet.source import Source
 from appliance.fleet.store import Store
 from appliance.telemetry import wire
 from appliance.telemetry.bundle import Bundle, sign
@@ -58,8 +58,8 @@ def wish(store: Store, authority: Authority, name: str, desk: str, who: str = au
         if not box:
             raise ApplianceError(f"there is no box {name} in the fleet")
         [(serial,)] = db.execute(
-            "insert into desired (at, device, digest, payload) values (?, ?, ?, x'') returning serial",
-            (store.now(), name, digest),
+            "insert into desired (at, device, digest, payload) values (?, ?, ?, ?) returning serial",
+            (store.now(), name, digest, b""),
         )
         payload = sign(Bundle(name, serial, store.now(), desk), authority.bundle_key)
         if len(payload) > LARGEST_DOWN or len(desk) > 400_000:
@@ -76,7 +76,7 @@ def wish(store: Store, authority: Authority, name: str, desk: str, who: str = au
 class Dispatch:
     """`turn` is called now and then, and blocks for some milliseconds."""
 
-    def __init__(self, store: Store, source: Mosquitto, broker: Broker, authority: Authority) -> None:
+    def __init__(self, store: Store, source: Source, broker: Broker | None, authority: Authority) -> None:
         self._store = store
         self._source = source
         self._broker = broker
@@ -96,7 +96,8 @@ class Dispatch:
         if not gone:
             return
         self._authority.revoke(members.revoked(self._store))
-        self._broker.reread()
+        if self._broker:
+            self._broker.reread()
         for (name,) in gone:
             try:
                 self._source.kick(name)
@@ -120,7 +121,7 @@ class Dispatch:
         now = self._store.now()
         due = self._store.read(
             """select command.id, do, expires, arguments, name from command join box on box.id = command.box
-                where command.state = 'queued' and online and sent < ? order by at limit 1000""",
+                where command.state = 'queued' and online = 1 and sent < ? order by at limit 1000""",
             now - AGAIN,
         )
         sent = []
@@ -135,7 +136,8 @@ class Dispatch:
     def _send_wishes(self) -> None:
         now = self._store.now()
         for name, serial in self._store.read(
-            "select name, wanted_serial from box where wanted_serial > serial and online and state = 'member'"
+            """select name, wanted_serial from box
+                where wanted_serial > serial and online = 1 and state = 'member'"""
         ):
             if self._sent.get(serial, 0) < now - WISH_AGAIN:
                 [(payload,)] = self._store.read("select payload from desired where serial = ?", serial)

@@ -11,8 +11,9 @@ from typing import Any
 from appliance.fleet.ailments import ALL
 from appliance.fleet.authority import BOX_YEARS
 from appliance.fleet.histogram import bucket
+from appliance.fleet.learning import HOUR
 from appliance.fleet.rules import Rule
-from appliance.fleet.store import HOUR, Store
+from appliance.fleet.store import Store
 
 DAY = 86_400_000
 

@@ -17,8 +17,8 @@ def text(store: Store, scope: Scope = ALL) -> str:
     """Of the boxes within a scope; blocks as long as a picture of the page takes."""
     seen = views.overview(store, scope)
     latency = {"0.5": seen["latency"]["p50"], "0.95": seen["latency"]["p95"]}
-    queues = dict(store.read("select state, count(*) from command group by state"))
-    sent = dict(store.read("select state, count(*) from delivery group by state"))
+    queues: dict[str, int] = dict(store.read("select state, count(*) from command group by state"))
+    sent: dict[str, int] = dict(store.read("select state, count(*) from delivery group by state"))
     families = [
         _family("fleet_boxes", "gauge", "Boxes of the fleet.", {(): seen["boxes"]}),
         _family("fleet_boxes_here", "gauge", "Boxes that are connected.", {(): seen["online"]}),

@@ -7,7 +7,6 @@ import json
 import logging
 import random
 import secrets
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, scope
+from appliance.fleet.database import Writing
 from appliance.fleet.store import Store
 
 log = logging.getLogger(__name__)
@@ -132,9 +132,7 @@ def shown(way: Way) -> dict[str, Any]:
     }
 
 
-def write(
-    db: sqlite3.Connection, alert: str, site: str, what: str, body: Mapping[str, Any], now: int
-) -> None:
+def write(db: Writing, alert: str, site: str, what: str, body: Mapping[str, Any], now: int) -> None:
     """Have it told by every route that is for this site, in the transaction in which it came to be."""
     group = (db.execute("select grp from site where name = ?", (site,)).fetchone() or [""])[0]
     for row in db.execute(f"select {_NAMES} from route where enabled = 1").fetchall():
@@ -154,7 +152,7 @@ def try_out(store: Store, name: str, who: str = audit.ITSELF) -> str:
         return _queue(db, _way(row), "", "tried", body, store.now())
 
 
-def _queue(db: sqlite3.Connection, way: Way, alert: str, what: str, body: Mapping[str, Any], now: int) -> str:
+def _queue(db: Writing, way: Way, alert: str, what: str, body: Mapping[str, Any], now: int) -> str:
     id = secrets.token_hex(16)
     told = json.dumps({"id": id, "what": what, "at": now, **body}, ensure_ascii=False)
     db.execute(

@@ -3,14 +3,14 @@ mends it."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 from appliance.errors import StorageError
 from appliance.fleet import tables
+from appliance.fleet.database import Writing
 
 
-def migrate(db: sqlite3.Connection) -> None:
+def migrate(db: Writing) -> None:
     """Bring a file up to date; each step is done whole or not at all."""
     [(version,)] = db.execute("pragma user_version")
     if version > len(STEPS):
@@ -30,7 +30,7 @@ def migrate(db: sqlite3.Connection) -> None:
             raise
 
 
-def beginning(db: sqlite3.Connection) -> None:
+def beginning(db: Writing) -> None:
     for statement in (
         """create table box (
             id integer primary key, name text not null unique, site text not null default '',
@@ -86,7 +86,7 @@ def beginning(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-def order(db: sqlite3.Connection) -> None:
+def order(db: Writing) -> None:
     # By which message each thing about a box is known: what comes late must not undo what came after it.
     db.execute(
         """create table known (
@@ -95,4 +95,17 @@ def order(db: sqlite3.Connection) -> None:
     )
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (beginning, order, tables.audit, tables.alerts)
+def days(db: Writing) -> None:
+    # What boxes told lies by the day since, where the database keeps it; `kept` says up to which it counts.
+    db.execute("drop table message")
+    db.execute("create table day (day integer primary key, kept integer not null)")
+    db.execute("create index outcome_box on outcome (box, day)")
+    db.execute(
+        """create table question (
+            id integer primary key, box integer not null references box, at integer not null,
+            received integer not null, text text not null)"""
+    )
+    db.execute("create index question_received on question (received)")
+
+
+STEPS: tuple[Callable[[Writing], None], ...] = (beginning, order, tables.audit, tables.alerts, days)

@@ -23,7 +23,7 @@ from appliance.fleet.dashboard import ROLES, Dashboard, Door, Keys, Server
 from appliance.fleet.dispatch import Dispatch
 from appliance.fleet.notices import Post
 from appliance.fleet.senders import Senders
-from appliance.fleet.source import Mosquitto
+from appliance.fleet.source import Mosquitto, Source, opened
 from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
 
@@ -76,17 +76,22 @@ class Fleet:
         names: Sequence[str] = (),
         page: Page = Page(),
         networks: Sequence[str] = (),
+        source: str = "",
+        store: str = "",
     ) -> None:
         """`host`: where boxes are listened to. `names`: by which boxes and people reach it. `networks`: where
-        alerts may be sent to, besides public addresses."""
+        alerts may be sent to, besides public addresses. `source` and `store`: a cluster and a database that
+        are there already, in place of the broker and the file that it keeps itself."""
         self.folder = folder
         self.ports = ports
         self.authority = Authority(folder / "keys", names)
-        self.store = Store(folder / "fleet.db")
+        self.store = Store(store or folder / "fleet.db")
         self.broker = Broker(folder / "broker", self.authority, host, ports.broker)
-        self.source = Mosquitto(self.broker.socket)
+        self._own = not source
+        self.source: Source = opened(source) if source else Mosquitto(self.broker.socket)
         self.worker = Worker(self.source, self.store)
-        self._dispatch = Dispatch(self.store, self.source, self.broker, self.authority)
+        broker = self.broker if self._own else None
+        self._dispatch = Dispatch(self.store, self.source, broker, self.authority)
         self.house = House(folder / "access.db", ROLES, "fleet")
         self._page = page
         self._name = names[0] if names else os.uname().nodename.lower()
@@ -133,9 +138,10 @@ class Fleet:
         # What the last start knew of who is there is old: those who are will say so.
         with self.store.write() as db:
             db.execute("update box set online = 0")
-        # Who is cancelled meanwhile leaves the thread at its work, and the broker must not outlive that.
-        self._stack.callback(self.broker.stop)
-        await asyncio.to_thread(self.broker.start)
+        if self._own:
+            # Who is cancelled meanwhile leaves the thread at its work, and the broker must not outlive that.
+            self._stack.callback(self.broker.stop)
+            await asyncio.to_thread(self.broker.start)
         self.source.start()
         self._stack.callback(self.source.stop)
         self.worker.start()
@@ -143,7 +149,8 @@ class Fleet:
         self._post.start()
         self._stack.callback(self._post.stop)
         await self._stack.enter_async_context(_opened(self._servers))
-        works = (self.broker.watch(), self._tell(), self._prune(), self._attend(), self._dashboard.paint())
+        watch = [self.broker.watch()] if self._own else []
+        works = (*watch, self._tell(), self._prune(), self._attend(), self._dashboard.paint())
         for work in works:
             task = asyncio.create_task(work)
             self._stack.callback(task.cancel)

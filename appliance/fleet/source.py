@@ -9,12 +9,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from appliance.errors import ApplianceError
 from appliance.telemetry.wire import LARGEST, VERSION
 
 log = logging.getLogger(__name__)
@@ -51,13 +53,38 @@ class Source(Protocol):
         """Tell a box; False where the broker is not there."""
         ...
 
+    def kick(self, device: str) -> None:
+        """End the session of a box. OSError where the broker is not there."""
+        ...
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def opened(where: str, worker: str = "worker") -> Source:
+    """By `amqp://...` a RabbitMQ cluster; by `mqtt://HOST:PORT` or the path of its socket a broker of MQTT 5
+    that lets this machine in. ApplianceError where it is none of them."""
+    if where.startswith(("amqp://", "amqps://")):
+        from appliance.fleet.amqp import Rabbit
+
+        return Rabbit(where, worker)
+    if where.startswith("mqtt://"):
+        parts = urlsplit(where)
+        if not parts.hostname:
+            raise ApplianceError(f"{where} names no broker", "mqtt://HOST:PORT")
+        return Mosquitto(f"{parts.hostname}:{parts.port or 1883}", worker)
+    return Mosquitto(Path(where), worker)
+
 
 class Mosquitto:
-    """By a shared subscription of MQTT 5, over the broker's socket. What is lost with a worker is sent again
-    by the box it came from, so acknowledging it to the broker means nothing here."""
+    """By a shared subscription of MQTT 5, over the broker's socket or port. What is lost with a worker is
+    sent again by the box it came from, so acknowledging it to the broker means nothing here."""
 
-    def __init__(self, socket: Path, worker: str = "worker") -> None:
-        self._socket = socket
+    def __init__(self, broker: Path | str, worker: str = "worker") -> None:
+        """`broker`: the path of its socket, or HOST:PORT."""
+        host, _, port = str(broker).rpartition(":")
+        self._transport: Literal["unix", "tcp"] = "unix" if isinstance(broker, Path) else "tcp"
+        self._host, self._port = (str(broker), 1) if isinstance(broker, Path) else (host, int(port))
         self._worker = worker
         self._came: queue.Queue[Received] = queue.Queue(HELD)
         self._client: Client | None = None
@@ -96,10 +123,9 @@ class Mosquitto:
         return client.publish(topic, payload, 1, retain=retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def kick(self, device: str) -> None:
-        """End the session of a box: another by the same name takes its place, and goes. OSError where the
-        broker is not there."""
-        other = Client(CallbackAPIVersion.VERSION2, client_id=device, transport="unix")
-        other.connect(str(self._socket), 1)
+        """Another by the same name takes its place, and goes."""
+        other = Client(CallbackAPIVersion.VERSION2, client_id=device, transport=self._transport)
+        other.connect(self._host, self._port)
         until = time.monotonic() + 2
         while not other.is_connected() and time.monotonic() < until:
             other.loop(0.05)
@@ -121,13 +147,13 @@ class Mosquitto:
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"fleet {self._worker}",
-            transport="unix",
+            transport=self._transport,
             protocol=MQTTProtocolVersion.MQTTv5,
         )
         client.max_inflight_messages_set(1000)
         client.on_connect = self._connected
         client.on_message = self._heard
-        client.connect(str(self._socket), 1)
+        client.connect(self._host, self._port)
         try:
             while not self._stopping.is_set():
                 if client.loop(0.05) != MQTTErrorCode.MQTT_ERR_SUCCESS:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 
+from appliance.fleet.database import Writing
+
 NOTHING = "0" * 64
 """The hash of the row before the first of the audit log."""
 
 
-def audit(db: sqlite3.Connection) -> None:
+def audit(db: Writing) -> None:
     """What was changed, by whom: see audit.py."""
     db.execute(
         """create table audit (
@@ -31,7 +33,7 @@ def audit(db: sqlite3.Connection) -> None:
             )
 
 
-def alerts(db: sqlite3.Connection) -> None:
+def alerts(db: Writing) -> None:
     """Which group has which sites; what is wrong with boxes, and who is told of it: see alerts.py."""
     for statement in (
         "create table site (name text primary key, grp text not null)",

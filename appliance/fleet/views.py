@@ -9,9 +9,10 @@ from typing import Any
 
 from appliance.fleet.alerts import TARGET, attention
 from appliance.fleet.histogram import percentile
+from appliance.fleet.learning import HOUR, MINUTE
 from appliance.fleet.measures import FAILED
 from appliance.fleet.scope import ALL, Scope
-from appliance.fleet.store import HOUR, MINUTE, Store
+from appliance.fleet.store import Store
 
 STALE = 180_000
 """Milliseconds without a word after which a box counts as not heard from."""
@@ -24,12 +25,12 @@ def overview(store: Store, scope: Scope = ALL, known: dict[str, Any] | None = No
     """Is everything all right, and if not, what first? `known`: what `answers` has told lately."""
     now = store.now()
     [(total, online, calls)] = store.read(
-        f"""select count(*), coalesce(sum(there), 0), coalesce(sum(case when there then calls end), 0)
-            from (select calls, online and seen >= ? as there from box
-                where state = 'member' and {scope.sql})""",
+        f"""select count(*), coalesce(sum(there), 0), coalesce(sum(there * calls), 0)
+            from (select calls, case when online = 1 and seen >= ? then 1 else 0 end as there from box
+                where state = 'member' and {scope.sql}) as boxes""",
         now - STALE,
     )
-    today = dict(
+    today: dict[str, int] = dict(
         store.read(f"select outcome, sum(n) from outcome where day = ?{_in(scope)} group by 1", now // DAY)
     )
     return {
@@ -55,14 +56,14 @@ def boxes(store: Store, page: int = 0, text: str = "", scope: Scope = ALL) -> di
     )
     [(total,)] = store.read(f"select count(*) from box where {chosen}", likeness, likeness)
     rows = store.read(
-        f"""select name, site, online and seen >= ?, seen, calls, version, desk, wanted, outbox,
+        f"""select name, site, online = 1 and seen >= ?, seen, calls, version, desk, wanted, outbox,
                 (select count(*) from fault where box = box.id),
                 (select coalesce(sum(n), 0) from outcome where day = ? and box = box.id),
                 (select coalesce(sum(n), 0) from outcome
                     where day = ? and box = box.id and outcome in ('failed', 'crash')),
                 json_extract(health, '$.temperature'), json_extract(health, '$.cpu')
             from box where {chosen}
-            order by online and seen >= ?, exists (select 1 from fault where box = box.id) desc, name
+            order by online = 1 and seen >= ?, exists (select 1 from fault where box = box.id) desc, name
             limit ? offset ?""",
         now - STALE, day, day, likeness, likeness, now - STALE, PAGE, max(0, page) * PAGE,
     )  # fmt: skip
@@ -123,22 +124,21 @@ def turns(store: Store, name: str, call: str) -> list[dict[str, Any]]:
     """The turns of a call, for its waterfall."""
     rows = store.read(
         """select data from message join boot on boot.number = boot join box on box.id = boot.box
-            where box.name = ? and kind = 'turn' and json_extract(data, '$.call') = ?
-            order by json_extract(data, '$.n') limit 200""",
+            where box.name = ? and kind = 'turn' and json_extract(data, '$.call') = ? limit 200""",
         name, call,
     )  # fmt: skip
-    return [json.loads(data) for (data,) in rows]
+    return sorted((json.loads(data) for (data,) in rows), key=lambda turn: int(turn["n"]))
 
 
 def log(store: Store, name: str, command: str) -> list[str]:
     """The lines of the log that a command asked for."""
     rows = store.read(
         """select data from message join boot on boot.number = boot join box on box.id = boot.box
-            where box.name = ? and kind = 'log' and json_extract(data, '$.id') = ?
-            order by json_extract(data, '$.part')""",
+            where box.name = ? and kind = 'log' and json_extract(data, '$.id') = ?""",
         name, command,
     )  # fmt: skip
-    return [line for (data,) in rows for line in json.loads(data)["lines"]]
+    parts = sorted((json.loads(data) for (data,) in rows), key=lambda part: int(part["part"]))
+    return [line for part in parts for line in part["lines"]]
 
 
 def _told(store: Store, box: int, kinds: str, most: int) -> list[tuple[Any, ...]]:

@@ -50,17 +50,22 @@ class Worker:
     def _run(self) -> None:
         while not self._stopping.is_set():
             batch = self._source.fetch(BATCH, BATCHED)
-            try:
-                if batch:
-                    self.take(batch)
-                self._flush()
-            except ApplianceError as error:
-                # Nothing of it is acknowledged, so the boxes send it again.
-                log.error("%s", error)
-                self._stopping.wait(AGAIN)
-            except Exception:
-                log.exception("a batch could not be stored; its messages are tried one by one")
-                self._one_by_one(batch)
+            while not self._stored(batch) and not self._stopping.wait(AGAIN):
+                pass
+
+    def _stored(self, batch: Sequence[Received]) -> bool:
+        """False where it is to be tried again: nothing of it is acknowledged."""
+        try:
+            if batch:
+                self.take(batch)
+            self._flush()
+        except ApplianceError as error:
+            log.error("%s", error)
+            return False
+        except Exception:
+            log.exception("a batch could not be stored; its messages are tried one by one")
+            self._one_by_one(batch)
+        return True
 
     def _one_by_one(self, batch: Sequence[Received]) -> None:
         """What cannot be stored must not keep the rest from it."""
@@ -70,6 +75,7 @@ class Worker:
             except Exception as error:
                 log.error("a message on %s could not be stored (%s)", each.topic, type(error).__name__)
                 self.counts["failed"] += 1
+        self._source.ack(batch)
 
     def take(self, batch: Sequence[Received]) -> Counter[str]:
         """Store a batch and acknowledge it; what was counted. StorageError where the disk takes it not."""

@@ -33,16 +33,24 @@ AGAIN = 5.0
 SELDOM = 300.0
 """Seconds between two tries at the most."""
 
-RECONNECT = 0.5, 30.0
-"""Seconds before the first and between later tries to connect; less by chance, so that not all boxes come at
-once."""
+RECONNECT = 2.0, 30.0
+"""Seconds before the first and between later tries to connect, at the most; less by chance, so that ten
+thousand boxes that lost their broker do not come back at once."""
 
 LOOK = 0.1
 """Seconds between two looks at what there is to send."""
 
-CONNECT = 5.0
+CONNECT = 20.0
 KEEPALIVE = 30
-"""Seconds that the broker may take to answer; and without a word after which a box counts as gone."""
+"""Seconds that the broker may take to answer: many may come at once, and who gives up would only have to be
+answered anew; and without a word after which a box counts as gone."""
+
+DEAF = 120.0
+"""Seconds for which nothing is acknowledged, though something waits, before the line is begun anew: a node of
+a cluster that failed may have lost what this box listens to, and nothing else tells of that."""
+
+LEAVE = 6.0
+"""Seconds in which a line that is stopped should have ended."""
 
 CALM = 10.0
 """Seconds that a connection has to last to count as a good one."""
@@ -64,10 +72,18 @@ class Address:
 class Sent:
     message: Message
     at: float
+    first: float
     tries: int = 1
 
     def due(self) -> float:
         return float(self.at + min(AGAIN * 2 ** (self.tries - 1), SELDOM))
+
+
+def pause(tries: int) -> float:
+    """Seconds to wait before connecting again, after so many tries in vain: any up to twice as many as the
+    last time, so that those who come are spread evenly."""
+    first, longest = RECONNECT
+    return random.uniform(0, min(first * 2 ** min(tries, 20), longest))
 
 
 class Line:
@@ -90,6 +106,7 @@ class Line:
         self._sent: dict[tuple[str, int], Sent] = {}
         self._why = "connecting"
         self._connected = False
+        self._answered = 0.0
         self.acked = 0
         """Acknowledgements so far."""
 
@@ -99,7 +116,7 @@ class Line:
     def stop(self) -> None:
         """Tell the fleet that the box goes, and go."""
         self._stopping.set()
-        self._thread.join(CONNECT + 1)
+        self._thread.join(LEAVE)
 
     @property
     def state(self) -> tuple[bool, str]:
@@ -107,7 +124,7 @@ class Line:
         return self._connected, self._why
 
     def _run(self) -> None:
-        wait = RECONNECT[0]
+        tries = 0
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
@@ -118,9 +135,8 @@ class Line:
                 log.exception("the line to the fleet failed; it is begun again")
                 self._why = "it failed; see the log"
             self._connected = False
-            wait = RECONNECT[0] if time.monotonic() - began > CALM else wait
-            self._stopping.wait(wait * random.uniform(0.3, 1.0))
-            wait = min(wait * 2, RECONNECT[1])
+            tries = 0 if time.monotonic() - began > CALM else tries + 1
+            self._stopping.wait(pause(tries))
 
     def _session(self) -> None:
         """From connecting until the connection is gone. OSError says why."""
@@ -133,6 +149,7 @@ class Line:
                     raise ConnectionError(self._refused or f"the broker hung up: {code.name}")
                 if self._connected:
                     self._send(client)
+                    self._hearken()
             if self._connected:
                 client.publish(self._state_topic, self._state(False), 1, retain=True)
                 client.loop(LOOK)
@@ -162,7 +179,8 @@ class Line:
         if code.is_failure:
             self._refused = f"the broker refused this box: {code}"
             return
-        client.subscribe(f"va/{wire.VERSION}/{self._address.device}/dn/#", 1)
+        # What is lost on the way is told again; so nothing of this box needs to outlive a node of a cluster.
+        client.subscribe(f"va/{wire.VERSION}/{self._address.device}/dn/#", 0)
         client.publish(self._state_topic, self._state(True), 1, retain=True)
         self._connected, self._why = True, ""
 
@@ -174,8 +192,14 @@ class Line:
                 self._publish(client, sent.message)
         if room := WINDOW - len(self._sent):
             for message in self._outbox.next(room, frozenset(self._sent)):
-                self._sent[message.boot, message.seq] = Sent(message, now)
+                self._sent[message.boot, message.seq] = Sent(message, now, now)
                 self._publish(client, message)
+
+    def _hearken(self) -> None:
+        """ConnectionError where nothing has been acknowledged for long."""
+        oldest = min((sent.first for sent in self._sent.values()), default=None)
+        if oldest is not None and time.monotonic() - max(oldest, self._answered) > DEAF:
+            raise ConnectionError("nothing is acknowledged")
 
     def _publish(self, client: Client, message: Message) -> None:
         client.publish(wire.up(self._address.device, message.kind), message.pack(), 1)
@@ -198,6 +222,7 @@ class Line:
         boot, upto, also = ack["boot"], ack["upto"], ack.get("also", [])
         self._outbox.acked(boot, upto, also)
         self.acked += 1
+        self._answered = time.monotonic()
         self._sent = {
             (of, seq): sent
             for (of, seq), sent in self._sent.items()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from appliance.errors import StorageError
+from appliance.fleet import worker as workers
 from appliance.fleet.source import Mosquitto
 from appliance.fleet.store import Store as FleetStore
 from appliance.fleet.worker import Worker
@@ -35,9 +37,19 @@ def box(folder: str, port: int, stop: str) -> None:
         time.sleep(EVERY)
 
 
-def worker(folder: str, socket: str) -> None:
+def worker(store: str, socket: str) -> None:
+    workers.AGAIN = 0.1
     source = Mosquitto(Path(socket))
     source.start()
-    Worker(source, FleetStore(Path(folder) / "fleet.db")).start()
+    Worker(source, _opened(store)).start()
     while True:
         time.sleep(1)
+
+
+def _opened(store: str) -> FleetStore:
+    """When it is there: it may have been killed this moment."""
+    while True:
+        try:
+            return FleetStore(store)
+        except StorageError:
+            time.sleep(0.05)

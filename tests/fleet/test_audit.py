@@ -41,7 +41,7 @@ def write(store: Store, count: int) -> None:
 
 def meddle(store: Store, *statements: tuple[str, tuple[Any, ...]]) -> None:
     """As one does who has the file, and knows how."""
-    with sqlite3.connect(store.path) as db:
+    with sqlite3.connect(store.where) as db:
         for deed in ("update", "delete"):
             db.execute(f"drop trigger if exists audit_{deed}")
         for sql, values in statements:
@@ -169,7 +169,7 @@ def test_an_export_is_signed_and_whole(store: Store, authority: Authority) -> No
 
 
 def test_two_who_write_at_once_make_one_chain(store: Store) -> None:
-    other = Store(store.path)
+    other = Store(store.where)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda n: write(other if n % 2 else store, 5), range(20)))
     other.close()

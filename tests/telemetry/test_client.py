@@ -120,6 +120,27 @@ def test_it_stays_and_is_sent_again_until_the_fleet_has_it(
     box.close()
 
 
+def test_a_line_on_which_nothing_is_acknowledged_is_begun_anew(
+    tmp_path: Path, broker: PlainBroker, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "DEAF", 0.3)
+    box = Box(tmp_path, broker.port)
+    fleet.acks = False
+    box.outbox.tell("fault", FAULT)
+    wait_for(lambda: sum(body.get("online", False) for _, body in fleet.heard) >= 2)
+    fleet.acks = True
+    wait_for(lambda: not box.waiting)
+    box.close()
+
+
+def test_a_wait_before_connecting_grows_and_never_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "RECONNECT", (2.0, 30.0))
+    for tries in (0, 3, 5_000):
+        waits = [clients.pause(tries) for _ in range(300)]
+        assert 0 <= min(waits) <= max(waits) <= min(2.0 * 2 ** min(tries, 9), 30.0)
+        assert max(waits) - min(waits) > 1
+
+
 def test_a_box_is_there_until_it_goes_or_is_lost(tmp_path: Path, broker: PlainBroker, fleet: Fleet) -> None:
     def there() -> list[bool]:
         return [body["online"] for topic, body in fleet.heard if topic == "state"]
