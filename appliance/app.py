@@ -82,7 +82,6 @@ class App:
         """Turns, by sound, in which words of callers were heard and answered."""
         self._idle = asyncio.Event()
         self._idle.set()
-        self._called = asyncio.Event()
         self.leave = Leave()
         self.hearing: Hearing | None = None
         self.speech: Speech | None = None
@@ -214,10 +213,6 @@ class App:
     async def quiet(self) -> None:
         """Wait until no call is under way."""
         await self._idle.wait()
-
-    async def called(self) -> None:
-        """Wait until a call is under way."""
-        await self._called.wait()
 
     @property
     def papers_off(self) -> str:
@@ -365,7 +360,6 @@ class App:
         if not place.trial:
             self._calls += 1
             self._idle.clear()
-            self._called.set()
         try:
             await self._note(clerk.began())
             await converse(call, brain, keep, foresee(brain))
@@ -374,7 +368,6 @@ class App:
                 self._calls -= 1
                 if not self._calls:
                     self._idle.set()
-                    self._called.clear()
             await self.books.see_through(self._over(call.now(), served, clerk, tally, account, hung_up))
 
     async def _over(

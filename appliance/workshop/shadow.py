@@ -140,18 +140,19 @@ async def _both(
 
 
 async def _undisturbed(app: App, replay: Callable[[], Coroutine[Any, Any, Went]]) -> Went:
-    """While nobody calls: where somebody does, it ends, and begins anew when that is over."""
+    """While nobody calls: where somebody talks, it ends, and begins anew when that is over."""
     while True:
         await app.quiet()
-        replaying, called = asyncio.create_task(replay()), asyncio.create_task(app.called())
+        await app.leave.nobody()
+        replaying, somebody = asyncio.create_task(replay()), asyncio.create_task(app.leave.somebody())
         try:
-            await asyncio.wait((replaying, called), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((replaying, somebody), return_when=asyncio.FIRST_COMPLETED)
             if replaying.done():
                 return replaying.result()
         finally:
             replaying.cancel()
-            called.cancel()
-            await asyncio.wait((replaying, called))
+            somebody.cancel()
+            await asyncio.wait((replaying, somebody))
 
 
 async def _replayed(

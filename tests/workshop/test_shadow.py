@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from appliance.app import App
-from appliance.channels.scripted import ScriptedCaller
 from appliance.commands import shadow as command
 from appliance.config import Box, read_desk
-from appliance.messages import Event
 from appliance.observe.calls import Calls
 from appliance.observe.encrypting import encrypt
 from appliance.served import Served
+from appliance.voice import Voice
 from appliance.workshop import shadow as shadowing
 from appliance.workshop.shadow import Went, nightly, shadow
 from tests.audio_server import until
@@ -93,19 +91,6 @@ async def test_what_is_replayed_on_an_encrypted_box_is_never_in_the_clear(
     assert there == [{}] * 6
 
 
-class Holding(ScriptedCaller):
-    """A caller who says nothing until let go."""
-
-    def __init__(self) -> None:
-        super().__init__(["goodbye"], "holding")
-        self.go = asyncio.Event()
-
-    async def hear(self) -> AsyncIterator[Event]:
-        await self.go.wait()
-        async for each in super().hear():
-            yield each
-
-
 async def test_by_night_it_is_done_once_and_gives_way_to_whoever_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,14 +127,10 @@ async def test_by_night_it_is_done_once_and_gives_way_to_whoever_calls(
         assert not began  # By day.
         clock[0] = night if night > datetime.now().astimezone() else night + timedelta(days=1)
         await until(lambda: len(began) == 2)
-        caller = Holding()
-        calling = asyncio.create_task(app.chat(caller))
-        await until(lambda: app.calls == 1)
-        for _ in range(50):
-            await asyncio.sleep(0)
-        assert (len(began), len(ended)) == (2, 1)
-        caller.go.set()
-        await calling
+        with app.leave.talking(cast(Voice, object())):
+            for _ in range(50):
+                await asyncio.sleep(0.001)
+            assert (len(began), len(ended)) == (2, 1)
         await until(lambda: calls.shadow() is not None)
         report = calls.shadow()
         assert report
