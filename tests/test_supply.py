@@ -42,3 +42,9 @@ def test_a_version_with_a_hole_is_found(tmp_path: Path, version: str, holes: int
     lock = tmp_path / "some.lock"
     lock.write_text(f"starlette=={version} \\\n    --hash=sha256:{'a' * 64}\n    # via appliance\n")
     assert len(audit.by_list(lock)) == holes
+
+
+def test_a_name_may_be_written_in_more_than_one_way(tmp_path: Path) -> None:
+    lock = tmp_path / "some.lock"
+    lock.write_text("Scikit_Learn==1.4.0\nJinja2==3.1.5\n")
+    assert len(audit.by_list(lock)) == 2

@@ -13,6 +13,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 from sbom import LOCKS, locked
 
@@ -56,7 +57,7 @@ def by_list(lock: Path) -> list[str]:
         f"{name} {version}: {each['id']}, mended in {each['below']}"
         for name, version, _ in locked(lock)
         for each in listed
-        if each["package"] == name.lower() and Version(version) < Version(each["below"])
+        if each["package"] == canonicalize_name(name) and Version(version) < Version(each["below"])
     ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ class Account:
 
 
 COLUMNS = "name, role, scope, second is not null, made, seen"
+HIGHEST = "select 1 from account where role = ? and scope is null limit 1"
 
 
 class Accounts:
@@ -73,17 +75,14 @@ class Accounts:
 
     def claimed(self) -> bool:
         """Whether somebody may do everything."""
-        return bool(self._ledger.read("select 1 from account where role = ? limit 1", self._roles[-1]))
+        return bool(self._ledger.read(HIGHEST, self._roles[-1]))
 
     def change(self, name: str, role: str, scope: Iterable[str] | None = None) -> None:
         """Give it another role and scope, from its next request on."""
         self._check_role(role)
-        with self._ledger.write() as db:
-            self._must_be(db, name)
-            db.execute(
-                "update account set role = ?, scope = ? where name = ?", (role, packed(scope), tidy(name))
-            )
-            self._must_be_somebody(db)
+        with self._ledger.write() as db, self._somebody_stays(db):
+            id = self._must_be(db, name)
+            db.execute("update account set role = ?, scope = ? where id = ?", (role, packed(scope), id))
 
     def set_password(self, name: str, password: str) -> None:
         """Whoever is in by the old one is out."""
@@ -96,9 +95,8 @@ class Accounts:
 
     def remove(self, name: str) -> None:
         """With its sessions and tokens."""
-        with self._ledger.write() as db:
+        with self._ledger.write() as db, self._somebody_stays(db):
             db.execute("delete from account where id = ?", (self._must_be(db, name),))
-            self._must_be_somebody(db)
 
     def propose_second(self, name: str) -> str:
         """The secret of a second factor, which is asked for once `confirm_second` has seen that it works."""
@@ -155,9 +153,13 @@ class Accounts:
             raise ApplianceError("there is no such account", "look at the list of accounts")
         return int(found[0])
 
-    def _must_be_somebody(self, db: Any) -> None:
+    @contextmanager
+    def _somebody_stays(self, db: Any) -> Iterator[None]:
+        """Whoever may do everything is not the last one to go."""
         highest = self._roles[-1]
-        if not db.execute("select 1 from account where role = ? limit 1", (highest,)).fetchone():
+        before = db.execute(HIGHEST, (highest,)).fetchone()
+        yield
+        if before and not db.execute(HIGHEST, (highest,)).fetchone():
             raise ApplianceError(f"this is the last {highest}", f"make another account {highest} first")
 
 

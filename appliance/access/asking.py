@@ -28,6 +28,13 @@ def who(connection: HTTPConnection) -> Who | None:
     return found
 
 
+async def who_now(connection: HTTPConnection) -> Who | None:
+    """The same, found out anew, for what lasts: sessions end, and accounts are changed. ApplianceError where
+    it cannot be."""
+    found: Who | None = await connection.scope["who_now"]()
+    return found
+
+
 def house(connection: HTTPConnection) -> House:
     found: House = connection.scope["house"]
     return found

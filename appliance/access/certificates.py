@@ -39,15 +39,17 @@ class Own:
 
 def own(folder: Path, names: Iterable[str] = ()) -> Own:
     """The page's certificate for this machine's own names and `names`, made where there is none, where it
-    lacks one of them, or has almost ended. Its key stays. ApplianceError where it cannot be had."""
+    lacks one of them, is of another key, or has almost ended. Its key stays. ApplianceError where it cannot
+    be had."""
     certificate, key = folder / "page.pem", folder / "page.key"
     wanted = {*names, *own_names()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (certificate.exists() and key.exists() and _holds(certificate, wanted)):
-            if not key.exists():
-                write(key, private(ec.generate_private_key(ec.SECP256R1())))
-            write(certificate, _self_signed(load_key(key), wanted))
+        if not key.exists():
+            write(key, private(ec.generate_private_key(ec.SECP256R1())))
+        signer = load_key(key)
+        if not (certificate.exists() and _holds(certificate, signer, wanted)):
+            write(certificate, _self_signed(signer, wanted))
         found = x509.load_pem_x509_certificate(certificate.read_bytes())
     except (OSError, ValueError) as error:
         raise ApplianceError(
@@ -57,11 +59,11 @@ def own(folder: Path, names: Iterable[str] = ()) -> Own:
     return Own(certificate, key, found.fingerprint(hashes.SHA256()).hex(":").upper())
 
 
-def _holds(certificate: Path, names: set[str]) -> bool:
+def _holds(certificate: Path, key: Key, names: set[str]) -> bool:
     found = x509.load_pem_x509_certificate(certificate.read_bytes())
     now = datetime.now(UTC)
     fresh = found.not_valid_before_utc <= now < found.not_valid_after_utc - SLACK
-    return fresh and names <= names_of(certificate)
+    return fresh and found.public_key() == key.public_key() and names <= names_of(certificate)
 
 
 def _self_signed(key: Key, names: set[str]) -> bytes:

@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -48,7 +49,7 @@ PATIENCE = 30.0
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 Stranger = Callable[[], Who | None]
-"""Who somebody is that shows neither session nor token."""
+"""Who somebody is that shows neither session nor token. May block."""
 
 
 class Doorman:
@@ -71,7 +72,8 @@ class Doorman:
         self._house = house
         self._only_here = only_here
         own = os.uname().nodename.lower()
-        self._names = {"localhost"} if only_here else {"localhost", own, f"{own}.local", *names}
+        others = () if only_here else (own, f"{own}.local", *(name.lower() for name in names))
+        self._names = {"localhost", *others}
         self._policy = {**POLICY, **(policy or {})}
         self._largest = largest
         self._stranger = stranger
@@ -83,9 +85,10 @@ class Doorman:
         headers = Headers(scope=scope)
         token = _token(headers)
         refusal = self._refusal(scope, headers, token)
+        who = partial(self._who, scope, headers, token)
         if refusal is None:
             try:
-                known = await self._known(scope, headers, token) or (None if token else self._stranger())
+                known = await who()
             except ApplianceError as error:
                 log.error("nobody can be known: %s", error)
                 refusal = JSONResponse({"wrong": error.wrong, "mend": error.mend}, 503)
@@ -93,17 +96,23 @@ class Doorman:
             await self._turn_away(refusal, scope, receive, send)
             return
         scope["who"] = known
+        scope["who_now"] = partial(who, again=True)
         scope["house"] = self._house
         scope["secure"] = not self._only_here
         await self._app(scope, self._measured(scope, receive), self._with_policy(scope, send))
 
-    async def _known(self, scope: Scope, headers: Headers, token: str) -> Who | None:
+    async def _who(self, scope: Scope, headers: Headers, token: str, again: bool = False) -> Who | None:
+        """`again`: the question is our own, and keeps no session open."""
+        known = await self._known(scope, headers, token, again)
+        return known or (None if token else await asyncio.to_thread(self._stranger))
+
+    async def _known(self, scope: Scope, headers: Headers, token: str, again: bool) -> Who | None:
         if self._house is None:
             return None
         # What a script fetches to look for news is not what a person does.
         looks = scope.get("method") in SAFE and headers.get("sec-fetch-mode", "navigate") != "navigate"
         session = HTTPConnection(scope).cookies.get(cookie(self._house, not self._only_here), "")
-        return await self._house.known(session, token, not looks)
+        return await self._house.known(session, token, not (looks or again))
 
     def _refusal(self, scope: Scope, headers: Headers, token: str) -> Response | None:
         host = headers.get("host", "").lower()

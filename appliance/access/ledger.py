@@ -41,7 +41,12 @@ class Ledger:
         with self._plain_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             # What SQLite writes beside it gets the same rights.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                if os.fstat(file).st_mode & 0o077:
+                    os.fchmod(file, 0o600)
+            finally:
+                os.close(file)
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
             for pragma in (
                 "journal_mode = wal",

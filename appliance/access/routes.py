@@ -103,6 +103,8 @@ async def _enter(request: Request, sent: dict[str, Any]) -> Response:
     id = await house(request).enter(
         _address(request), text(sent, "name"), text(sent, "password"), str(sent.get("code", ""))
     )
+    # Whoever comes in anew does not leave the door open behind him.
+    await _end(request)
     return _entered(request, id)
 
 
@@ -112,10 +114,8 @@ async def _pair(request: Request, sent: dict[str, Any]) -> Response:
 
 
 async def _leave(request: Request, sent: dict[str, Any]) -> Response:
-    at = house(request)
-    name = cookie(at, request.scope["secure"])
-    await asyncio.to_thread(at.sessions.end, request.cookies.get(name, ""))
-    response = JSONResponse({})
+    await _end(request)
+    name, response = cookie(house(request), request.scope["secure"]), JSONResponse({})
     response.delete_cookie(name, path="/", secure=request.scope["secure"], httponly=True, samesite="strict")
     return response
 
@@ -156,6 +156,8 @@ async def _tokens(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
 
 async def _make_token(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
     me, scope = _me_of(request), _scope(sent)
+    if scope is None:
+        scope = me.scope
     _must_lie_within(me, scope)
     made = await asyncio.to_thread(
         house(request).tokens.make,
@@ -207,6 +209,12 @@ async def _without_second(request: Request, sent: dict[str, Any]) -> dict[str, A
 async def _remove(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
     await asyncio.to_thread(house(request).accounts.remove, await _theirs(request, sent))
     return {}
+
+
+async def _end(request: Request) -> None:
+    """The session that whoever asks has had until now, if any."""
+    if id := request.cookies.get(cookie(house(request), request.scope["secure"])):
+        await asyncio.to_thread(house(request).sessions.end, id)
 
 
 def _me_of(request: Request) -> Who:

@@ -25,11 +25,11 @@ def address(secret: str, name: str, house: str) -> str:
 
 def step(secret: str, code: str, now: float) -> int | None:
     """Which step of time a code is of; None where of none that counts now."""
-    code = "".join(code.split())
+    typed = "".join(code.split()).encode("utf-8", "replace")
     made = pyotp.TOTP(secret)
     found = None
     for off in AROUND:
         at = int(now) // STEP + off
-        if hmac.compare_digest(made.generate_otp(at).encode(), code.encode()) and found is None:
+        if hmac.compare_digest(made.generate_otp(at).encode(), typed) and found is None:
             found = at
     return found

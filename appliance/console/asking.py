@@ -9,18 +9,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from appliance.access.asking import needs, problem, read
+from appliance.access.asking import needs, problem, read, who
 from appliance.errors import ApplianceError, ConfigError
 
 Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | Response]]
 
 
 def route(path: str, answer: Answer) -> Route:
-    """For the manager only."""
+    """For the manager only. Who has entered does not say himself by whom something is: `by`."""
 
     async def asked(request: Request) -> Response:
         try:
-            answered = await answer(await read(request))
+            sent, known = await read(request), who(request)
+            if known and known.name:
+                sent["by"] = known.name
+            answered = await answer(sent)
             return answered if isinstance(answered, Response) else JSONResponse(answered)
         except ConfigError as error:
             return problem(422, error.wrong, error.mend, line=error.line)

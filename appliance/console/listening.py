@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
@@ -11,18 +10,15 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from appliance.access.certificates import Own
+from appliance.access.impatient import Impatient
 from appliance.errors import ConfigError, DeviceError
 
 MESSAGE_BYTES = 64 << 10
 """The longest WebSocket message."""
 
 CONNECTIONS = 128
-
-SILENT = 10.0
-"""Seconds in which a connection has asked for something, or is let go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +53,6 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-class Impatient(H11Protocol):
-    """Who connects and asks for nothing keeps nobody else out."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.loop.call_later(SILENT, self._let_go)
-
-    def _let_go(self) -> None:
-        if self.cycle is None and not self.transport.is_closing() and self.transport.get_protocol() is self:
-            self.transport.abort()
 
 
 def address(listen: str) -> tuple[str, int]:

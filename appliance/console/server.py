@@ -22,7 +22,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from appliance.access.asking import Endpoint, needs, refused, who
+from appliance.access.asking import Endpoint, needs, refused, who, who_now
 from appliance.access.attempts import is_here, network
 from appliance.access.doorman import Doorman
 from appliance.access.house import House
@@ -49,6 +49,9 @@ CHATS = 32
 EACH = 4
 """... and those of one other machine."""
 
+LOOK_AGAIN = 10.0
+"""Seconds between two looks whether whoever calls may still."""
+
 GRACE = 0.4
 """Seconds that a conversation has to end by itself when its caller or the page is gone."""
 
@@ -56,7 +59,10 @@ STATIC = Path(__file__).parent / "static"
 
 POLICY = {"permissions-policy": "microphone=(self)"}
 
-PAGES = {"/": "visitor", "/kiosk": "visitor", "/editor.html": "manager", "/calls.html": "manager"}
+PAGES = {
+    "/": "visitor", "/kiosk": "visitor", "/editor.html": "manager", "/calls.html": "manager",
+    "/shadow.html": "manager",
+}  # fmt: skip
 """Who may open each."""
 
 
@@ -248,11 +254,10 @@ class Console:
     async def _desk_for(self, socket: WebSocket) -> Desk | None:
         """The desk that runs, or one that is tried out; None, and the call is refused, where it is gone."""
         found = who(socket)
-        trying = "id" in socket.path_params
         desk: Desk | None = None
-        if found and found.may("manager" if trying else "visitor"):
-            trial = self._editor.trial(socket) if trying and self._editor else None
-            desk = trial if trying else self._desk
+        if found and found.may(_role_for(socket)):
+            trial = self._editor.trial(socket) if _is_trial(socket) and self._editor else None
+            desk = trial if _is_trial(socket) else self._desk
         if desk is None:
             await socket.close(1008)
         return desk
@@ -263,6 +268,7 @@ class Console:
         await socket.accept()
         wire = Wire(socket)
         writing = asyncio.create_task(wire.write())
+        watching = asyncio.create_task(_watch(socket, wire))
         place = socket.client.host if socket.client else ""
         try:
             if self._is_full(kind, most, place):
@@ -277,6 +283,7 @@ class Console:
             wire.end(bad.code, str(bad))
         finally:
             self._wires.pop(wire, None)
+            watching.cancel()
             wire.end()
             _, stuck = await asyncio.wait({writing}, timeout=GRACE)
             if stuck:
@@ -286,6 +293,28 @@ class Console:
     def _is_full(self, kind: str, most: int, place: str) -> bool:
         same = [where for each, where in self._wires.values() if each == kind]
         return len(same) >= most or (not is_here(place) and same.count(network(place)) >= EACH)
+
+
+def _is_trial(socket: WebSocket) -> bool:
+    return "id" in socket.path_params
+
+
+def _role_for(socket: WebSocket) -> str:
+    return "manager" if _is_trial(socket) else "visitor"
+
+
+async def _watch(socket: WebSocket, wire: Wire) -> None:
+    """End the call of who may call no more: his session is over, or his account is another."""
+    while True:
+        await asyncio.sleep(LOOK_AGAIN)
+        try:
+            found = await who_now(socket)
+        except ApplianceError as error:
+            log.warning("whether who calls still may is not known: %s", error)
+            continue
+        if not (found and found.may(_role_for(socket))):
+            wire.end(1008, "you have to enter anew")
+            return
 
 
 def sees_status(request: Request) -> bool:

@@ -4,6 +4,7 @@ who see or hear the box."""
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import re
 from dataclasses import dataclass, fields
@@ -95,9 +96,13 @@ class Page:
         return told
 
     async def _state(self, request: Request) -> JSONResponse:
+        if not _by_address(request):
+            return JSONResponse({"wrong": "open the page by its address"}, 421)
         return JSONResponse({"networks": self._networks, "wrong": self._wrong})
 
     async def _pair(self, request: Request) -> JSONResponse:
+        if not _by_address(request):
+            return JSONResponse({"wrong": "open the page by its address"}, 421)
         # A form of another page cannot send this without asking first, and nobody answers that.
         if request.headers.get("content-type") != "application/json":
             return JSONResponse({"wrong": "the page asks otherwise"}, 415)
@@ -108,6 +113,15 @@ class Page:
         if not self._told.done():
             self._told.set_result(told)
         return JSONResponse({}, 202)
+
+
+def _by_address(request: Request) -> bool:
+    """A name in the world's DNS may be bent to this address, and another page then seems to be this one."""
+    try:
+        ipaddress.ip_address(request.url.hostname or "")
+    except ValueError:
+        return False
+    return True
 
 
 async def _body(request: Request) -> bytes:
@@ -123,12 +137,12 @@ def read(body: bytes) -> Told:
     """ApplianceError where it is not what the page sends."""
     try:
         found: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     names = {field.name for field in fields(Told)}
     if not isinstance(found, dict) or set(found) - names:
         raise ApplianceError("the page asks otherwise")
     if not all(isinstance(value, str) for value in found.values()):
         raise ApplianceError("the page asks otherwise")
-    # A space may be of a password, and of a network's name.
+    # A space at the end may be of a password; of anything else it is a telephone's keyboard's.
     return Told(**{name: value if name == "password" else value.strip() for name, value in found.items()})

@@ -23,9 +23,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from appliance.access.asking import needs, who
-from appliance.access.doorman import Doorman, Stranger, cookie
+from appliance.access.asking import needs, who, who_now
+from appliance.access.doorman import Doorman, Stranger
 from appliance.access.house import House
+from appliance.access.impatient import Impatient
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
 from appliance.fleet import api, audit, entrance, grid, members, metrics, questions, views
@@ -44,6 +45,9 @@ EVERY = 2.0
 
 LARGEST, LARGEST_REQUEST = 600_000, 16_000
 """Bytes of what the page sends, and of what a box sends that enrols."""
+
+PATIENCE = 30.0
+"""Seconds in which all of that has come."""
 
 PAGES = (
     ("/", "index.html", "viewer"),
@@ -150,11 +154,7 @@ class Dashboard:
 
     async def _still(self, request: Request, scope: Scope) -> bool:
         """Whether whoever asked would be shown the same now."""
-        known = who(request)
-        if known is None or known.by != "session":
-            return known is not None and known.by == "place"
-        session = request.cookies.get(cookie(self._house, request.scope["secure"]), "")
-        now = await self._house.known(session, "")
+        now = await who_now(request)
         return now is not None and scoped(now) == scope
 
     async def _overview(self, request: Request) -> JSONResponse:
@@ -275,7 +275,7 @@ class Server(uvicorn.Server):
             tls = {"ssl_certfile": str(keys[0]), "ssl_keyfile": str(keys[1])}
         super().__init__(
             uvicorn.Config(
-                app, host=host, port=port, http="h11", ws="none", lifespan="off", interface="asgi3",
+                app, host=host, port=port, http=Impatient, ws="none", lifespan="off", interface="asgi3",
                 proxy_headers=False, server_header=False, limit_concurrency=256, log_config=None,
                 log_level="critical", access_log=False, timeout_graceful_shutdown=1, **tls,
             )
@@ -294,10 +294,14 @@ def _told(deed: Deed, largest: int = LARGEST) -> Callable[[Request], Awaitable[R
 
     async def answer(request: Request) -> Response:
         body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > largest:
-                return JSONResponse({"wrong": "That is too much."}, 413)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async for piece in request.stream():
+                    body += piece
+                    if len(body) > largest:
+                        return JSONResponse({"wrong": "That is too much."}, 413)
+        except TimeoutError:
+            return JSONResponse({"wrong": "That took too long."}, 408)
         try:
             asked = json.loads(body)
             if not isinstance(asked, dict):

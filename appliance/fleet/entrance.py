@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from appliance.access.accounts import tidy
 from appliance.access.asking import Endpoint, who
 from appliance.access.routes import routes as all_routes
 from appliance.fleet import audit
@@ -31,30 +32,39 @@ DEEDS = {
     "accounts/remove": "account.removed",
 }
 
-TOLD = ("role", "scope", "label", "days", "id")
-"""What of that is written down; passwords and codes are not."""
+TOLD = {
+    "tokens/make": ("role", "scope", "label", "days"),
+    "tokens/remove": ("id",),
+    "accounts/add": ("role", "scope"),
+    "accounts/change": ("role", "scope"),
+}
+"""What of that is written down: only what the deed has looked at, for more can be sent. Passwords and codes
+are not."""
 
 
 def routes(store: Store) -> list[BaseRoute]:
     found = []
     for route in all_routes():
-        if isinstance(route, Route) and (deed := DEEDS.get(route.path.removeprefix("/access/"))):
-            route = Route(route.path, _recorded(store, deed, route.endpoint), methods=["POST"])
+        if isinstance(route, Route) and (name := route.path.removeprefix("/access/")) in DEEDS:
+            route = Route(route.path, _recorded(store, name, route.endpoint), methods=["POST"])
         found.append(route)
     return found
 
 
-def _recorded(store: Store, deed: str, endpoint: Endpoint) -> Endpoint:
+def _recorded(store: Store, what: str, endpoint: Endpoint) -> Endpoint:
     """Accounts lie in a file of their own, so no transaction holds both: it is written down once done."""
 
     async def recorded(request: Request) -> Response:
         answer = await endpoint(request)
-        if answer.status_code == 200:
-            known, sent = who(request), _sent(await request.body())
-            # Who enters is known by the name he gave, which was right.
-            name = known.name if known else _name(sent)
-            detail = {key: sent[key] for key in TOLD if key in sent}
-            await asyncio.to_thread(write, store, name, deed, _name(sent) or name, detail)
+        known, entered = who(request), what in ("enter", "pair")
+        # Who had not entered has not left either.
+        if answer.status_code == 200 and (known or entered):
+            sent = _sent(await request.body())
+            # Who enters is known by the name he gave, which was right; nobody else is by what he sends.
+            name = known.name if known and not entered else tidy(sent["name"])
+            about = tidy(sent["name"]) if what.startswith("accounts/") else name
+            detail = {key: sent[key] for key in TOLD.get(what, ()) if key in sent}
+            await asyncio.to_thread(write, store, name, DEEDS[what], about, detail)
         return answer
 
     return recorded
@@ -68,7 +78,3 @@ def write(store: Store, who: str, deed: str, about: str, detail: dict[str, Any])
 def _sent(body: bytes) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(body or b"{}")
     return found
-
-
-def _name(sent: dict[str, Any]) -> str:
-    return str(sent.get("name", "")).strip().lower()

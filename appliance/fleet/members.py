@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from appliance.errors import ApplianceError
 from appliance.fleet import audit
 from appliance.fleet.authority import Authority, Issued
+from appliance.fleet.scope import ALL, Scope
 from appliance.fleet.store import Store
 from appliance.telemetry.wire import DEVICE
 
@@ -46,6 +47,15 @@ def invite(
             audit.record(db, now, who, "box.invited", name, site=site)
             codes[name] = written(secret + authority.fingerprint[:MARK])
     return codes
+
+
+def is_free(store: Store, name: str, scope: Scope) -> bool:
+    """Whether who sees these groups may invite a box by this name: it takes what is told of a box that had
+    the name before, and the place of one that was invited and has not come."""
+    if scope == ALL:
+        return True
+    known = "select site from box where name = ? union select site from claim where name = ? and used is null"
+    return not store.read(f"select site from ({known}) as known where not {scope.sql}", name, name)
 
 
 def enrol(store: Store, authority: Authority, secret: bytes, request: bytes) -> tuple[str, Issued]:

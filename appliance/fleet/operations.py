@@ -125,6 +125,9 @@ def _invite(room: Room, asked: Asked) -> Any:
     site = asked.body.get("site", "")
     if asked.scope.groups is not None and site not in _sites_of(room, asked):
         raise Forbidden("that site is of no group of yours")
+    for name in asked.body["names"]:
+        if not members.is_free(room.store, name, asked.scope):
+            raise Forbidden(f"{name} is a name that is not for your groups")
     codes = members.invite(room.store, room.authority, asked.body["names"], site, asked.name)
     return {"codes": codes}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from pathlib import Path
 
 import pyotp
@@ -11,7 +12,7 @@ import pytest
 from appliance.access import passwords
 from appliance.access.house import House
 from appliance.errors import ApplianceError
-from tests.access.conftest import BETTER, GOOD, Clock
+from tests.access.conftest import BETTER, GOOD, ROLES, Clock
 
 
 def test_who_knows_name_and_password_is_known(house: House) -> None:
@@ -119,3 +120,47 @@ def test_nobody_has_the_password_of_nobody_and_its_hash_costs_what_others_cost()
 
     assert extract_parameters(passwords.NOBODY) == RFC_9106_LOW_MEMORY
     assert not passwords.fits("", passwords.NOBODY)
+
+
+def test_an_endless_password_keeps_nobody_waiting(house: House) -> None:
+    """Putting accents in order takes the square of their number: minutes, of what a request may hold."""
+    house.accounts.add("ada", "admin", GOOD)
+    endless = "\u0300\u0316" * 60_000
+    began = time.process_time()
+    assert house.accounts.check("ada", endless) is None
+    with pytest.raises(ApplianceError, match="too long"):
+        house.accounts.set_password("ada", endless)
+    assert time.process_time() - began < 5
+
+
+def test_what_is_no_code_is_a_wrong_code(house: House) -> None:
+    """And tells nobody whether there is a second factor."""
+    house.accounts.add("ada", "admin", GOOD)
+    secret = house.accounts.propose_second("ada")
+    house.accounts.confirm_second("ada", pyotp.TOTP(secret).at(1_800_000_000))
+    assert house.accounts.check("ada", "wrong", "\ud800") is None
+
+
+def test_the_last_admin_of_all_groups_stays_so(house: House) -> None:
+    house.accounts.add("ned", "admin", GOOD, ["north"])
+    assert not house.accounts.claimed()
+    house.accounts.add("ada", "admin", GOOD)
+    assert house.accounts.claimed()
+    with pytest.raises(ApplianceError, match="last admin"):
+        house.accounts.change("ada", "admin", ["north"])
+    with pytest.raises(ApplianceError, match="last admin"):
+        house.accounts.remove("ada")
+
+
+def test_a_file_that_others_could_read_is_theirs_no_more(tmp_path: Path) -> None:
+    House(tmp_path / "access.db", ROLES).close()
+    (tmp_path / "access.db").chmod(0o644)
+    House(tmp_path / "access.db", ROLES).close()
+    assert stat.S_IMODE((tmp_path / "access.db").stat().st_mode) == 0o600
+
+
+def test_before_there_is_an_admin_others_may_go(house: House) -> None:
+    house.accounts.add("bob", "manager", GOOD)
+    house.accounts.change("bob", "visitor")
+    house.accounts.remove("bob")
+    assert not house.accounts.all()

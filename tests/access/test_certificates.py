@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import stat
 from pathlib import Path
 
@@ -42,3 +43,13 @@ def test_what_is_no_key_is_told_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "page.pem").write_text("no certificate")
     with pytest.raises(ApplianceError, match="page's certificate"):
         certificates.own(tmp_path)
+
+
+def test_one_of_another_key_is_made_anew(tmp_path: Path) -> None:
+    """As after half a backup; with it nothing would listen."""
+    own = certificates.own(tmp_path / "a")
+    other = certificates.own(tmp_path / "b")
+    own.key.write_bytes(other.key.read_bytes())
+    made = certificates.own(tmp_path / "a")
+    assert made.fingerprint != own.fingerprint
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(made.certificate, made.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ def page(house: House) -> Iterator[Page]:
     house.accounts.add("ada", "admin", GOOD)
     house.accounts.add("vic", "visitor", GOOD)
     here = Doorman(app, house, largest=2000, stranger=lambda: house.who("here", "visitor", by="place"))
-    outside = Doorman(app, house, ["desk.test"], only_here=False, largest=2000)
+    outside = Doorman(app, house, ["Desk.test"], only_here=False, largest=2000)
     with (
         TestClient(
             here,
@@ -90,6 +91,12 @@ def test_who_has_entered_is_known_until_he_leaves(page: Page) -> None:
     browser.post("/access/leave")
     assert "__Host-desk" not in browser.cookies
     assert page.outside.get("/secret", headers={"cookie": f"__Host-desk={kept}"}).status_code == 401
+
+
+def test_who_enters_anew_leaves_no_session_behind(page: Page) -> None:
+    old = page.enter().cookies["__Host-desk"]
+    assert page.enter("vic").get("/access/me").json()["name"] == "vic"
+    assert page.house.sessions.find(old) is None
 
 
 def test_the_cookie_is_for_this_host_over_tls_and_no_script(page: Page) -> None:
@@ -281,3 +288,20 @@ def test_a_page_that_looks_for_news_by_itself_keeps_no_session_open(
         clock.time += IDLE / 4 + 1
         answer = browser.get("/secret", headers={"sec-fetch-mode": mode})
     assert answer.status_code == status
+
+
+def test_who_a_stranger_is_is_found_out_beside_the_loop(house: House) -> None:
+    """It may wait for the disk, and the loop hears and speaks."""
+    on_the_loop: list[bool] = []
+
+    def stranger() -> None:
+        try:
+            asyncio.get_running_loop()
+            on_the_loop.append(True)
+        except RuntimeError:
+            on_the_loop.append(False)
+
+    app = Doorman(Starlette(), house, stranger=stranger)
+    with TestClient(app, "http://127.0.0.1", client=("127.0.0.1", 9)) as browser:
+        browser.get("/")
+    assert on_the_loop == [False]

@@ -176,17 +176,22 @@ async def test_a_flood_of_messages_is_answered_in_order_or_turned_down(tmp_path:
             assert (await browser.get("/health")).status_code == 200
 
 
+@pytest.mark.parametrize("before", [b"", b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"])
 async def test_who_connects_and_asks_for_nothing_is_let_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes
 ) -> None:
-    monkeypatch.setattr("appliance.console.listening.SILENT", 0.2)
+    """Or for nothing more."""
+    monkeypatch.setattr("appliance.access.impatient.SILENT", 0.2)
     async with outside(tmp_path) as page:
         port = int(page.console.url.rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        if before:
+            writer.write(before)
+            await reader.readuntil(b"}")
         writer.write(b"GET / HTTP/1.1\r\nHost: 127")
         began = time.monotonic()
         with contextlib.suppress(ConnectionError):
-            assert await asyncio.wait_for(reader.read(), 10) == b""
+            await asyncio.wait_for(reader.read(), 10)
         assert time.monotonic() - began < 5
         writer.close()
 
@@ -200,3 +205,20 @@ def test_the_kiosk_listens_nowhere_else(tmp_path: Path) -> None:
     assert box.web.network == ""
     host = box.web.listen.rpartition(":")[0]
     assert {info[4][0] for info in socket.getaddrinfo(host, None)} <= {"127.0.0.1", "::1"}
+
+
+async def test_a_call_ends_with_the_session_that_it_was_opened_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.console.server.LOOK_AGAIN", 0.05)
+    async with outside(tmp_path) as page:
+        kept, gone = (f"__Host-desk={page.house.sessions.open(name)}" for name in ("ann", "vic"))
+        async with page.line("/chat", cookie=kept) as other, page.line("/chat", cookie=gone) as line:
+            await line.send('{"text": "hello"}')
+            assert "hello" in str(await line.recv())
+            page.house.accounts.remove("vic")
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(line.recv(), 10)
+            assert line.close_code == 1008
+            await other.send('{"text": "still here"}')
+            assert "still here" in str(await other.recv())

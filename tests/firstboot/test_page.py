@@ -7,6 +7,7 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "MOMENT", 0.0)
 
 
-def posted(page: Page, body: bytes, kind: str = "application/json") -> tuple[int, dict[str, Any]]:
-    request = urllib.request.Request(f"{page.url}/pair", body, {"content-type": kind})
+def posted(
+    page: Page, body: bytes, kind: str = "application/json", **headers: str
+) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(f"{page.url}/pair", body, {"content-type": kind, **headers})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, json.load(answer)
@@ -69,6 +72,13 @@ async def test_a_form_of_another_page_is_not_heard_and_a_flood_is_cut_short() ->
         body = json.dumps(GOOD).encode()
         assert (await asyncio.to_thread(posted, page, body, "text/plain"))[0] == 415
         assert (await asyncio.to_thread(posted, page, b"x" * 10_000))[0] == 400
+        assert (await asyncio.to_thread(posted, page, b"[" * 4_000))[0] == 400
+
+
+async def test_a_name_that_was_bent_to_this_address_is_not_heard() -> None:
+    async with Page("127.0.0.1", 0, []) as page:
+        bent = partial(posted, page, json.dumps(GOOD).encode(), host="evil.example")
+        assert (await asyncio.to_thread(bent))[0] == 421
 
 
 @given(st.binary(max_size=200))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
+import sqlite3
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,6 +146,19 @@ def test_what_is_of_another_group_is_not_there(office: Office) -> None:
     assert north.post("/api/1/silences", json={"minutes": 5, "site": "Alder"}).status_code == 201
 
 
+def test_nobody_takes_a_box_of_another_group_by_its_name(office: Office) -> None:
+    """What was told of it would be his, or a box that was invited would find its code used up."""
+    everybody, north = office.client("admin"), office.client("admin", ["north"])
+    assert everybody.delete("/api/1/boxes/desk").status_code == 204
+    asked = {"names": ["late"], "site": "Birch"}
+    assert everybody.post("/api/1/invitations", json=asked).status_code == 201
+    for name in ("desk", "late"):
+        asked = {"names": ["fresh", name], "site": "Alder"}
+        assert north.post("/api/1/invitations", json=asked).status_code == 403
+    assert everybody.delete("/api/1/boxes/lobby").status_code == 204
+    assert north.post("/api/1/invitations", json={**asked, "names": ["lobby"]}).status_code == 201
+
+
 def test_accounts_of_other_groups_are_not_there(office: Office) -> None:
     office.house.accounts.add("ben", "viewer", PASSWORD, ["north"])
     office.house.accounts.add("carl", "viewer", PASSWORD, ["south"])
@@ -167,6 +182,31 @@ def test_what_is_changed_of_accounts_is_written_down_and_no_password(office: Off
     everything = str([entry.told() for entry in audit.entries(office.store)])
     for secret in ("another few words", made["token"], PASSWORD):
         assert secret not in everything
+
+
+def test_what_is_written_down_is_what_was_done(office: Office) -> None:
+    """More may be sent than a deed looks at: it is not believed, and keeps no deed out of the log."""
+    browser = office.browser()
+    assert browser.post("/access/leave", json={"name": "anna"}).status_code == 200
+    assert done(office) == []
+    browser.post("/access/enter", json={"name": "anna", "password": PASSWORD})
+    ben = {"name": "ben", "role": "viewer", "scope": ["north"], "password": "another few words"}
+    assert browser.post("/access/accounts/add", json=ben).status_code == 200
+    forged = '{"name": "ben", "label": "\\ud800", "role": "admin"}'
+    assert browser.post("/access/accounts/remove", content=forged).status_code == 200
+    own = {"password": PASSWORD, "new": "some other few words", "name": "ben", "role": "admin"}
+    assert browser.post("/access/password", json=own).status_code == 200
+    assert done(office)[2:] == [("anna", "account.removed", "ben"), ("anna", "account.password", "anna")]
+    assert [entry.detail for entry in audit.entries(office.store)][-2:] == ["{}", "{}"]
+
+
+def test_who_is_of_some_groups_makes_a_token_for_them(office: Office) -> None:
+    office.house.accounts.add("ben", "viewer", PASSWORD, ["north"])
+    browser = office.browser()
+    browser.post("/access/enter", json={"name": "ben", "password": PASSWORD})
+    asked = {"label": "ci", "role": "viewer", "days": 9}
+    assert browser.post("/access/tokens/make", json=asked).status_code == 200
+    assert [token.scope for token in office.house.tokens.all("ben")] == [frozenset({"north"})]
 
 
 @needs_mosquitto
@@ -200,6 +240,24 @@ async def test_from_other_machines_people_come_by_tls(tmp_path: Path) -> None:
 
 
 @needs_mosquitto
+async def test_who_comes_to_the_fleet_and_asks_for_nothing_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.access.impatient.SILENT", 0.2)
+    monkeypatch.setattr(dashboard, "PATIENCE", 0.2)
+    ports = Ports(free_port(), free_port(), free_port())
+    async with Fleet(tmp_path / "f", "127.0.0.1", ports) as fleet:
+        trust = ssl.create_default_context(cafile=str(fleet.authority.ca))
+        begun = b"POST /enrol HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{"
+        for port, tls, sent in ((ports.page, None, b"GET /"), (ports.door, trust, begun)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+            writer.write(sent)
+            with contextlib.suppress(ConnectionError):
+                await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+
+
+@needs_mosquitto
 async def test_who_is_out_is_shown_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "EVERY", 0.05)
     monkeypatch.setattr(dashboard, "LOOK_AGAIN", 2)
@@ -215,6 +273,31 @@ async def test_who_is_out_is_shown_nothing_more(tmp_path: Path, monkeypatch: pyt
         # To its end, which comes.
         await asyncio.to_thread(events.read)
         page.close()
+
+
+@needs_mosquitto
+async def test_a_page_that_is_only_looked_at_keeps_no_session_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dashboard, "EVERY", 0.02)
+    monkeypatch.setattr(dashboard, "LOOK_AGAIN", 1)
+    monkeypatch.setattr("appliance.access.sessions.NOTED", 0.0)
+    ports = Ports(free_port(), free_port(), free_port())
+    async with Fleet(tmp_path / "f", "127.0.0.1", ports) as fleet:
+        fleet.house.accounts.add("anna", "admin", PASSWORD)
+        headers = {
+            "cookie": f"fleet={fleet.house.sessions.open('anna')}", "sec-fetch-mode": "cors",
+        }  # fmt: skip
+        file = sqlite3.connect(fleet.folder / "access.db")
+        before = file.execute("select seen from session").fetchall()
+        page = http.client.HTTPConnection("127.0.0.1", ports.page, timeout=10)
+        await asyncio.to_thread(page.request, "GET", "/events", None, headers)
+        events = await asyncio.to_thread(page.getresponse)
+        for _ in range(8):
+            assert await asyncio.to_thread(events.readline)
+        assert file.execute("select seen from session").fetchall() == before
+        page.close()
+        file.close()
 
 
 def test_the_first_admin_is_made_by_the_code_that_the_server_prints(tmp_path: Path) -> None:

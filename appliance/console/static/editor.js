@@ -201,7 +201,8 @@ async function refresh() {
   const first = !there;
   at("desk").textContent = desk.name;
   document.title = `${desk.name}: the desk file`;
-  if (first) at("by").value ||= desk.me;
+  if (desk.me) at("by").value = desk.me;
+  at("by").readOnly = Boolean(desk.me);
   if (first || desk.digest !== draft.digest) draft.serve(desk, "box");
   draft.restore();
   if (first) begin();
