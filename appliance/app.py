@@ -35,8 +35,8 @@ from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
 from appliance.messages import Heard, Line, Turn
+from appliance.observe import encrypting
 from appliance.observe.account import Account
-from appliance.observe.encrypting import obey_credential
 from appliance.observe.recorder import Recorder
 from appliance.patience import MANNERS
 from appliance.phone.handoff import HandOff, Means
@@ -109,7 +109,7 @@ class App:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        obey_credential(self.box.data)
+        encrypting.settle(self.box.data)
         store = Store(self.box.data / "desk.db")
         self._stack.callback(store.close)
         self._stack.push_async_callback(self._engines.close)
@@ -170,7 +170,7 @@ class App:
         """The same, to be tried out: on an empty box in `folder`, and nothing outside is reached. Its store
         is the caller's to close. Raises ConfigError."""
         study = self._study
-        store = Store(folder / "desk.db")
+        store = await study.run(Store, folder / "desk.db")
         ready = await self.load(desk, Place(store, Notebook(store, study), study, Hands(study), trial=True))
         await ready.open()
         return ready

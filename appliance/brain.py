@@ -99,7 +99,8 @@ class Brain:
             answer = replace(answer, decision=replace(answer.decision, understanding=took))
         self._answer = answer or self._answer
         if self._consent:
-            self._consent.follow(self._recording())
+            form = self._clerk.state.form if self._clerk else None
+            self._consent.follow(self._recording(), form.flow if form else "")
         return answer
 
     def _recording(self) -> FlowRecording:

@@ -31,6 +31,7 @@ class Consent:
         self._agreed = False
         """Whether the caller said yes to all of the call."""
         self._rule: FlowRecording = ""
+        self._flow = ""
         self._flow_agreed = False
         """Whether the caller said yes to the flow that is under way, or was told of it."""
         self._kept = mode == "announce"
@@ -55,12 +56,12 @@ class Consent:
             self._flow_agreed = True
             self._keep()
 
-    def follow(self, rule: FlowRecording) -> None:
-        """Do as the flow that is under way wants; empty where none is."""
+    def follow(self, rule: FlowRecording, flow: str = "") -> None:
+        """Do as the flow that is under way wants; both empty where none is. A yes is of one flow alone."""
         if rule == "never" and self.recorded:
             self.refuse()
-        if rule != self._rule:
-            self._rule, self._flow_agreed = rule, False
+        if (rule, flow) != (self._rule, self._flow):
+            self._rule, self._flow, self._flow_agreed = rule, flow, False
         self._pause()
 
     def wanted(self, rule: FlowRecording) -> Literal["", "announce", "ask"]:

@@ -71,7 +71,7 @@ def _named(record: logging.LogRecord) -> Iterator[tuple[str, str]]:
     """What the message says by its arguments."""
     if not isinstance(record.args, tuple):
         return
-    places = re.finditer(r"(?:\b(\w+) )?%[sd]", str(record.msg))
+    places = re.finditer(r"(?:\b(\w+) )?%[-+ #0]*[\d.]*[a-z]", str(record.msg).replace("%%", ""))
     for place, value in zip(places, record.args, strict=False):
         if name := FIELDS.get(place[1] or ""):
             yield name, str(value)

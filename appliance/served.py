@@ -55,7 +55,8 @@ class Served:
     async def emptied(self, folder: Path) -> Served:
         """A desk that is tried out, on another empty box in `folder`; it need not learn again. Its store is
         the caller's to close."""
-        store, thread = Store(folder / "desk.db"), self.place.memory
+        thread = self.place.memory
+        store = await thread.run(Store, folder / "desk.db")
         place = Place(store, Notebook(store, thread), thread, Hands(thread), trial=True)
         ready = replace(self, place=place, runner=Runner(store, self.desk.actions, UNSENT))
         await ready.open()

@@ -118,3 +118,16 @@ def test_refusals_are_heard(tmp_path: Path, said: str) -> None:
     assert consent.refuses(said)
     assert not consent.refuses("I set a record")
     consent.refuse()
+
+
+def test_a_yes_to_one_flow_is_none_to_the_next(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "call.asked", origin=0)
+    consent = Consent("never", recorder)
+    consent.follow("ask", "complain")
+    consent.answer(True)
+    consent.follow("ask", "complain")
+    assert not recorder.paused
+    consent.follow("ask", "claim")
+    assert recorder.paused
+    consent.close()
+    recorder.close()

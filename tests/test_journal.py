@@ -49,6 +49,12 @@ def test_a_line_has_its_level_its_place_and_its_call(tmp_path: Path, listening: 
     assert told["CODE_FUNC"] == "test_a_line_has_its_level_its_place_and_its_call"
 
 
+def test_whatever_else_a_line_says_its_call_is_its_call(tmp_path: Path, listening: socket.socket) -> None:
+    logger(tmp_path / "socket").warning("100 %% busy, %.1f s: call %s of %r waits", 2.5, "ab12", "x")
+    told = fields(listening.recv(65_536))
+    assert (told["MESSAGE"], told["APPLIANCE_CALL"]) == ("100 % busy, 2.5 s: call ab12 of 'x' waits", "ab12")
+
+
 def test_a_line_of_several_lines_stays_one(tmp_path: Path, listening: socket.socket) -> None:
     try:
         raise ValueError("no\nPRIORITY=0")

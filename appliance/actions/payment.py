@@ -35,13 +35,12 @@ def link(context: Context, phone: str, sum: str = "", about: str = "") -> Mappin
     number = e164(phone, COUNTRY)
     if not texts.put(context.db, stamp(context.now), number, text, context.conversation, context.key):
         raise Refusal("refused")
-    return {"phone": phone, "reference": reference}
+    return {"phone": phone, "reference": reference, "text": context.key}
 
 
 @link.undo
 def withdraw(context: Context, arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Mapping[str, Any]:
     context.db.execute(
-        "update text set state = 'withdrawn' where conversation = ? and number = ? and state = 'waiting'",
-        context.conversation, e164(result["phone"], COUNTRY),
-    )  # fmt: skip
+        "update text set state = 'withdrawn' where key = ? and state = 'waiting'", result["text"]
+    )
     return {"phone": result["phone"]}

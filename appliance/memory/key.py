@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Mapping
 from functools import lru_cache
@@ -58,7 +59,7 @@ def note(folder: Path, file: Path | None) -> bytes:
         key = _read(handed)
     else:
         file = file.absolute()
-        if file.is_relative_to(folder.absolute()):
+        if file.resolve().is_relative_to(folder.resolve()):
             raise StorageError(
                 f"the key {file} would lie beside what it protects", "choose a place outside the data folder"
             )
@@ -72,6 +73,13 @@ def note(folder: Path, file: Path | None) -> bytes:
             f"{folder / NOTE} cannot be written ({error})", "mend the file's rights"
         ) from error
     return key
+
+
+def lend(folder: Path, to: Path) -> None:
+    """Have another folder, which is made, encrypted by the key of one that is. OSError."""
+    to.mkdir(parents=True, exist_ok=True)
+    if (folder / NOTE).exists():
+        shutil.copy(folder / NOTE, to / NOTE)
 
 
 def write(path: Path, content: bytes) -> None:

@@ -219,6 +219,19 @@ def backups(db: sqlite3.Connection) -> None:
     )
 
 
+def refusals(db: sqlite3.Connection) -> None:
+    # Without an id, the number of a row changes as the file is written anew, and with it whose key it has.
+    each(
+        db,
+        "alter table refusal rename to old_refusal",
+        """create table refusal (
+            id integer primary key autoincrement, number text not null unique, at text not null,
+            why text not null default '')""",
+        "insert into refusal (number, at, why) select number, at, why from old_refusal",
+        "drop table old_refusal",
+    )
+
+
 def bundles(db: sqlite3.Connection) -> None:
     each(
         db,
@@ -248,6 +261,7 @@ STEPS: tuple[Step, ...] = (
     receipts,
     fleet,
     backups,
+    refusals,
     bundles,
 )
 

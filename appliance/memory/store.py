@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import StorageError
-from appliance.memory.key import key_of
+from appliance.memory.key import NOTE, key_of
 from appliance.memory.migrations import Step, migrate
-from appliance.memory.sqlite import connect, sqlite3
+from appliance.memory.sqlite import connect, plain, sqlite3
 
 PATIENCE = 10.0
 """Seconds to wait for another writer; longer than an action may hold the file."""
@@ -153,6 +153,11 @@ class Store:
                 sqlite3.SQLITE_CORRUPT,
                 sqlite3.SQLITE_NOTADB,
             ):
+                if (self.path.parent / NOTE).exists() and plain(self.path):
+                    raise StorageError(
+                        f"{self.path} was not encrypted to its end",
+                        "appliance encrypt, or start the desk: it goes on with it",
+                    ) from error
                 raise Damaged(f"{self.path} is damaged ({error})", "put back a backup of it") from error
             raise StorageError(
                 f"{self.path} cannot be read or written ({error})",

@@ -13,6 +13,7 @@ import os
 import secrets
 import zlib
 from contextlib import closing
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,8 @@ class Backup:
 
     def _snapshot(self, folder: Path, identity: str, files: tuple[Path, ...]) -> Path | None:
         """None where somebody was erased while it was made."""
-        path = folder / f"{self._store.now().astimezone():%Y%m%dT%H%M%S%f}{SNAPSHOT}"
+        # By UTC: an hour that comes twice would put the newest among the oldest.
+        path = folder / f"{self._store.now().astimezone(UTC):%Y%m%dT%H%M%S%f}{SNAPSHOT}"
         new = path.with_name(f"{path.name}.new")
         erasures = self._erasures()
         keys = Keys(self._store)
@@ -121,6 +123,9 @@ class Backup:
         new.replace(path)
         _settle(folder)
         with self._store.write() as db:
+            if self._erasures() != erasures:  # Their keys may have been written again just now.
+                path.unlink()
+                return None
             db.execute("update backup_place set behind = 0 where path = ?", str(folder))
         return path
 
@@ -144,8 +149,14 @@ class Backup:
             if there.exists() or not source.is_file() or not known:
                 continue
             new = there.with_name(f"{there.name}.new")
-            with opened(source) as file, closing(Lock(new, known)) as lock:
-                lock.write(file.read())
+            try:
+                with opened(source) as file:
+                    content = file.read()
+            except OSError as error:  # It was deleted just now, or is damaged: all else is kept.
+                log.error("a recording is in no backup: %s", error)
+                continue
+            with closing(Lock(new, known)) as lock:
+                lock.write(content)
             with opened(new, known):  # It can be read again.
                 pass
             new.replace(there)
@@ -156,7 +167,7 @@ class Backup:
         known = {call.recording for call in self._calls.older(self._store.now(), "recorded")}
         for file in (folder / "recordings").iterdir():
             if file.name not in known:
-                file.unlink()
+                file.unlink(missing_ok=True)
 
     def _verify(self, path: Path, folder: Path, identity: str) -> None:
         """Read the snapshot from the place as a restore would."""

@@ -211,8 +211,11 @@ class Calls:
                 db.execute("update call set sent = 1 where number = ?", call)
 
     def keep_shadow(self, report: dict[str, Any]) -> None:
-        """What a candidate would have changed, in the place of the last such report."""
+        """What a candidate would have changed, in the place of the last such report; of nobody who was erased
+        meanwhile, or whose words are not kept any more."""
         with self.store.write() as db:
+            said = {id for (id,) in db.execute("select id from call where said = 1")}
+            report = {**report, "changed": [each for each in report["changed"] if each["call"] in said]}
             db.execute("delete from shadow")
             db.execute("insert into shadow values (?, ?)", report["at"], _json(report))
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from appliance.errors import StorageError
 from appliance.memory import key
 from appliance.memory.sqlite import connect, plain, sqlite3
+from appliance.observe.calls import ASIDE
 from appliance.observe.locked import Lock, locked
-from appliance.observe.sealing import PART, SEALED, unsealed
+from appliance.observe.sealing import PART, SEALED, unfinished, unsealed
 
 DATABASES = ("desk.db", "calls.db")
 PATIENCE = 2.0
@@ -20,10 +21,16 @@ PATIENCE = 2.0
 def encrypt(folder: Path, file: Path | None = None) -> int:
     """Encrypt what is in a folder, by the key in `file` or the one that systemd hands over; how many files
     that were. Nobody may have them open. Where it was cut off, the next time finishes it. StorageError."""
-    known = key.note(folder, file)
     try:
         databases = [path for name in DATABASES if plain(path := folder / name)]
+        for path in databases:  # Whoever has one open would take it for damaged once there is the note.
+            closed(path)
+        known = key.note(folder, file)
         recordings = [path for path in _recordings(folder) if not locked(path)]
+        if databases:
+            for left in folder.glob(f"{ASIDE}*"):  # Nobody can tell who is in it.
+                left.unlink()
+            unfinished(folder / "recordings")  # What nobody agreed to is not kept.
         for path in databases:
             _database(path, known)
         if plain(folder / "recall.db"):  # It is made anew from what is remembered.
@@ -38,10 +45,20 @@ def encrypt(folder: Path, file: Path | None = None) -> int:
     return len(databases) + len(recordings)
 
 
-def obey_credential(folder: Path) -> None:
-    """A box to which systemd hands a key is encrypted from its start."""
-    if key.credential():
+def settle(folder: Path) -> None:
+    """At the start: a box to which systemd hands a key is encrypted from then on, and what was cut off is
+    finished."""
+    if key.credential() or (folder / key.NOTE).exists():
         encrypt(folder)
+
+
+def closed(path: Path, known: bytes | None = None) -> None:
+    """See that nobody has a database open; then nothing is left in a log beside it. StorageError."""
+    try:
+        with closing(connect(path, PATIENCE, known)) as db:
+            db.execute("pragma journal_mode = delete")
+    except sqlite3.OperationalError as error:
+        raise StorageError(f"{path} is in use", "stop the desk first") from error
 
 
 def _recordings(folder: Path) -> list[Path]:
@@ -53,8 +70,6 @@ def _database(path: Path, known: bytes) -> None:
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     with closing(connect(path, PATIENCE)) as db:
-        # Fails where another has it open; afterwards nothing is left in a log beside it.
-        db.execute("pragma journal_mode = delete")
         version = db.execute("pragma user_version").fetchone()[0]
         raw = key.derived(known, "databases").hex()
         db.execute(f"attach database ? as encrypted key \"x'{raw}'\"", (str(new),))

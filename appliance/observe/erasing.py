@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ from appliance.memory.units import shred, units
 from appliance.observe.backup import Backup
 from appliance.observe.calls import ASIDE, Calls, Has, Kept
 from appliance.observe.locked import opened
+from appliance.observe.restoring import BUILT
 
 Counts = Mapping[str, int]
 
@@ -75,6 +77,7 @@ class Eraser:
         for end in ("", "-wal", "-shm"):  # It is made anew from what is still remembered.
             (self._data / f"recall.db{end}").unlink(missing_ok=True)
         self._drop_damaged()  # Nobody can tell who is in it.
+        shutil.rmtree(self._data / BUILT, ignore_errors=True)
         if (self._data / "calendar.ics").exists():
             ics.publish(self._store, self._data / "calendar.ics")
         self.behind = Backup(self._data, self._store, self._calls).catch_up()
@@ -152,6 +155,8 @@ class Eraser:
         counts = {name: count for name, count in done.items() if count}
         if counts:
             self._receipt("purge", counts)
+        # What a restore left that was cut off: nothing of it is ever looked at again.
+        shutil.rmtree(self._data / BUILT, ignore_errors=True)
         # Each time: the last one may have been cut off here, or found them in use.
         self._store.empty_log()
         self._calls.store.empty_log()

@@ -1,7 +1,7 @@
 """A recording as a file: where the data folder is encrypted, so is each file in its folder of recordings.
 
 A locked file is a head and pieces, each encrypted by itself (AES-GCM), so that what a power cut left can be
-read to its last whole piece."""
+read to its last whole piece. The last piece is empty, so that it is seen where one before it is missing."""
 
 from __future__ import annotations
 
@@ -37,19 +37,32 @@ class Lock:
         self._cipher = AESGCM(derived(key, "recording", salt))
         self._count = 0
         self._file = path.open("wb", buffering=0)
-        self._file.write(MAGIC + salt)
+        self._put(MAGIC + salt)
 
     def write(self, content: bytes) -> None:
         for at in range(0, len(content), PIECE):
-            sealed = self._cipher.encrypt(_nonce(self._count), content[at : at + PIECE], None)
-            self._file.write(len(sealed).to_bytes(LENGTH, "big") + sealed)
-            self._count += 1
+            self._piece(content[at : at + PIECE])
+
+    def _put(self, content: bytes) -> None:
+        """All of it: where the disk is nearly full, the system takes a part and says so."""
+        left = memoryview(content)
+        while left:
+            left = left[self._file.write(left) :]
 
     def close(self) -> None:
-        """The content is on the disk. Safe to repeat."""
-        if not self._file.closed:
+        """The content is on the disk, and has an end. Safe to repeat."""
+        if self._file.closed:
+            return
+        try:
+            self._piece(b"")
             os.fsync(self._file.fileno())
+        finally:
             self._file.close()
+
+    def _piece(self, content: bytes) -> None:
+        sealed = self._cipher.encrypt(_nonce(self._count), content, None)
+        self._count += 1  # Before it can fail: no two pieces have the same.
+        self._put(len(sealed).to_bytes(LENGTH, "big") + sealed)
 
 
 def folder_key(path: Path) -> bytes | None:
@@ -84,12 +97,12 @@ def pieces(path: Path, start: int = 0, whole: bool = False, key: bytes | None = 
         )
     with path.open("rb") as file:
         cipher = AESGCM(derived(key, "recording", file.read(len(MAGIC) + SALT)[len(MAGIC) :]))
-        size, at, count = path.stat().st_size, 0, 0
+        size, at, count, ended = path.stat().st_size, 0, 0, False
         while head := file.read(LENGTH):
             length = int.from_bytes(head, "big")
-            broken = len(head) < LENGTH or length <= TAG or file.tell() + length > size
-            content = b""
-            if not broken and at + length - TAG <= start:
+            broken = ended or len(head) < LENGTH or length < TAG or file.tell() + length > size
+            content, ended = b"", length == TAG
+            if not broken and not ended and at + length - TAG <= start:
                 file.seek(length, os.SEEK_CUR)
             elif not broken:
                 try:
@@ -103,6 +116,8 @@ def pieces(path: Path, start: int = 0, whole: bool = False, key: bytes | None = 
             if content:
                 yield content[max(0, start - at) :]
             at, count = at + length - TAG, count + 1
+        if whole and not ended:
+            raise OSError(f"{path.name} is damaged: its end is missing")
 
 
 def _nonce(count: int) -> bytes:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from appliance.errors import StorageError
 from appliance.memory import key
 from appliance.memory.migrations import STEPS, Step
-from appliance.memory.sqlite import connect, sqlite3
+from appliance.memory.sqlite import sqlite3
 from appliance.memory.store import Store
 from appliance.memory.units import conversation
 from appliance.observe import calls
 from appliance.observe.backup import KEYS, read_keys, snapshots
-from appliance.observe.encrypting import DATABASES, PATIENCE
+from appliance.observe.encrypting import DATABASES, closed
 from appliance.observe.locked import Lock, folder_key, opened
 from appliance.observe.snapshot import FORM, Line, lines, unsealed
+
+log = logging.getLogger(__name__)
 
 BUILT = "restored"
 """Folder within the data folder in which all is built before it takes the place of what is there."""
@@ -52,15 +55,17 @@ def restore(snapshot: Path, identity: str, data: Path, files: Path | None = None
     try:
         _closed(data)
         shutil.rmtree(built, ignore_errors=True)
-        (built / "recordings").mkdir(parents=True)
-        if (data / key.NOTE).exists():
-            shutil.copy(data / key.NOTE, built / key.NOTE)
+        key.lend(data, built)
+        (built / "recordings").mkdir()
         done = _build(built, lines(snapshot, identity), keys, files)
         _take_over(built / "desk.db", snapshot.parent, identity, keys)
         done["recording"] = _recordings(built, snapshot.parent / "recordings", keys)
+        _closed(data)  # Still: it took its time.
         _put(built, data)
     except (OSError, sqlite3.Error) as error:
         raise StorageError(f"{data} could not be restored ({error})", "free some space, try again") from error
+    finally:
+        shutil.rmtree(built, ignore_errors=True)
     return done
 
 
@@ -68,13 +73,9 @@ def _closed(data: Path) -> None:
     """Nobody else has the databases open."""
     for name in DATABASES:
         if (data / name).exists():
-            try:
-                with closing(connect(data / name, PATIENCE, key.key_of(data))) as db:
-                    db.execute("pragma journal_mode = delete")
-            except sqlite3.OperationalError as error:
-                raise StorageError(f"{data / name} is in use", "stop the desk first") from error
-            except sqlite3.DatabaseError:
-                pass  # It is damaged: that is what restoring is for.
+            # Where it is damaged, that is what restoring is for.
+            with suppress(sqlite3.DatabaseError):
+                closed(data / name, key.key_of(data))
 
 
 def _build(built: Path, every: Iterable[Line], keys: dict[str, bytes], files: Path | None) -> Counter[str]:
@@ -140,23 +141,28 @@ def _take_over(path: Path, place: Path, identity: str, keys: Mapping[str, bytes]
 
 
 def _recordings(built: Path, there: Path, keys: Mapping[str, bytes]) -> int:
-    store = Store(built / "calls.db", steps=calls.STEPS)
-    rows = store.read("select id, recording from call where recording != ''")
-    store.close()
-    count = 0
-    for id, name in rows:
-        source, new = there / Path(name).name, built / "recordings" / Path(name).name
-        if not source.is_file() or conversation(id) not in keys:
-            continue
-        with opened(source, keys[conversation(id)]) as file:
-            content = file.read()
-        if own := folder_key(new):
-            with closing(Lock(new, own)) as lock:
-                lock.write(content)
-        else:
-            key.write(new, content)
-        count += 1
-    return count
+    """How many there are. A call whose recording is not there, or cannot be read, comes back without."""
+    with closing(Store(built / "calls.db", steps=calls.STEPS)) as store:
+        rows = store.read("select number, id, recording from call where recording != ''")
+        missing = []
+        for number, id, name in rows:
+            try:
+                with opened(there / Path(name).name, keys[conversation(id)]) as file:
+                    content = file.read()
+            except (OSError, KeyError) as error:
+                log.warning("a recording does not come back: %s (%s)", name, error)
+                missing.append((number,))
+                continue
+            new = built / "recordings" / Path(name).name
+            if own := folder_key(new):
+                with closing(Lock(new, own)) as lock:
+                    lock.write(content)
+            else:
+                key.write(new, content)
+        with store.write() as db:
+            for each in missing:
+                db.execute("update call set recording = '' where number = ?", *each)
+    return len(rows) - len(missing)
 
 
 def _put(built: Path, data: Path) -> None:
@@ -169,4 +175,3 @@ def _put(built: Path, data: Path) -> None:
         for end in ("-wal", "-shm"):
             (data / f"{name}{end}").unlink(missing_ok=True)
         (built / name).replace(data / name)
-    shutil.rmtree(built)

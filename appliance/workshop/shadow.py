@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.channels.scripted import ScriptedCaller
 from appliance.errors import ApplianceError
+from appliance.memory import key
 from appliance.memory.events import EventLog
 from appliance.messages import RATE, Heard, Notice, Turn
 from appliance.observe.account import kept
@@ -74,8 +75,11 @@ class Went:
         return sum(passed is False for passed in self.marks.values())
 
 
-def consented(calls: Calls, since: datetime) -> list[Kept]:
-    """Calls from then on that are recorded and of which the words are kept, the newest first."""
+def consented(calls: Calls, since: datetime, desk: config.DeskFile) -> list[Kept]:
+    """Calls from then on that are recorded and of which the words are kept, the newest first. None where
+    flows alone are recorded: to the rest nobody agreed."""
+    if desk.recording == "never":
+        return []
     every = calls.older(calls.store.now(), "recorded")
     return sorted((call for call in every if call.began >= since), key=lambda call: -call.number)[:MOST]
 
@@ -94,13 +98,14 @@ async def shadow(
         "by": "sound" if recordings else "text", "calls": 0, "turns": 0, "better": 0, "worse": 0,
         "marks": {}, "changed": [],
     }  # fmt: skip
+    since = calls.store.now() - timedelta(days=days)
     with tempfile.TemporaryDirectory(prefix="appliance-shadow-") as folder:
         learned = []
         for number, (app, desk) in enumerate((before, after)):
             served = await app.trial(desk, Path(folder) / str(number))
             served.place.store.close()
             learned.append((app, served))
-        for call in consented(calls, calls.store.now() - timedelta(days=days)):
+        for call in await asyncio.to_thread(consented, calls, since, before[1]):
             await _both(report, call, calls, learned, Path(folder), recordings)
     return report
 
@@ -114,18 +119,40 @@ async def _both(
     recordings: Path | None,
 ) -> None:
     """One call, with both; without words there is nothing to replay."""
-    turns = [turn for turn in calls.turns(call.number) if turn["cause"] in ("heard", "silence")]
+    every = await asyncio.to_thread(calls.turns, call.number)
+    turns = [turn for turn in every if turn["cause"] in ("heard", "silence")]
     if not any(turn["heard"] and turn["heard"]["words"] for turn in turns):
         return
-    went = []
-    for number, (app, ready) in enumerate(learned):
+    box = calls.store.path.parent
+
+    async def alone(app: App, ready: Served) -> Went:
         # Nothing of one call is there in the next.
-        served = await ready.emptied(folder / f"{call.number}-{number}")
-        with closing(served.place.store):
-            await app.quiet()
-            went.append(await _replayed(app, served, call, turns, recordings))
-        shutil.rmtree(folder / f"{call.number}-{number}")
-    _add(report, call, *went)
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            key.lend(box, Path(place))
+            served = await ready.emptied(Path(place))
+            with closing(served.place.store):
+                return await _replayed(app, served, call, turns, recordings)
+
+    try:
+        _add(report, call, *[await _undisturbed(app, partial(alone, app, ready)) for app, ready in learned])
+    except TimeoutError:
+        log.warning("call %s is left out: its replay did not end", call.id)
+
+
+async def _undisturbed(app: App, replay: Callable[[], Coroutine[Any, Any, Went]]) -> Went:
+    """While nobody calls: where somebody talks, it ends, and begins anew when that is over."""
+    while True:
+        await app.quiet()
+        await app.leave.nobody()
+        replaying, somebody = asyncio.create_task(replay()), asyncio.create_task(app.leave.somebody())
+        try:
+            await asyncio.wait((replaying, somebody), return_when=asyncio.FIRST_COMPLETED)
+            if replaying.done():
+                return replaying.result()
+        finally:
+            replaying.cancel()
+            somebody.cancel()
+            await asyncio.wait((replaying, somebody))
 
 
 async def _replayed(
@@ -190,12 +217,14 @@ async def nightly(app: App, path: Path) -> None:
         calls = app.books.calls
         now = calls.store.now()
         try:
-            last = calls.shadow()
-            there = await asyncio.to_thread(path.exists)
-            if now.hour not in NIGHT or not there or (last and _same_night(last["at"], now)):
+            if now.hour not in NIGHT or not await asyncio.to_thread(path.exists):
                 continue
-            candidate, _ = config.read_desk(path)
-            calls.keep_shadow(await shadow((app, app.desk), (app, candidate), calls))
+            last = await asyncio.to_thread(calls.shadow)
+            if last and _same_night(last["at"], now):
+                continue
+            candidate, _ = await asyncio.to_thread(config.read_desk, path)
+            report = await shadow((app, app.desk), (app, candidate), calls)
+            await asyncio.to_thread(calls.keep_shadow, report)
             log.info("yesterday's calls were replayed with the candidate %s", candidate.digest)
         except ApplianceError as error:
             log.error("the candidate %s could not be tried: %s", path, error)

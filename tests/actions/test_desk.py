@@ -12,6 +12,7 @@ from appliance.engines.inline import InlineThread
 from appliance.errors import ConfigError
 from appliance.memory import directory
 from appliance.memory.notebook import Notebook
+from appliance.memory.texts import Texts
 from tests.actions.conftest import Desk, desk_at
 
 PEOPLE = [
@@ -164,3 +165,14 @@ def test_what_is_said_stays_text(house: Desk, text: str) -> None:
     assert house.booked() == [("2026-07-14T10:00", text)]
     assert house.ask("directory.find", name=text).why == "none"
     assert house.store.read("select text from message") == [(text,)]
+
+
+def test_a_link_to_pay_is_taken_back_and_no_other_text(tmp_path: Path) -> None:
+    desk = desk_at(tmp_path, {"payment": {"link": "https://pay.example.com/{reference}"}})
+    Texts(desk.store).put("+12125550142", "Your appointment is on Monday.", "call")
+    sent = desk.run("payment.link", phone="212 555 0142")
+    assert sent.ok
+    assert desk.runner.undo(sent.key).ok
+    waiting = [text for (text,) in desk.store.read("select text from text where state = 'waiting'")]
+    assert waiting == ["Your appointment is on Monday."]
+    desk.store.close()

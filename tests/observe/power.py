@@ -112,6 +112,7 @@ async def found_whole(folder: Path, told: Told) -> int:
     store = Store(folder / "desk.db")
     books = Books(Box(folder), store, InlineThread())
     await books.settle()
+    await books._finish()
     for one in (store, books.calls.store):
         assert one.read("pragma quick_check") == [("ok",)]
     assert not (folder / "calls.db.damaged").exists(), "the account was set aside"

@@ -9,19 +9,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from appliance.commands import backup as command
 from appliance.errors import StorageError
+from appliance.memory import key
 from appliance.memory.store import Store
-from appliance.observe.backup import Backup, lines, read_keys, snapshots
+from appliance.memory.texts import Refusals
+from appliance.observe import restoring
+from appliance.observe.backup import Backup, read_keys, snapshots
 from appliance.observe.calls import Calls
 from appliance.observe.encrypting import encrypt
 from appliance.observe.erasing import Eraser
 from appliance.observe.locked import opened
 from appliance.observe.restoring import chosen, restore
-from appliance.observe.snapshot import unsealed
+from appliance.observe.snapshot import lines, unsealed
 from tests.observe.test_erasing import NUMBER, SECRETS, erases_and_dies, found, lived
 from tests.observe.test_erasing import opened as opened_box
 
@@ -258,3 +262,92 @@ async def test_the_commands_write_print_the_key_and_bring_back(
     assert command.restore(place, None, "", True, None, box) == 0
     with pytest.raises(StorageError, match="no folder"):
         command.backup(tmp_path / "nowhere", 7, box, None)
+
+
+async def test_who_wants_no_calls_and_is_erased_after_a_restore_is_in_no_older_backup(tmp_path: Path) -> None:
+    var, place, new = tmp_path / "var", stick(tmp_path), tmp_path / "new"
+    with backups(var) as (store, backup):
+        for number in ("+12125550111", "+12125550122", "+12125550133"):
+            Refusals(store).add(number)
+        Refusals(store).drop("+12125550111")
+        backup.write(place)
+        _, identity = backup.identity()
+    restore(chosen(place), identity, new)
+    with backups(new) as (store, backup):
+        eraser = Eraser(new, store, backup._calls)
+        eraser.erase(eraser.find("+12125550122"))
+    assert "5550122" not in readable(place, identity)
+    assert "5550133" in readable(place, identity)
+
+
+async def test_who_is_erased_while_keys_are_written_to_the_stick_is_not_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lived(tmp_path)
+    var, place = tmp_path / "var", stick(tmp_path)
+    with backups(var) as (store, backup):
+        write, eraser = key.write, Eraser(var, store, backup._calls)
+
+        def slowly(path: Path, content: bytes) -> None:
+            monkeypatch.setattr(key, "write", write)
+            eraser.erase(eraser.find(NUMBER))
+            write(path, content)
+
+        monkeypatch.setattr(key, "write", slowly)
+        backup.write(place)
+        text = readable(place, backup.identity()[1]).lower()
+    assert not [secret for secret in SECRETS if secret.lower() in text]
+    assert "benedict" in text
+
+
+async def test_a_recording_that_is_damaged_keeps_nothing_else_from_coming_back(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    var, place = tmp_path / "var", stick(tmp_path)
+    encrypt(var, tmp_path / "key")
+    damage(var / "recordings" / "ann-asks.ogg")
+    with backups(var) as (_, backup):
+        path = backup.write(place)
+        _, identity = backup.identity()
+    damage(path.parent / "recordings" / "ann-books.ogg")
+    new = tmp_path / "new"
+    assert restore(chosen(place), identity, new)["recording"] == 1
+    assert [call.recording for call in Calls(new).page()] == ["ben-books.ogg", "", ""]
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+async def test_a_desk_that_started_while_a_backup_was_read_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lived(tmp_path)
+    var, place = tmp_path / "var", stick(tmp_path)
+    with backups(var) as (_, backup):
+        backup.write(place)
+        _, identity = backup.identity()
+    taken, started = restoring._take_over, []
+
+    def and_starts(*arguments: Any) -> None:
+        taken(*arguments)
+        started.append(Store(var / "desk.db"))
+
+    monkeypatch.setattr(restoring, "_take_over", and_starts)
+    with pytest.raises(StorageError, match="is in use"):
+        restore(chosen(place), identity, var)
+    assert started[0].read("select 1 from event")
+    assert not (var / restoring.BUILT).exists()
+    started[0].close()
+
+
+async def test_what_a_restore_left_that_was_cut_off_is_erased_too(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    var = tmp_path / "var"
+    (var / restoring.BUILT).mkdir()
+    shutil.copy(var / "desk.db", var / restoring.BUILT / "desk.db")
+    with backups(var) as (store, backup):
+        eraser = Eraser(var, store, backup._calls)
+        eraser.erase(eraser.find(NUMBER))
+    assert found(var) == {}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,15 +23,17 @@ from appliance.memory import key
 from appliance.memory.recall import EVERYBODY, Recall
 from appliance.memory.store import Store
 from appliance.messages import FRAME, RATE, Audio, samples
-from appliance.observe.calls import Calls
+from appliance.observe import encrypting
+from appliance.observe.calls import ASIDE, Calls
 from appliance.observe.encrypting import encrypt
-from appliance.observe.locked import locked, opened
+from appliance.observe.locked import PIECE, Lock, locked, opened
 from appliance.observe.recorder import Recorder
 from appliance.observe.sealing import Beep, seal, side, unfinished
 from appliance.observe.waveform import waveform
 from tests.desk import voice
 from tests.observe.test_erasing import SECRETS, found, lived
 from tests.observe.test_sealing import DESK, FAKES
+from tests.test_app import ENGINES
 
 
 async def test_what_was_kept_in_the_clear_is_encrypted_and_read_as_before(tmp_path: Path) -> None:
@@ -73,6 +77,62 @@ async def test_without_the_key_nothing_is_read_and_nothing_is_set_aside(tmp_path
     kept.chmod(0o600)
     assert len(Calls(var, anew=True).page()) == 3
     assert not list(var.glob("*.damaged"))
+
+
+async def test_a_desk_that_runs_is_not_encrypted_under_its_own_feet(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    var = tmp_path / "var"
+    with closing(Store(var / "desk.db")) as store:
+        with pytest.raises(StorageError, match="is in use"):
+            encrypt(var, tmp_path / "key")
+        with closing(store.connect()) as action:
+            assert action.execute("select count(*) from event").fetchone()[0]
+    assert not (var / key.NOTE).exists()
+
+
+async def test_what_was_encrypted_by_half_is_finished_by_the_next_start_and_not_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await lived(tmp_path)
+    var = tmp_path / "var"
+    (var / f"{ASIDE}").write_bytes(b"SQLite and a violet teapot")
+    database = encrypting._database
+
+    def dies(path: Path, known: bytes) -> None:
+        if path.name == "calls.db":
+            raise OSError("the power is gone")
+        database(path, known)
+
+    monkeypatch.setattr(encrypting, "_database", dies)
+    with pytest.raises(StorageError, match="the power is gone"):
+        encrypt(var, tmp_path / "key")
+    monkeypatch.setattr(encrypting, "_database", database)
+    with pytest.raises(StorageError, match="not encrypted to its end"):
+        Calls(var, anew=True)
+    async with App(Box(var, engines=ENGINES), desk) as app:
+        assert len(app.books.calls.page()) == 3
+    assert found(var).keys() <= {"calendar.ics", "scenarios.toml"}
+
+
+def test_a_disk_that_takes_only_a_part_is_given_the_rest(tmp_path: Path) -> None:
+    class Nearly:
+        """A file as the system has it where the disk is nearly full."""
+
+        def __init__(self, file: Any) -> None:
+            self._file = file
+
+        def write(self, content: bytes) -> int:
+            return int(self._file.write(bytes(content[:1000])))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._file, name)
+
+    lock = Lock(tmp_path / "one.ogg", bytes(32))
+    lock._file = Nearly(lock._file)  # type: ignore[assignment]
+    lock.write(bytes(5000))
+    lock.close()
+    with opened(tmp_path / "one.ogg", bytes(32)) as file:
+        assert file.read() == bytes(5000)
 
 
 def test_the_key_never_lies_with_what_it_protects(tmp_path: Path) -> None:
@@ -130,6 +190,20 @@ def test_wherever_a_power_cut_ends_it_what_was_recorded_can_be_played(tmp_path: 
         sound, _ = soundfile.read(file)
     assert samples(8) - len(sound) <= -(-cut // 4) + samples(1)
     assert np.abs(sound[samples(0.5) : samples(1.5), 0]).max() > 0.1
+
+
+def test_a_recording_whose_last_pieces_are_missing_is_not_played(tmp_path: Path) -> None:
+    path, key = tmp_path / "one.ogg", bytes(32)
+    lock = Lock(path, key)
+    lock.write(bytes(PIECE))
+    whole = path.stat().st_size
+    lock.write(bytes(PIECE))
+    lock.close()
+    with opened(path, key) as file:
+        assert len(file.read()) == 2 * PIECE
+    os.truncate(path, whole)
+    with pytest.raises(OSError, match="end is missing"):
+        opened(path, key)
 
 
 def test_a_recording_that_somebody_changed_is_not_played(tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -11,8 +15,13 @@ from appliance.app import App
 from appliance.commands import shadow as command
 from appliance.config import Box, read_desk
 from appliance.observe.calls import Calls
-from appliance.workshop.shadow import shadow
-from tests.observe.test_erasing import NUMBER, lived, opened
+from appliance.observe.encrypting import encrypt
+from appliance.served import Served
+from appliance.voice import Voice
+from appliance.workshop import shadow as shadowing
+from appliance.workshop.shadow import Went, nightly, shadow
+from tests.audio_server import until
+from tests.observe.test_erasing import NUMBER, found, lived, opened
 from tests.test_app import ENGINES
 
 
@@ -37,6 +46,102 @@ async def test_a_candidate_is_tried_by_recorded_calls_and_nobody_hears_it(tmp_pa
     assert calls.shadow() is None
     calls.close()
     store.close()
+
+
+async def test_where_flows_alone_are_recorded_nobody_agreed_to_be_replayed(tmp_path: Path) -> None:
+    desk = replace(await lived(tmp_path), recording="never")
+    calls = Calls(tmp_path / "var")
+    async with App(Box(tmp_path / "alone", engines=ENGINES), desk) as app:
+        assert (await shadow((app, desk), (app, desk), calls))["calls"] == 0
+    calls.close()
+
+
+async def test_of_who_is_erased_meanwhile_nothing_is_kept(tmp_path: Path) -> None:
+    await lived(tmp_path)
+    store, calls, eraser = opened(tmp_path / "var")
+    changed = [{"call": call.id, "said": "", "was": ["", ""], "now": ["", ""]} for call in calls.page()]
+    eraser.erase(eraser.find(NUMBER))
+    calls.keep_shadow({"at": calls.store.stamp(), "changed": changed})
+    assert [each["call"] for each in calls.shadow()["changed"]] == ["ben-books"]  # type: ignore[index]
+    calls.close()
+    store.close()
+
+
+async def test_what_is_replayed_on_an_encrypted_box_is_never_in_the_clear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await lived(tmp_path)
+    encrypt(tmp_path / "var", tmp_path / "key")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    there: list[dict[str, list[str]]] = []
+    replayed = shadowing._replayed
+
+    async def looks(app: App, served: Served, *rest: Any) -> Went:
+        went = await replayed(app, served, *rest)
+        assert served.place.store.read("select 1 from event")
+        there.append(found(tmp_path / "temporary", ("next thursday", "half past")))
+        return went
+
+    monkeypatch.setattr(shadowing, "_replayed", looks)
+    calls = Calls(tmp_path / "var")
+    async with App(Box(tmp_path / "alone", engines=ENGINES), desk) as app:
+        await shadow((app, desk), (app, desk), calls)
+    calls.close()
+    assert there == [{}] * 6
+
+
+async def test_by_night_it_is_done_once_and_gives_way_to_whoever_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await lived(tmp_path)
+    path = tmp_path / "candidate.toml"
+    clock = [datetime.now().astimezone().replace(hour=14)]
+    began: list[str] = []
+    ended: list[str] = []
+    replayed = shadowing._replayed
+
+    async def watched(app: App, served: Served, call: Any, *rest: Any) -> Went:
+        began.append(call.id)
+        if len(began) == 2:
+            await asyncio.Event().wait()  # It lasts until somebody calls.
+        went = await replayed(app, served, call, *rest)
+        ended.append(call.id)
+        return went
+
+    monkeypatch.setattr(shadowing, "_replayed", watched)
+    monkeypatch.setattr(shadowing, "LOOK", 0)
+    async with App(Box(tmp_path / "var", engines=ENGINES), desk) as app:
+        calls = app.books.calls
+        looks: list[datetime] = []
+
+        def now() -> datetime:
+            looks.append(clock[0])
+            return clock[0]
+
+        calls.store.now = now
+        task = asyncio.create_task(nightly(app, path))
+        night = datetime.now().astimezone().replace(hour=3)
+        path.write_text((tmp_path / "desk.toml").read_text().replace("Alder House", "Elm House"))
+        await until(lambda: len(looks) > 5)
+        assert not began  # By day.
+        clock[0] = night if night > datetime.now().astimezone() else night + timedelta(days=1)
+        await until(lambda: len(began) == 2)
+        with app.leave.talking(cast(Voice, object())):
+            for _ in range(50):
+                await asyncio.sleep(0.001)
+            assert (len(began), len(ended)) == (2, 1)
+        await until(lambda: calls.shadow() is not None)
+        report = calls.shadow()
+        assert report
+        assert report["calls"] == 3
+        assert (len(began), len(ended)) == (7, 6)
+        assert began[1] == began[2]
+        clock[0] += timedelta(minutes=30)
+        looks.clear()
+        await until(lambda: len(looks) > 5)
+        assert len(began) == 7  # Once a night.
+        task.cancel()
 
 
 async def test_calls_without_a_recording_are_not_replayed(tmp_path: Path) -> None:
