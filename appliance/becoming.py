@@ -57,7 +57,7 @@ class Becoming:
         files: tuple[Path, Path],
         workshop: Workshop | None,
         ask: Callable[[str, int], None],
-        install: Callable[[Path], Coroutine[Any, Any, None]] = installer.install,
+        install: Callable[[Path, Path], Coroutine[Any, Any, None]] = installer.install,
     ) -> None:
         """`files` are box.toml and desk.toml. Raises ApplianceError where the key cannot be read."""
         self._app = app
@@ -223,7 +223,7 @@ class Becoming:
         """Serve by it from now on. Raises Restart where the program has to be started again for it."""
         assert self._workshop
         for piece in manifest.of("system"):
-            await self._install(self._pantry.path(piece))
+            await self._install(self._pantry.path(piece), self._app.box.data)
         new = Given(
             manifest.version, manifest.serial, manifest.hash, manifest.name,
             tuple(piece.sha256 for piece in manifest.pieces), bool(manifest.of("settings")),
