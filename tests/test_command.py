@@ -327,7 +327,7 @@ def test_doctor_goes_on_whatever_an_engine_raises_and_takes_a_model_of_ones_own(
     assert "bad   asr (whisper): " in done.stdout
     assert "in the manifest" not in done.stdout
     assert "fine  tts (fake)" in done.stdout
-    assert f"fine  page: http://[::1]:{(folder / 'port').read_text()} is free" in done.stdout
+    assert f"fine  page: [::1]:{(folder / 'port').read_text()} is free" in done.stdout
     assert "Traceback" not in done.stderr
 
 

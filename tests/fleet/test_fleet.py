@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from appliance.config.box import Box as BoxFile
 from appliance.config.strict import TomlFile
@@ -209,6 +210,12 @@ async def test_a_piece_comes_in_parts_and_only_to_a_box_that_it_is_for(tmp_path:
     other.close()
 
 
+def listed(fleet: Fleet) -> list[str]:
+    """The certificates that its list for the broker names."""
+    found = x509.load_pem_x509_crl(fleet.authority.revoked.read_bytes())
+    return [f"{each.serial_number:x}" for each in found]
+
+
 async def test_a_certificate_is_renewed_and_the_old_one_counts_until_the_new_one_was_used(
     tmp_path: Path, fleet: Fleet
 ) -> None:
@@ -221,6 +228,9 @@ async def test_a_certificate_is_renewed_and_the_old_one_counts_until_the_new_one
     await until(lambda: renewed.exists() and box.line.state[0])
     assert renewed.stat().st_mode & 0o077 == 0
     await until(lambda: members.revoked(fleet.store) == [old])
+    # Whoever came before the broker has the list would stay.
+    await until(lambda: listed(fleet) == [old])
+    await asyncio.sleep(0.5)
     box.outbox.tell("fault", FAULT)
     await until(lambda: box.waiting == 0)
     # What the box had enrolled with opens nothing any more, and a box that starts comes by the new one.

@@ -143,7 +143,7 @@ def test_what_is_in_it_is_told_as_spdx(tmp_path: Path) -> None:
     metadata = tmp_path / "opt/appliance/.venv/lib/python3.13/site-packages/numpy-2.4.6.dist-info/METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Name: numpy\nVersion: 2.4.6\nLicense-Expression: BSD-3-Clause\n\nWords: none\n")
-    told = json.loads(make.sbom.spdx(tmp_path, "arm64", "0.1.0", 0))
+    told = json.loads(make.spdx.document(tmp_path, "arm64", "0.1.0", 0))
     assert [(one["name"], one["versionInfo"]) for one in told["packages"]] == [
         ("rauc", "1.13-1"),
         ("numpy", "2.4.6"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -96,6 +99,7 @@ async def pbx(folder: Path, phone: int = 9, port: int | None = None, tls: bool =
     process = await asyncio.create_subprocess_exec(
         "kamailio", "-DD", "-f", str(config), "-m", "32", "-M", "8", "-w", str(folder), "-Y", str(folder),
         "-P", str(folder / "pid"), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
     )  # fmt: skip
     try:
         there = Account("desk", f"{HOST}:{port}", transport="tls" if tls else "udp")
@@ -104,9 +108,10 @@ async def pbx(folder: Path, phone: int = 9, port: int | None = None, tls: bool =
                 await asyncio.sleep(0.1)
         yield port
     finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
+        # It may wait a minute for processes of its own.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 @asynccontextmanager

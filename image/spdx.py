@@ -14,7 +14,7 @@ from typing import Any
 SAID_NOTHING = "NOASSERTION"
 
 
-def spdx(root: Path, name: str, version: str, epoch: int) -> str:
+def document(root: Path, name: str, version: str, epoch: int) -> str:
     packages = [*debian(root), *python(root)]
     identity = hashlib.sha256(repr([name, version, packages]).encode()).hexdigest()
     whole = {
