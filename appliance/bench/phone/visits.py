@@ -12,8 +12,8 @@ import numpy as np
 
 from appliance.app import App
 from appliance.bench.phone import ulaw
-from appliance.bench.phone.caller import PACKET, Caller, call
 from appliance.bench.phone.caller import RATE as LINE_RATE
+from appliance.bench.phone.caller import call
 from appliance.bench.turns.desk import Asking, Called, Desk
 from appliance.bench.turns.instrument import Recording
 from appliance.bench.turns.recordings import Sound
@@ -73,7 +73,7 @@ async def _visit(desk: PhoneDesk, port: int, scene: Scene, folder: Path, name: s
     path = folder / f"{name}.wav"
     room = desk.callers[name] = Room(scene)
     recorder = Recorder(path)
-    up, down = Resampler(LINE_RATE), Resampler(RATE, to=LINE_RATE)
+    up = Resampler(LINE_RATE)
 
     def hear(pcm: bytes, at: float) -> None:
         """Recorded as it comes, not as it is played: how a telephone does that is not the desk's doing."""
@@ -82,14 +82,12 @@ async def _visit(desk: PhoneDesk, port: int, scene: Scene, folder: Path, name: s
             recorder.desk(Audio(sound, samples(at - room.began)))
         _play(room.playout, sound)
 
-    said = b""
     try:
         async with call(name, port) as caller:
             caller.heard = hear
             async for frame in room.microphone():
                 recorder.caller(frame)
-                said += down.push(frame.pcm)
-                said = _say(caller, said)
+                caller.send(_halved(frame.pcm))
                 if caller.over.is_set():
                     await room.hang_up()
     finally:
@@ -104,12 +102,9 @@ def _play(playout: Playout, sound: bytes) -> None:
         playout.add(sound)
 
 
-def _say(caller: Caller, pcm: bytes) -> bytes:
-    """Send what is a whole packet; the rest is for later."""
-    while len(pcm) >= 2 * PACKET:
-        caller.send(pcm[: 2 * PACKET])
-        pcm = pcm[2 * PACKET :]
-    return pcm
+def _halved(pcm: bytes) -> bytes:
+    """At the line's rate, and not a moment later, as a filter would be: what is said was narrow before."""
+    return np.frombuffer(pcm, dtype="<i2")[:: RATE // LINE_RATE].tobytes()
 
 
 def by_telephone(sayings: Sequence[Saying]) -> list[Saying]:
