@@ -21,7 +21,6 @@ PACKAGES = (
     *("python3", "python3-venv", "libportaudio2", "libatomic1"),
 )
 SUITE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
 LENT = ["/etc/ssl/certs", "/etc/pip.conf", "/opt/wheels", "/opt/pypi"]
 """What of this machine pip may need, where it is there."""
 
@@ -34,6 +33,13 @@ needs_container = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("mmdebstrap") or not shutil.which("systemd-nspawn"),
     reason="needs root, mmdebstrap and systemd-nspawn (Debian's package systemd-container)",
 )
+
+
+def mirror() -> str:
+    """Where this machine itself has Debian from."""
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+    return next(uri.rstrip("/") for uri in told if "security" not in uri)
 
 
 class Machine:
@@ -49,7 +55,7 @@ class Machine:
         """Some 50 s; or a copy of one that was made before, where $APPLIANCE_ROOT says so."""
         made = os.environ.get("APPLIANCE_ROOT")
         include = f"--include={','.join(PACKAGES)}"
-        fresh = ["mmdebstrap", "--quiet", "--variant=apt", include, SUITE, str(self.root), MIRROR]
+        fresh = ["mmdebstrap", "--quiet", "--variant=apt", include, SUITE, str(self.root), mirror()]
         subprocess.run(["cp", "-a", made, str(self.root)] if made else fresh, check=True)
         shutil.copy("/etc/resolv.conf", self.root / "etc" / "resolv.conf")
 
