@@ -3,11 +3,13 @@ nothing is left of it: no leg, file handle, thread or megabyte."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
+from tests.audio_server import until
 from tests.channels.storm import Footprint, office
 
 SEED = int(os.environ.get("STORM_SEED", "1"))
@@ -26,6 +28,7 @@ async def test_some_calls_in_a_storm(tmp_path: Path) -> None:
         before = Footprint.now()
         await there.calls(range(16))
         await there.settled()
+        await until(lambda: len(asyncio.all_tasks()) <= before.tasks, within=10)
         after = Footprint.now()
         assert there.wrong == []
         there.examine(tmp_path)

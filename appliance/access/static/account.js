@@ -6,9 +6,7 @@ const at = (id) => document.getElementById(id);
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const day = (seconds) => (seconds ? DAY.format(new Date(seconds * 1000)) : "never");
 
-let me = await ask("me");
-if (me.by !== "session") location.assign(`enter.html?to=${location.pathname}`);
-else await show();
+let me = {};
 
 async function show() {
   me = await ask("me");
@@ -174,3 +172,8 @@ submitting(at("add"), async (sent) => {
   at("add").reset();
   await show();
 });
+
+// Last, for until it is there a form would be sent as the browser sends forms.
+me = await ask("me");
+if (me.by !== "session") location.assign(`enter.html?to=${location.pathname}`);
+else await show();
