@@ -30,6 +30,7 @@ from typing import IO
 
 from appliance.errors import ModelError, StorageError
 from appliance.models import CONTENTS, ROOT, File, Manifest, Model, Wheel, sha256
+from appliance.writing import sync
 
 Progress = Callable[[str, int, int], None]
 """Called as bytes arrive: what is being fetched, bytes so far, bytes in all."""
@@ -200,7 +201,7 @@ def _download(url: str, file: File, path: Path, report: Callable[[int, int], Non
             raise ModelError(f"{url} has something else than {file.name}: its sha256 is wrong", _AGAIN)
     with _disk(path):
         part.replace(path)
-        _settle(path.parent)
+        sync(path.parent)
 
 
 def _fill(url: str, file: File, part: Path, report: Callable[[int, int], None]) -> None:
@@ -292,7 +293,7 @@ def _place(source: IO[bytes], file: File, path: Path) -> None:
             part.unlink()
             raise ModelError(f"the {file.name} that came is another one: its sha256 is wrong", _AGAIN)
         part.replace(path)
-        _settle(path.parent)
+        sync(path.parent)
 
 
 def _unpack(model: Model, archive: Path, root: Path, workshop: Path) -> None:
@@ -308,10 +309,10 @@ def _unpack(model: Model, archive: Path, root: Path, workshop: Path) -> None:
         files = [File(str(path.relative_to(top)), path.stat().st_size, sha256(path)) for path in _files(top)]
         (top / CONTENTS).write_text(json.dumps([asdict(file) for file in files], indent=1))
         for path in _files(top):
-            _settle(path)
+            sync(path)
         shutil.rmtree(folder, ignore_errors=True)
         top.rename(folder)
-        _settle(root)
+        sync(root)
 
 
 def _whole(path: Path, file: File) -> bool:
@@ -321,15 +322,6 @@ def _whole(path: Path, file: File) -> bool:
 def _files(folder: Path) -> Iterator[Path]:
     for where, _, names in os.walk(folder):
         yield from (path for name in names if (path := Path(where, name)).is_file())
-
-
-def _settle(path: Path) -> None:
-    """Have the disk keep a file, or the names in a folder, through a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance.errors import ApplianceError
+from appliance.writing import PRIVATE, write
 
 SLACK = timedelta(days=30)
 """By which a machine without a network may be behind."""
@@ -46,10 +47,10 @@ def own(folder: Path, names: Iterable[str] = ()) -> Own:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not key.exists():
-            write(key, private(ec.generate_private_key(ec.SECP256R1())))
+            write(key, private(ec.generate_private_key(ec.SECP256R1())), PRIVATE)
         signer = load_key(key)
         if not (certificate.exists() and _holds(certificate, signer, wanted)):
-            write(certificate, _self_signed(signer, wanted))
+            write(certificate, _self_signed(signer, wanted), PRIVATE)
         found = x509.load_pem_x509_certificate(certificate.read_bytes())
     except (OSError, ValueError) as error:
         raise ApplianceError(
@@ -127,14 +128,3 @@ def private(key: Key | Ed25519PrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def write(path: Path, content: bytes) -> None:
-    """Whole or not at all, and nobody else may read it."""
-    new = path.with_suffix(".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

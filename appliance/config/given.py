@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from appliance.config.writing import plain_errors, write
 from appliance.errors import ConfigError
+from appliance.writing import plain_errors, sync, write
 
 log = logging.getLogger(__name__)
 
@@ -197,15 +197,10 @@ def _link(content: Path, path: Path) -> None:
         os.link(content, path)
     except OSError:
         shutil.copyfile(content, path)
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(path)
 
 
 def _sync(folder: Path) -> None:
     paths: Sequence[Path] = [folder.parent, folder, *(path for path in folder.rglob("*") if path.is_dir())]
     for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(path)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance.config import digest
-from appliance.config.writing import NEW, plain_errors, write
+from appliance.writing import NEW, plain_errors, write
 
 NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
 """When it was kept (UTC), and its digest: 20261123T091757.123Z-3f2a9c0b1d4e."""

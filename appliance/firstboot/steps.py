@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import secrets
 import tomllib
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance import config
+from appliance import config, writing
 from appliance.errors import ApplianceError, DeviceError, StorageError
 from appliance.firstboot.page import Page, Told
 from appliance.firstboot.radio import SOCKET, Radio
@@ -270,24 +269,11 @@ async def _enrolled(code: str, server: str, folder: Path) -> str:
     raise AssertionError
 
 
-def write(path: Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Whole or not at all, and on the disk. StorageError where it cannot be."""
-    new = path.with_name(f".{path.name}.part")
-    try:
+def write(path: Path, content: str | bytes, mode: int = writing.PRIVATE) -> None:
+    """With the folder that it is to lie in. StorageError where it cannot be."""
+    with writing.plain_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written ({error})", "mend the folder's rights") from error
+        writing.write(path, content, mode)
 
 
 def _read(path: Path) -> bytes:

@@ -23,10 +23,10 @@ from appliance.access.certificates import (
     own_names,
     private,
     usage,
-    write,
 )
 from appliance.errors import ApplianceError
 from appliance.telemetry.wire import DEVICE
+from appliance.writing import PRIVATE, write
 
 YEARS = 20
 """For which the authority and its server are vouched for."""
@@ -144,16 +144,17 @@ class Authority:
             entry = x509.RevokedCertificateBuilder().serial_number(int(serial, 16)).revocation_date(now)
             builder = builder.add_revoked_certificate(entry.build())
         revoked = builder.sign(self._key, hashes.SHA256())
-        write(self.revoked, revoked.public_bytes(serialization.Encoding.PEM))
+        write(self.revoked, revoked.public_bytes(serialization.Encoding.PEM), PRIVATE)
 
     def _make(self) -> None:
         signer = Ed25519PrivateKey.generate()
-        write(self._signer_key, private(signer))
+        write(self._signer_key, private(signer), PRIVATE)
         write(
             self.signer,
             signer.public_key().public_bytes(
                 serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
             ),
+            PRIVATE,
         )
         key = ec.generate_private_key(ec.SECP256R1())
         name = named("fleet authority")
@@ -172,8 +173,8 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .sign(key, hashes.SHA256())
         )
-        write(self._ca_key, private(key))
-        write(self.ca, made.public_bytes(serialization.Encoding.PEM))
+        write(self._ca_key, private(key), PRIVATE)
+        write(self.ca, made.public_bytes(serialization.Encoding.PEM), PRIVATE)
 
     def _make_server(self, names: Sequence[str]) -> None:
         """The server's certificate, made anew where it lacks a name. Its key stays: a program that dies
@@ -183,7 +184,7 @@ class Authority:
             return
         wanted |= names_of(self.server) if self.server.exists() else set()
         if not self.server_key.exists():
-            write(self.server_key, private(ec.generate_private_key(ec.SECP256R1())))
+            write(self.server_key, private(ec.generate_private_key(ec.SECP256R1())), PRIVATE)
         key = load_key(self.server_key)
         until = datetime.now(UTC) + timedelta(days=365 * YEARS - 1)
         builder = (
@@ -192,7 +193,7 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         )
         made = builder.sign(self._key, hashes.SHA256())
-        write(self.server, made.public_bytes(serialization.Encoding.PEM))
+        write(self.server, made.public_bytes(serialization.Encoding.PEM), PRIVATE)
 
     def _builder(self, name: str, key: ec.EllipticCurvePublicKey, until: datetime) -> x509.CertificateBuilder:
         return (

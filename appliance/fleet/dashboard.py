@@ -29,6 +29,7 @@ from appliance.access.house import House
 from appliance.access.impatient import Impatient
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
+from appliance.exposition import TYPE
 from appliance.fleet import api, audit, entrance, grid, members, metrics, questions, rollouts, views
 from appliance.fleet.api import Room
 from appliance.fleet.authority import Authority
@@ -204,7 +205,7 @@ class Dashboard:
 
     async def _metrics(self, request: Request) -> Response:
         text = await asyncio.to_thread(metrics.text, self._store, scope_of(request))
-        return Response(text, media_type=metrics.TYPE)
+        return Response(text, media_type=TYPE)
 
     async def _export(self, request: Request) -> Response:
         if scope_of(request) != ALL:

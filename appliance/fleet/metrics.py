@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
+from appliance.exposition import family
 from appliance.fleet import views
 from appliance.fleet.scope import ALL, Scope
 from appliance.fleet.store import Store
-
-TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-Labels = tuple[tuple[str, str], ...]
 
 
 def text(store: Store, scope: Scope = ALL) -> str:
@@ -20,42 +15,30 @@ def text(store: Store, scope: Scope = ALL) -> str:
     queues: dict[str, int] = dict(store.read("select state, count(*) from command group by state"))
     sent: dict[str, int] = dict(store.read("select state, count(*) from delivery group by state"))
     families = [
-        _family("fleet_boxes", "gauge", "Boxes of the fleet.", {(): seen["boxes"]}),
-        _family("fleet_boxes_here", "gauge", "Boxes that are connected.", {(): seen["online"]}),
-        _family("fleet_calls_under_way", "gauge", "Calls at this moment.", {(): seen["calls"]}),
-        _family("fleet_calls_today", "gauge", "Calls of this day in UTC, by how they ended.", {
+        family("fleet_boxes", "gauge", "Boxes of the fleet.", {(): seen["boxes"]}),
+        family("fleet_boxes_here", "gauge", "Boxes that are connected.", {(): seen["online"]}),
+        family("fleet_calls_under_way", "gauge", "Calls at this moment.", {(): seen["calls"]}),
+        family("fleet_calls_today", "gauge", "Calls of this day in UTC, by how they ended.", {
             (("outcome", outcome),): n for outcome, n in seen["today"].items()
         }),
-        _family("fleet_answer_seconds", "gauge", "From the last word to the answer, in the last hour.", {
+        family("fleet_answer_seconds", "gauge", "From the last word to the answer, in the last hour.", {
             (("quantile", share),): wait / 1000 for share, wait in latency.items() if wait is not None
         }),
-        _family("fleet_attention_boxes", "gauge", "Boxes that need attention, by cause.", {
+        family("fleet_attention_boxes", "gauge", "Boxes that need attention, by cause.", {
             (("cause", each["cause"]), ("severity", each["severity"])): each["boxes"]
             for each in seen["attention"]
         }),
     ]  # fmt: skip
     if scope == ALL:
         families += [
-            _family("fleet_messages_total", "counter", "What came from boxes, and what was wrong with it.", {
+            family("fleet_messages_total", "counter", "What came from boxes, and what was wrong with it.", {
                 (("what", name),): n for name, n in seen["counters"].items()
             }),
-            _family("fleet_commands", "gauge", "What boxes were asked to do, by what came of it.", {
+            family("fleet_commands", "gauge", "What boxes were asked to do, by what came of it.", {
                 (("state", state),): n for state, n in queues.items()
             }),
-            _family("fleet_alerts_sent", "gauge", "Words of alerts, by whether they arrived.", {
+            family("fleet_alerts_sent", "gauge", "Words of alerts, by whether they arrived.", {
                 (("state", state),): n for state, n in sent.items()
             }),
         ]  # fmt: skip
     return "\n".join(line for family in families for line in family) + "\n"
-
-
-def _family(name: str, kind: str, what: str, values: Mapping[Labels, float]) -> Iterator[str]:
-    yield f"# HELP {name} {what}"
-    yield f"# TYPE {name} {kind}"
-    for labels, value in sorted(values.items()):
-        told = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels)
-        yield f"{name}{{{told}}} {value}" if told else f"{name} {value}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from appliance.errors import StorageError
+from appliance.writing import PRIVATE, write
 
 CREDENTIAL = "appliance.data-key"
 """What systemd calls the key that it hands to the desk."""
@@ -67,7 +68,7 @@ def note(folder: Path, file: Path | None) -> bytes:
     noted = {"file": str(file or ""), "known by": _mark(key)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write(folder / NOTE, json.dumps(noted).encode())
+        write(folder / NOTE, json.dumps(noted), PRIVATE)
     except OSError as error:
         raise StorageError(
             f"{folder / NOTE} cannot be written ({error})", "mend the file's rights"
@@ -80,21 +81,6 @@ def lend(folder: Path, to: Path) -> None:
     to.mkdir(parents=True, exist_ok=True)
     if (folder / NOTE).exists():
         shutil.copy(folder / NOTE, to / NOTE)
-
-
-def write(path: Path, content: bytes) -> None:
-    """A file, whole and on the disk, or as it was; for the box's own user alone. OSError."""
-    new = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @lru_cache(maxsize=8)
@@ -134,7 +120,7 @@ def _make(file: Path) -> bytes:
     key = secrets.token_bytes(SIZE)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write(file, key.hex().encode() + b"\n")
+        write(file, f"{key.hex()}\n", PRIVATE)
     except OSError as error:
         raise StorageError(f"the key {file} cannot be written ({error})", "choose another place") from error
     return key

@@ -20,13 +20,13 @@ from typing import Any
 import pyrage
 
 from appliance.errors import StorageError
-from appliance.memory import key
 from appliance.memory.sqlite import sqlite3
 from appliance.memory.store import Store
 from appliance.memory.units import Keys, conversation
 from appliance.observe.calls import Calls
 from appliance.observe.locked import Lock, opened
 from appliance.observe.snapshot import Reader, lines, packed, told, unsealed
+from appliance.writing import PRIVATE, sync, write
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Backup:
             db.execute("insert or replace into backup_place values (?, 1)", str(folder))
         self._write_keys(folder, identity)
         new.replace(path)
-        _settle(folder)
+        sync(folder)
         with self._store.write() as db:
             if self._erasures() != erasures:  # Their keys may have been written again just now.
                 path.unlink()
@@ -138,7 +138,7 @@ class Backup:
     def _write_keys(self, folder: Path, identity: str) -> None:
         recipient = pyrage.x25519.Identity.from_str(identity).to_public()
         keys = {name: base64.b64encode(each).decode() for name, each in Keys(self._store)}
-        key.write(folder / KEYS, pyrage.encrypt(zlib.compress(json.dumps(keys).encode()), [recipient]))
+        write(folder / KEYS, pyrage.encrypt(zlib.compress(json.dumps(keys).encode()), [recipient]), PRIVATE)
 
     def _copy_recordings(self, folder: Path) -> None:
         """Each once, encrypted by its call's key; those that are no longer kept go."""
@@ -161,7 +161,7 @@ class Backup:
                 pass
             new.replace(there)
         self._drop_recordings(folder)
-        _settle(folder / "recordings")
+        sync(folder / "recordings")
 
     def _drop_recordings(self, folder: Path) -> None:
         known = {call.recording for call in self._calls.older(self._store.now(), "recorded")}
@@ -197,12 +197,3 @@ def read_keys(folder: Path, identity: str) -> dict[str, bytes]:
         raise StorageError(
             f"{folder / KEYS} cannot be read ({error})", "give the right recovery key"
         ) from error
-
-
-def _settle(folder: Path) -> None:
-    """What was renamed in a folder is so after a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

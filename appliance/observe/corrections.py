@@ -11,9 +11,9 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from appliance.config.writing import write
 from appliance.errors import StorageError
 from appliance.observe.calls import Kept
+from appliance.writing import write
 
 STAND_INS = {
     "card": "4111 1111 1111 1111",

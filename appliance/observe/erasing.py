@@ -16,7 +16,6 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from appliance.config.keeping import Keep, Retention
-from appliance.config.writing import write
 from appliance.errors import StorageError
 from appliance.memory import ics
 from appliance.memory.store import Store, stamp
@@ -26,6 +25,7 @@ from appliance.observe.backup import Backup
 from appliance.observe.calls import ASIDE, Calls, Has, Kept
 from appliance.observe.locked import opened
 from appliance.observe.restoring import BUILT
+from appliance.writing import write
 
 Counts = Mapping[str, int]
 

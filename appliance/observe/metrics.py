@@ -9,14 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
+from appliance.exposition import family
 from appliance.observe.score import Mark, waits
-
-TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Seconds, of how long callers wait for an answer."""
-
-Labels = tuple[tuple[str, str], ...]
 
 
 class Metrics:
@@ -53,20 +50,20 @@ class Metrics:
     def text(self, on: Mapping[str, bool]) -> str:
         """All of it. `on`: what of the box is on and off."""
         lines = [
-            *_family("appliance_on", "gauge", "Whether a part of the box works.", {
+            *family("appliance_on", "gauge", "Whether a part of the box works.", {
                 (("part", part),): int(works) for part, works in on.items()
             }),
-            *_family("appliance_calls_under_way", "gauge", "Calls at this moment.", {(): self.under_way}),
-            *_family("appliance_calls_total", "counter", "Calls that are over.", {
+            *family("appliance_calls_under_way", "gauge", "Calls at this moment.", {(): self.under_way}),
+            *family("appliance_calls_total", "counter", "Calls that are over.", {
                 (("channel", channel),): count for channel, count in self._calls.items()
             }),
-            *_family("appliance_turns_total", "counter", "Answers that were given.", {
+            *family("appliance_turns_total", "counter", "Answers that were given.", {
                 (("how", how),): count for how, count in self._turns.items()
             }),
-            *_family("appliance_actions_total", "counter", "What was done for callers, or tried.", {
+            *family("appliance_actions_total", "counter", "What was done for callers, or tried.", {
                 (("action", action), ("came", came)): count for (action, came), count in self._deeds.items()
             }),
-            *_family("appliance_checks_failed_total", "counter", "Checks of calls that got a no.", {
+            *family("appliance_checks_failed_total", "counter", "Checks of calls that got a no.", {
                 (("check", check),): count for check, count in self._failed.items()
             }),
             *self._histogram(),
@@ -82,15 +79,3 @@ class Metrics:
             yield f'{name}_bucket{{le="{bucket}"}} {count}'
         yield f"{name}_sum {self._waited:.3f}"
         yield f"{name}_count {upto[-1]}"
-
-
-def _family(name: str, kind: str, what: str, values: Mapping[Labels, int]) -> Iterator[str]:
-    yield f"# HELP {name} {what}"
-    yield f"# TYPE {name} {kind}"
-    for labels, value in sorted(values.items()):
-        told = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels)
-        yield f"{name}{{{told}}} {value}" if told else f"{name} {value}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

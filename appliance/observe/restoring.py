@@ -21,6 +21,7 @@ from appliance.observe.backup import KEYS, read_keys, snapshots
 from appliance.observe.encrypting import DATABASES, closed
 from appliance.observe.locked import Lock, folder_key, opened
 from appliance.observe.snapshot import FORM, Line, lines, unsealed
+from appliance.writing import PRIVATE, write
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +159,7 @@ def _recordings(built: Path, there: Path, keys: Mapping[str, bytes]) -> int:
                 with closing(Lock(new, own)) as lock:
                     lock.write(content)
             else:
-                key.write(new, content)
+                write(new, content, PRIVATE)
         with store.write() as db:
             for each in missing:
                 db.execute("update call set recording = '' where number = ?", *each)

@@ -8,7 +8,6 @@ import base64
 import binascii
 import http.client
 import json
-import os
 import ssl
 import urllib.error
 import urllib.request
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from appliance.errors import ApplianceError
 from appliance.telemetry.identity import private, request
 from appliance.telemetry.wire import DEVICE
+from appliance.writing import PRIVATE, write
 
 SECRET = 10
 """Bytes of a code that are secret; the others begin the fingerprint of the fleet's certificate."""
@@ -82,7 +82,7 @@ def _enrol(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            _write(folder / f"{name}.pem", str(text))
+            write(folder / f"{name}.pem", str(text), PRIVATE)  # Before what tells that the box is of a fleet.
         # What an earlier life of the box has renewed is nobody's any more.
         for left in folder.glob("certificate.*"):
             if left.suffix in (".renewed", ".next", ".asked"):
@@ -141,11 +141,3 @@ def _why(body: bytes) -> str:
     except (ValueError, KeyError, TypeError):
         return ""
     return str(told)
-
-
-def _write(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())  # What tells that the box is of a fleet is on the disk only after it.

@@ -4,7 +4,6 @@ certificate ends; the old one counts until the box has come by the new one."""
 from __future__ import annotations
 
 import logging
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from appliance.config.writing import plain_errors
-from appliance.errors import ApplianceError
+from appliance.writing import PRIVATE, plain_errors, write
 
 log = logging.getLogger(__name__)
 
@@ -130,14 +128,5 @@ class Identity:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, and nobody else may read it. ApplianceError where it cannot be."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError as error:
-        raise ApplianceError(f"{path} cannot be written ({error})", "mend the folder's rights") from error
+    with plain_errors(path):
+        write(path, content, PRIVATE)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from appliance.errors import ApplianceError, StorageError
 from appliance.telemetry.bundle import Forged, Kind, Manifest, Piece
+from appliance.writing import sync
 
 ROOM = 4 << 30
 """Bytes that the pieces may take."""
@@ -109,15 +110,6 @@ class Pantry:
 
     def _part(self, piece: Piece) -> Path:
         return self._folder / f"{piece.sha256}{PART}"
-
-
-def sync(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -20,13 +20,13 @@ from appliance.app import App
 from appliance.channels import AudioChannel, Call
 from appliance.config import SHIPPED, DeskFile, digest, read_desk
 from appliance.config.versions import Version, Versions
-from appliance.config.writing import plain_errors, write
 from appliance.errors import ApplianceError, ConfigError, StorageError
 from appliance.knowledge import MESSAGE
 from appliance.served import Served
 from appliance.workshop.lint import broken_phrases, lint
 from appliance.workshop.merging import merge
 from appliance.workshop.proposals import Proposal, propose
+from appliance.writing import plain_errors, write
 
 log = logging.getLogger(__name__)
 

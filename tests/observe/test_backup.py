@@ -15,9 +15,9 @@ import pytest
 
 from appliance.commands import backup as command
 from appliance.errors import StorageError
-from appliance.memory import key
 from appliance.memory.store import Store
 from appliance.memory.texts import Refusals
+from appliance.observe import backup as module
 from appliance.observe import restoring
 from appliance.observe.backup import Backup, read_keys, snapshots
 from appliance.observe.calls import Calls
@@ -26,6 +26,7 @@ from appliance.observe.erasing import Eraser
 from appliance.observe.locked import opened
 from appliance.observe.restoring import chosen, restore
 from appliance.observe.snapshot import lines, unsealed
+from appliance.writing import write
 from tests.observe.test_erasing import NUMBER, SECRETS, erases_and_dies, found, lived
 from tests.observe.test_erasing import opened as opened_box
 
@@ -286,14 +287,14 @@ async def test_who_is_erased_while_keys_are_written_to_the_stick_is_not_in_them(
     await lived(tmp_path)
     var, place = tmp_path / "var", stick(tmp_path)
     with backups(var) as (store, backup):
-        write, eraser = key.write, Eraser(var, store, backup._calls)
+        eraser = Eraser(var, store, backup._calls)
 
-        def slowly(path: Path, content: bytes) -> None:
-            monkeypatch.setattr(key, "write", write)
+        def slowly(path: Path, content: bytes, mode: int) -> None:
+            monkeypatch.setattr(module, "write", write)
             eraser.erase(eraser.find(NUMBER))
-            write(path, content)
+            write(path, content, mode)
 
-        monkeypatch.setattr(key, "write", slowly)
+        monkeypatch.setattr(module, "write", slowly)
         backup.write(place)
         text = readable(place, backup.identity()[1]).lower()
     assert not [secret for secret in SECRETS if secret.lower() in text]
