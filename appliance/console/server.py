@@ -19,13 +19,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from appliance.access.asking import Endpoint, needs, refused, who, who_now
 from appliance.access.attempts import is_here, network
 from appliance.access.doorman import Doorman
 from appliance.access.house import House
+from appliance.access.pages import pages
 from appliance.access.routes import routes
 from appliance.access.who import Who
 from appliance.channels import Desk
@@ -200,7 +200,7 @@ class Console:
                 WebSocketRoute("/desk/trials/{id}/chat", self._chat),
                 *(routes() if self._house else ()),
                 *(Route(path, needs(role, _page(path))) for path, role in PAGES.items()),
-                Mount("/", StaticFiles(directory=STATIC)),
+                Mount("/", pages(STATIC)),
             ]
         )
         self._described = describe(app.routes)

@@ -16,8 +16,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
+from appliance.access.pages import pages
 from appliance.console.listening import bound
 from appliance.console.server import POLICY
 from appliance.errors import ApplianceError
@@ -73,7 +73,7 @@ class Page:
         routes = [
             Route("/state", self._state),
             Route("/pair", self._pair, methods=["POST"]),
-            Mount("/", StaticFiles(directory=Path(__file__).parent / "static", html=True)),
+            Mount("/", pages(Path(__file__).parent / "static", html=True)),
         ]
         config = uvicorn.Config(
             Starlette(routes=routes), http="h11", ws="none", lifespan="off", proxy_headers=False,

@@ -20,13 +20,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from appliance.access.asking import needs, who, who_now
 from appliance.access.doorman import Doorman, Stranger
 from appliance.access.house import House
 from appliance.access.impatient import Impatient
+from appliance.access.pages import pages
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
 from appliance.exposition import TYPE
@@ -112,7 +112,7 @@ class Dashboard:
             Route("/data/box/{name}/logs/{command}", needs("operator", self._log)),
             Route("/audit.jsonl", needs("admin", self._export)),
             *(Route(path, needs(role, _page(name))) for path, name, role in PAGES),
-            Mount("/", StaticFiles(directory=STATIC)),
+            Mount("/", pages(STATIC)),
         ]
         return self._door(Starlette(routes=routes), self._house)
 
