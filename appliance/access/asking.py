@@ -77,7 +77,7 @@ def told(answer: Answer) -> Endpoint:
             return problem(503, error.wrong, error.mend)
         except ApplianceError as error:
             return problem(422, error.wrong, error.mend)
-        except (KeyError, OverflowError, TypeError, ValueError):
+        except (LookupError, OverflowError, TypeError, ValueError):
             return problem(400, "That was not understood", "Load the page anew")
 
     return asked

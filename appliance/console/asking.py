@@ -29,7 +29,7 @@ def route(path: str, answer: Answer) -> Route:
             return problem(422, error.wrong, error.mend, line=error.line)
         except ApplianceError as error:
             return problem(503, error.wrong, error.mend)
-        except (KeyError, OverflowError, TypeError, ValueError):
+        except (LookupError, OverflowError, TypeError, ValueError):
             return problem(400, "That was not understood", "Load the page anew")
 
     return Route(path, needs("manager", asked), methods=["POST"])

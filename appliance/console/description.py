@@ -16,6 +16,7 @@ TEXT: Schema = {"type": "string"}
 TEXTS: Schema = {"type": "array", "items": TEXT}
 NUMBER: Schema = {"type": "integer"}
 SCOPE: Schema = {"type": ["array", "null"], "items": TEXT}
+PLACE: Schema = {"type": ["array", "null"], "items": NUMBER, "minItems": 2, "maxItems": 2}
 SIDE: Schema = {"type": "object", "properties": {"text": TEXT, "id": TEXT}}
 ROLE: Schema = {"enum": ["visitor", "manager", "admin"]}
 
@@ -51,7 +52,7 @@ SENT: dict[str, tuple[str, Schema]] = {
     "/desk/compare": ("How two differ", {"before": SIDE, "after": SIDE}),
     "/desk/calls/list": (
         "A page of calls",
-        {"review": {"type": "boolean"}, "after": {"type": "array", "items": NUMBER}},
+        {"review": {"type": "boolean"}, "after": PLACE},
     ),
     "/desk/calls/call": ("A call, turn by turn", {"id": TEXT}),
     "/desk/calls/agree": ("Its marks are right", {"id": TEXT}),

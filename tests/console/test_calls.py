@@ -222,6 +222,12 @@ async def test_the_first_page_of_a_hundred_thousand_calls_comes_at_once(tmp_path
         assert deep[1]["calls"][0]["id"] == "call49999"
 
 
+@pytest.mark.parametrize("place", [[-1], [0, 1 << 80], ["one", "two"], 3, {"0": 1}])
+async def test_a_place_in_the_list_that_is_none_is_refused(tmp_path: Path, place: object) -> None:
+    async with editing(tmp_path) as page:
+        assert (await page.ask("calls/list", {"after": place}))[0] == 400
+
+
 @pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
 async def test_a_click_on_a_word_plays_it_and_the_word_is_marked(tmp_path: Path) -> None:
     async with editing(tmp_path) as page:
