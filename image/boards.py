@@ -21,6 +21,8 @@ class Board:
     packages: tuple[str, ...]
     dtbs: tuple[str, ...]
     """Which of the kernel's device trees lie in the boot slot."""
+    early: tuple[str, ...]
+    """Drivers without which the initramfs finds no system."""
     config: str
     """config.txt of the boot slot."""
 

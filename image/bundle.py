@@ -28,5 +28,7 @@ def pack(board: Board, version: str, parts: str, contents: list[Path], out: Path
     for file in contents:
         shutil.copy(file, folder)
     bundle.unlink(missing_ok=True)
-    do("rauc", f"--cert={keys}/sign.cert.pem", f"--key={keys}/sign.key.pem", "bundle", folder, bundle)
+    signed = [f"--cert={keys}/sign.cert.pem", f"--key={keys}/sign.key.pem"]
+    # What is in it is packed already.
+    do("rauc", *signed, "bundle", "--mksquashfs-args=-comp zstd -Xcompression-level 3", folder, bundle)
     shutil.rmtree(folder)

@@ -13,7 +13,7 @@ from image.shell import do, step, write
 from image.system import IDS
 
 
-def slots(board: Board, root: Path, work: Path, pins: Pins) -> None:
+def slots(board: Board, root: Path, work: Path, pins: Pins, level: int) -> None:
     """boot.img, which the firmware reads, and system.img."""
     step("boot slot and system slot")
     boot = work / "boot"
@@ -29,10 +29,11 @@ def slots(board: Board, root: Path, work: Path, pins: Pins) -> None:
     (boot / "cmdline.txt").write_text((IMAGE / "cmdline.txt").read_text())
     fat(boot, work / "boot.img", "128M", "BOOT", pins)
     shutil.rmtree(root / "boot")
-    for trees in (root / "usr/lib").glob("linux-image-*"):
+    # 120 MB, of all boards that there are.
+    for trees in [*(root / "usr/lib").glob("linux-image-*"), *(root / "usr/lib/modules").glob("*/dtb")]:
         trees.unlink() if trees.is_symlink() else shutil.rmtree(trees)
     (root / "boot" / "box").mkdir(parents=True)
-    squash(root, work / "system.img", pins, level=15)
+    squash(root, work / "system.img", pins, level)
 
 
 def whole(board: Board, work: Path, out: Path, models: Path, pins: Pins) -> None:
