@@ -38,7 +38,8 @@ def install(board: Board, root: Path, out: Path) -> None:
     requirements.write_text("\n".join(part for part in lock if part not in by_hand) + "\n")
     pip("download", "--only-binary=:all:", "--require-hashes", *where, "-r", requirements, "-d", wheels)
     requirements.write_text("\n".join(by_hand) + "\n")
-    pip("wheel", "--require-hashes", "--use-pep517", "-r", requirements, "-w", wheels)
+    # By the tools that the lock has: what others would write into them changes from day to day.
+    pip("wheel", "--no-build-isolation", "--require-hashes", "--use-pep517", "-r", requirements, "-w", wheels)
     do(SOURCE / ".venv/bin/python", IMAGE / "llama", board.arch, wheels)
     venv = root / PROGRAM / ".venv"
     packages = venv / "lib" / f"python{PYTHON}" / "site-packages"

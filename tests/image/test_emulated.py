@@ -188,6 +188,7 @@ def test_a_power_cut_as_a_system_is_written_or_tried_leaves_the_one_that_runs(
     machine.cut()
     machine.power_on()
     assert machine.partition == 3
+    machine.until("Linux version", within=PATIENCE)
     # What was cut off is taken up again.
     machine.plug(place / "again.img", "again")
     machine.until_down(within=PATIENCE)

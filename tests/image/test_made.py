@@ -114,8 +114,7 @@ def digest(path: Path, start: int, size: int) -> str:
     found = hashlib.sha256()
     with path.open("rb") as file:
         file.seek(start)
-        while size:
-            part = file.read(min(size, 1 << 20))
+        while size and (part := file.read(min(size, 1 << 20))):
             found.update(part)
             size -= len(part)
     return found.hexdigest()
