@@ -13,10 +13,14 @@ from typing import Any
 from appliance.errors import StorageError
 from appliance.memory.key import NOTE, key_of
 from appliance.memory.migrations import Step, migrate
-from appliance.memory.sqlite import connect, plain, sqlite3
+from appliance.memory.sqlite import PAGE, connect, plain, sqlite3
 
 PATIENCE = 10.0
 """Seconds to wait for another writer; longer than an action may hold the file."""
+
+LOG = 4 << 20
+"""Bytes of the log beside a file from which on it is brought into the file: the longer it may grow, the more
+often what changes again and again is written there once instead."""
 
 FENCED = frozenset(
     "begin commit end rollback savepoint release attach detach pragma vacuum create drop alter".split()
@@ -120,6 +124,7 @@ class Store:
         """A connection of its own for somebody who holds a transaction for a while."""
         db = connect(self.path, PATIENCE, key_of(self.path.parent))
         db.execute(f"pragma synchronous = {self._synchronous}")
+        db.execute(f"pragma wal_autocheckpoint = {LOG // PAGE}")
         db.execute("pragma secure_delete = on")
         db.execute("pragma foreign_keys = on")
         return db
