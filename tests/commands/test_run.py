@@ -89,6 +89,7 @@ async def test_whether_somebodys_coming_is_noticed_is_told(
     async with App(box, whole.DESK) as app:
         files = tmp_path / "box.toml", tmp_path / "desk.toml"
         running = Running(app, Console(file=io.StringIO()), files)
+        running.join()
         told = {each.name: each for each in running.status()}
         if running._kiosk and running._kiosk._presence:
             running._kiosk._presence.close()
