@@ -154,6 +154,7 @@ class Running:
         self._fleet: Membership | None = None
         self._home: HomeLine | None = None
         self._wiring: Wiring | None = None
+        self._joined = asyncio.Event()
         self._kiosk_off = self._gsm_off = self._sip_off = self._fleet_off = "the desk starts"
         self._console = self._make_console()
         self.lines: list[WaitingLine] = [self._console] if self._console else []
@@ -174,6 +175,7 @@ class Running:
         self._outbound = self._make_outbound()
         self._fleet, self._fleet_off = self._make_fleet()
         self._home = self._make_home()
+        self._joined.set()
         lines = self._kiosk, *gsm, self._sip, self._texting, self._outbound, self._fleet, self._home
         return [line for line in lines if line]
 
@@ -215,10 +217,10 @@ class Running:
                     )
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
+                tasks.create_task(self.announce(pulse, manager.runtime))
                 await self._app.voiced()
                 for line in self.join():
                     tasks.create_task(line.serve(self._app), name=line.name)
-                tasks.create_task(self.announce(pulse, manager.runtime))
                 tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
                 if self._wiring and self._wiring.button:
                     tasks.create_task(held(self._wiring.button, self._held_enough, self._forget_everything))
@@ -258,6 +260,7 @@ class Running:
         if self._console:
             await self._console.opened.wait()
             self._terminal.print(f"open {self._console.url}")
+        await self._joined.wait()
         if self._kiosk:
             await asyncio.sleep(FIRST_LOOK)
         told: list[Status] = []
