@@ -104,17 +104,23 @@ class Store:
         return stamp(self.now())
 
     @contextmanager
-    def write(self) -> Iterator[Database]:
-        """One transaction: all of it, on the disk when the block ends, or nothing of it."""
+    def write(self, durable: bool = True) -> Iterator[Database]:
+        """One transaction: all of it, on the disk when the block ends, or nothing of it. One that is not
+        `durable` is on the disk with the next that is, or within a minute: a power cut may take it."""
         with self._lock, self._plain_errors():
-            self._kept.execute("begin immediate")
+            if not durable:
+                self._kept.execute("pragma synchronous = normal")
             try:
+                self._kept.execute("begin immediate")
                 yield Database(self._kept, tell=self.tell)
                 self._kept.execute("commit")
             except BaseException:
                 if self._kept.in_transaction:
                     self._kept.execute("rollback")
                 raise
+            finally:
+                if not durable:
+                    self._kept.execute(f"pragma synchronous = {self._synchronous}")
 
     def read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock, self._plain_errors():

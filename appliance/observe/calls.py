@@ -119,10 +119,10 @@ class Calls:
                 )  # fmt: skip
             db.execute(
                 """update call set ended = ?, length = max(length, ?), deeds = ?, flows = ?, marks = ?,
-                    failed = ?, recording = ?, turns = (select count(*) from turn where call = number)
+                    failed = ?, recording = ?, turns = (select count(*) from turn where call = ?)
                     where number = ?""",
                 stamp(ended), length, _json(deeds), " ".join(flows), _json([astuple(mark) for mark in marks]),
-                sum(mark.passed is False for mark in marks), recording, call,
+                sum(mark.passed is False for mark in marks), recording, call, call,
             )  # fmt: skip
 
     def settle(self) -> int:
