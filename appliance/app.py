@@ -16,7 +16,7 @@ from appliance.aftermath import settle
 from appliance.ahead import lay_in
 from appliance.books import Books
 from appliance.brain import Brain
-from appliance.candidate import Caller, Candidate
+from appliance.candidate import Candidate
 from appliance.channels import AudioChannel, Call
 from appliance.channels.exchange import Exchange
 from appliance.clerk import Clerk, local_now
@@ -24,17 +24,17 @@ from appliance.consent import Consent
 from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines import EchoStream
-from appliance.engines.rack import Rack
+from appliance.engines.rack import LATER, Rack
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 from appliance.foresight import Foresight
-from appliance.leave import Leave, turn_away
+from appliance.leave import Leave, turn_away, turn_away_aloud
 from appliance.memory import ics
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
-from appliance.messages import Heard, Line, Turn
+from appliance.messages import Heard, Turn
 from appliance.observe import encrypting
 from appliance.observe.account import Account
 from appliance.observe.recorder import Recorder
@@ -69,8 +69,10 @@ class App:
         desk: config.DeskFile,
         keep: Callable[[Turn], None] = lambda turn: None,
         thread: Callable[[str, int], EngineThread] = EngineThread,
+        early: bool = False,
     ) -> None:
-        """`keep` gets every turn; `thread` makes what engines run in."""
+        """`keep` gets every turn; `thread` makes what engines run in. `early`: who writes is answered before
+        the desk is `voiced`, and what makes it quicker waits until it is `at_ease`."""
         self.box = box
         self._desk = desk
         self._engines = Rack(box, thread)
@@ -83,6 +85,10 @@ class App:
         """Turns, by sound, in which words of callers were heard and answered."""
         self._idle = asyncio.Event()
         self._idle.set()
+        self.at_ease = asyncio.Event()
+        """Set once there is time for what makes the desk quicker."""
+        if not early:
+            self.at_ease.set()
         self.leave = Leave()
         self.hearing: Hearing | None = None
         self.speech: Speech | None = None
@@ -100,6 +106,8 @@ class App:
     async def __aenter__(self) -> App:
         try:
             await self._start()
+            if self.at_ease.is_set():
+                await self.voiced()
         except BaseException:
             await self._stack.aclose()
             raise
@@ -123,7 +131,7 @@ class App:
         await memory.run(Runner(store, self._desk.actions).recover)
         if broken := await memory.run(settle, self._desk, EventLog(store)):
             log.warning("%d conversations were under way when the box went down: see the messages", broken)
-        await self._engines.load()
+        await self._engines.load(("embed",))
         recall = Recall(store, self.box.data / "recall.db", *self._engines.embedding())
         self.books = Books(self.box, store, memory)
         self._stack.push_async_callback(self.books.close)
@@ -140,17 +148,24 @@ class App:
         self._stack.callback(keeping.cancel)
         for problem in self.served.problems:
             log.warning("papers: %s", problem)
-        if "vad" in self._engines and "asr" in self._engines:
-            vad, asr, (eot, thread) = self._engines["vad"], self._engines["asr"], self.engine("eot")
-            self.hearing = Hearing(*vad, *asr, eot, thread)
-        if "tts" in self._engines:
-            sounds = SoundStore(self.box.data / "speech")
-            self.speech = Speech(*self._engines["tts"], Delivery(self.desk), sounds)
-        if "llm" in self._engines:
-            self._wording = Wording(*self._engines["llm"])
-            self._picker = Picker(*self._engines["llm"])
-        self._stack.callback(lambda: self._preparing.cancel())
+        self.off.update(dict.fromkeys(LATER, "it is being loaded"))
+        self._voicing = asyncio.create_task(self._load_voice())
         self._preparing = asyncio.create_task(self._prepare())
+        self._stack.callback(lambda: [each.cancel() for each in (self._voicing, self._preparing)])
+
+    async def _load_voice(self) -> None:
+        await self._engines.load(LATER)
+        if "vad" in self._engines and "asr" in self._engines:
+            self.hearing = Hearing(*self._engines["vad"], *self._engines["asr"], *self.engine("eot"))
+        if "tts" in self._engines:
+            tts, sounds = self._engines["tts"], SoundStore(self.box.data / "speech")
+            self.speech = Speech(*tts, Delivery(self.desk), sounds)
+        if "llm" in self._engines:
+            self._wording, self._picker = Wording(*self._engines["llm"]), Picker(*self._engines["llm"])
+
+    async def voiced(self) -> None:
+        """Wait until it can hear, speak and word, as far as it ever will."""
+        await asyncio.shield(self._voicing)
 
     def _join(self, store: Store) -> None:
         """Have the fleet told of what happens."""
@@ -176,8 +191,7 @@ class App:
         return ready
 
     async def swap(self, ready: Served) -> None:
-        """Serve new calls by it from now on; calls in progress end as they began. Raises ConfigError, and
-        then nothing has changed."""
+        """New calls are served by it from now on. Raises ConfigError, and then nothing has changed."""
         await ready.open()
         self.served = ready
         if self.speech:
@@ -188,6 +202,7 @@ class App:
         """Make the sound of the fixed lines ahead, and word what the LLM may word. What no desk file changes
         was done `before`."""
         try:
+            await asyncio.gather(self.at_ease.wait(), self.voiced())
             if before:
                 await before
             else:
@@ -216,11 +231,6 @@ class App:
     async def quiet(self) -> None:
         """Wait until no call is under way."""
         await self._idle.wait()
-
-    @property
-    def papers_off(self) -> str:
-        """Why nothing is looked up in papers; empty where it is."""
-        return self.served.knowledge.papers_off
 
     def echo_stream(self) -> EchoStream | None:
         """What takes the desk's voice out of a kiosk's microphone; None where it is not the desk's to do."""
@@ -261,7 +271,8 @@ class App:
     ) -> None:
         """A whole conversation by sound; recorded where a file is given or box.toml says so. `served`: what
         it is held with, unless by what new calls are. `opening`: what is told first to who was called."""
-        served = served or self._choose(channel)
+        await self.voiced()
+        served = served or candidate.choose(channel, self.served, self.candidate)
         if self.leave.taken:
             return await channel.hang_up()
         if self.leave.locked and not (served.place.trial or opening):
@@ -304,18 +315,9 @@ class App:
             finally:
                 await hung_up()
 
-    def _choose(self, who: Caller) -> Served:
-        return self.candidate.choose(who, self.served) if self.candidate else self.served
-
     async def turn_away(self, channel: AudioChannel, line: str = "") -> None:
         """Tell who called that nobody can talk to them now, and hang up."""
-        try:
-            if self.speech:
-                async for pcm in self.speech.speak(Line(line or self.desk.lines.busy)):
-                    await channel.playout.write(pcm)
-                await channel.playout.drain()
-        finally:
-            await channel.hang_up()
+        await turn_away_aloud(channel, self.speech, line or self.desk.lines.busy)
 
     async def chat(
         self,
@@ -330,7 +332,7 @@ class App:
         """A whole conversation, by whatever a Call is made of; with `served` and `opening` as in `talk`.
         `handoff` puts who calls through to a person, and `consent` is of a call that is recorded. `hung_up`
         ends a call by sound, and gives its recording; it may be called again."""
-        served = served or self._choose(call)
+        served = served or candidate.choose(call, self.served, self.candidate)
         place = served.place
         if self.leave.locked and not (place.trial or opening):
             return await turn_away(call, self.desk.lines.locked)
@@ -395,10 +397,8 @@ class App:
 
     def _handoff(self, served: Served, voice: Voice, channel: AudioChannel) -> HandOff | None:
         desk = served.desk
-        if not desk.handoff or not self.exchange or served.place.trial:
+        if not (desk.handoff and self.exchange and self.hearing and self.speech) or served.place.trial:
             return None
-        assert self.hearing
-        assert self.speech
         means = Means(self.exchange, self.hearing, self.speech)
         return HandOff(desk.handoff, desk.lines, means, voice, channel, local_now, desk.closed)
 

@@ -85,6 +85,11 @@ class Candidate:
         return hmac.digest(self.secret, (who.caller or who.id).encode(), hashlib.sha256)
 
 
+def choose(who: Caller, rest: Served, candidate: Candidate | None) -> Served:
+    """What answers a caller, whether there is a candidate or not."""
+    return candidate.choose(who, rest) if candidate else rest
+
+
 def tally(call: Call, served: Served, candidate: Candidate | None, today: date) -> Tally:
     """Of a call that begins, with its arm."""
     again = bool(candidate and served.arm and candidate.again(call, today))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from appliance.config import DeskFile, Fact, Flow, Mode, standing
-from appliance.documents import Documents, Passage
 from appliance.engines import Embed
 from appliance.engines.kept import KeptEmbed
 from appliance.engines.thread import EngineThread
@@ -15,6 +15,9 @@ from appliance.errors import ConfigError, StorageError
 from appliance.memo import Memo
 from appliance.understanding import OUTSIDE, Candidate, Understanding, Understood
 from appliance.understanding.phrases import Phrases
+
+if TYPE_CHECKING:
+    from appliance.documents import Documents, Passage
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +175,9 @@ class Knowledge:
         if not Path(folder).is_dir():
             self.papers_off = f"{folder} is no folder: there are no papers to look anything up in"
             return [self.papers_off]
+        # No desk without papers waits at its start for what judges them.
+        from appliance.documents import Documents
+
         try:
             documents = Documents(Path(folder), self._index, self._embed)
             problems = documents.load()

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 
-from appliance.channels import Call
+from appliance.channels import AudioChannel, Call
 from appliance.messages import Closing, Line
+from appliance.speech import Speech
 from appliance.voice import Voice
 
 
@@ -21,6 +22,17 @@ async def turn_away(call: Call, line: str) -> None:
         await call.say(lines())
     finally:
         await call.hang_up()
+
+
+async def turn_away_aloud(channel: AudioChannel, speech: Speech | None, line: str) -> None:
+    """The same to who comes by sound."""
+    try:
+        if speech:
+            async for pcm in speech.speak(Line(line)):
+                await channel.playout.write(pcm)
+            await channel.playout.drain()
+    finally:
+        await channel.hang_up()
 
 
 class Leave:

@@ -110,6 +110,8 @@ class Pulse:
                 self._manager.tell(STATUS=f"does not answer: {trouble}")
             else:
                 self._feed(slow)
+            # From now on: what makes the next answers quicker would have kept the first caller waiting.
+            self._app.at_ease.set()
             await asyncio.sleep(max(0.0, began + every - time.monotonic()))
 
     async def _by_sound(self) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Box, Engine, Engines, read_desk
+from appliance.engines import fake
+from appliance.engines.fake import FakeTts
 from appliance.engines.rack import GIVES_WAY
 from appliance.memory.events import EventLog
 from appliance.memory.store import Store
@@ -23,6 +29,12 @@ from tests.test_acquaintance import DESK
 NONE = Engine("none")
 ENGINES = Engines(NONE, NONE, NONE, NONE, NONE, NONE)
 FAKE = Engine("fake")
+LATE = (
+    *("onnxruntime", "ctranslate2", "tokenizers", "piper", "vosk", "llama_cpp", "sounddevice", "scipy"),
+    *("appliance.documents", "appliance.bench", "appliance.fleet.serve"),
+)
+"""Libraries of engines, which are loaded beside each other, and what judges papers: of who needs them."""
+
 VOICE = replace(ENGINES, vad=FAKE, asr=FAKE, tts=FAKE, llm=NONE)
 LEAVING = replace(
     whole.DESK, lines=replace(whole.LINES, greeting="Hello here is the desk", leaving="I must go")
@@ -63,6 +75,47 @@ async def test_the_next_start_closes_what_was_under_way(tmp_path: Path) -> None:
     [(note,)] = store.read("select text from message")
     assert "making an appointment can be gone on with under the case number" in note
     store.close()
+
+
+async def test_who_writes_is_answered_before_the_desk_can_hear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = threading.Event()
+
+    def slow() -> FakeTts:
+        loaded.wait(30)
+        return FakeTts()
+
+    monkeypatch.setattr(fake, "FakeTts", slow)
+    (tmp_path / "desk.toml").write_text(DESK)
+    desk, _ = read_desk(tmp_path / "desk.toml")
+    turns: list[Turn] = []
+    async with App(Box(tmp_path, engines=VOICE), desk, turns.append, early=True) as app:
+        assert "tts: it is being loaded" in app.voice_off()
+        await app.chat(Caller("when are you open", call="early"))
+        assert len(turns) == 2
+        by_sound = RecordedCaller([Saying(bytes(32_000))], "waits", pace=False)
+        talking = asyncio.create_task(app.talk(by_sound))
+        await app.prepared(within=0.05)
+        assert not talking.done()
+        loaded.set()
+        await talking
+        assert app.voice_off() == ""
+        await app.prepared(within=0.05)
+        assert not app._preparing.done(), "what makes it quicker waits until there is time"
+        app.at_ease.set()
+        await app.prepared()
+        assert app._preparing.done()
+
+
+def test_a_start_waits_for_nothing_that_the_first_answer_does_not_take() -> None:
+    """Each of these is a tenth of the time until somebody is answered, or near it."""
+    program = "import sys, appliance.commands.run; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    at_start = set(ran.stdout.split())
+    assert "appliance.app" in at_start
+    for late in LATE:
+        assert late not in at_start, late
 
 
 async def test_a_deed_is_in_the_calendar_file_when_the_call_is_over(tmp_path: Path) -> None:

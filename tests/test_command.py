@@ -243,8 +243,10 @@ def test_a_signal_ends_the_desk_within_two_seconds(folder: Path, stop: signal.Si
 
 def test_the_desk_says_what_is_on_and_off_and_why(folder: Path) -> None:
     process = start(folder)
+    assert process.stdout
+    output = "".join(iter(process.stdout.readline, "ready; Ctrl-C ends\n"))
     process.terminate()
-    output, _ = process.communicate(timeout=10)
+    process.communicate(timeout=10)
     assert f"open http://127.0.0.1:{(folder / 'port').read_text()}" in output
     assert "off kiosk: switched off in box.toml" in output
 

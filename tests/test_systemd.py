@@ -19,7 +19,11 @@ from appliance.pulse import REBOOTED
 UNITS = Path(__file__).parent.parent / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
 
-USERS = {"appliance-fleet.service": "appliance-fleet", "appliance-wifi.service": "appliance-wifi"}
+USERS = {
+    "appliance-fleet.service": "appliance-fleet",
+    "appliance-fleet-worker.service": "appliance-fleet",
+    "appliance-wifi.service": "appliance-wifi",
+}
 """Of units that are not the desk's; nobody is root."""
 
 needs_systemd = pytest.mark.skipif(
@@ -139,6 +143,11 @@ def test_safe_mode_is_held_as_tightly_as_the_desk() -> None:
         return lines[lines.index("User=appliance") : end]
 
     assert sandbox("appliance-safe.service") == sandbox("appliance.service")
+
+
+def test_a_worker_of_the_fleet_is_held_as_tightly_as_its_server() -> None:
+    server, worker = (settings(f"appliance-fleet{which}.service") for which in ("", "-worker"))
+    assert worker[worker.index("CPUWeight=200") :] == server[server.index("CPUWeight=200") :]
 
 
 def test_failure_leads_from_the_desk_to_a_new_start_of_the_box_and_on_to_safe_mode() -> None:

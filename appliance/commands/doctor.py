@@ -21,7 +21,6 @@ from appliance.channels.gsm.checkup import check
 from appliance.channels.gsm.plugs import Plugs, plugged_in
 from appliance.config.trunks import Gsm, secret
 from appliance.console import listening
-from appliance.documents import Documents
 from appliance.engines import registry
 from appliance.engines.fake import FakeEmbed
 from appliance.errors import ApplianceError, StorageError
@@ -108,6 +107,8 @@ def _modem(plugs: Plugs, number: int, gsm: Gsm) -> str:
 def _papers(folder: Path) -> str:
     if not folder.is_dir():
         raise StorageError(f"{folder} is no folder", "make it, or mend `documents` in desk.toml")
+    from appliance.documents import Documents
+
     with tempfile.TemporaryDirectory() as place:
         problems = Documents(folder, Path(place) / "papers.db", FakeEmbed()).load()
     if problems:

@@ -25,14 +25,14 @@ from appliance.channels.kiosk import Kiosk
 from appliance.channels.phone import PhoneCall
 from appliance.channels.presence import Presence
 from appliance.channels.sip.line import SipLine
-from appliance.channels.sip.wire import AUTHORITIES, Account, Settings
 from appliance.channels.soundcard import SoundCard
 from appliance.clerk import local_now
 from appliance.commands.ending import told_to_stop
 from appliance.commands.status import tell
+from appliance.commands.trunks import sip_settings
 from appliance.commands.wiring import Wiring
 from appliance.config.given import Shelf
-from appliance.config.trunks import Sip, secret
+from appliance.config.trunks import secret
 from appliance.config.versions import Versions
 from appliance.console.calls import CallsPage
 from appliance.console.editor import Editor
@@ -87,7 +87,7 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
     terminal.print(f"{escape(desk.name)}: {box_file}, {desk_file}")
     for finding in lint(desk, desk_file):
         terminal.print(f"  [yellow]note[/] {escape(str(finding))}")
-    async with App(box, desk) as app, _opened(app, desk_file, box_file) as workshop:
+    async with App(box, desk, early=True) as app, _opened(app, desk_file, box_file) as workshop:
         running = Running(app, terminal, (box_file, desk_file), workshop, went_back)
         manager = Manager()
         serving = asyncio.create_task(running.serve(manager))
@@ -146,9 +146,26 @@ class Running:
         self._went_back = went_back
         self._sensor: list[Status] = []
         """Whether somebody's coming is noticed, where it should be."""
-        self._kiosk, self._kiosk_off = self._make_kiosk()
-        self._wiring = Wiring(app.box.gpio, self._kiosk)
+        self._kiosk: Kiosk | None = None
+        self._modems: Modems | None = None
+        self._sip: SipLine | None = None
+        self._texting: Texting | None = None
+        self._outbound: Outbound | None = None
+        self._fleet: Membership | None = None
+        self._home: HomeLine | None = None
+        self._wiring: Wiring | None = None
+        self._joined = asyncio.Event()
+        self._kiosk_off = self._gsm_off = self._sip_off = self._fleet_off = "the desk starts"
         self._console = self._make_console()
+        self.lines: list[WaitingLine] = [self._console] if self._console else []
+
+    def join(self) -> list[WaitingLine]:
+        """The lines besides the page, of a desk that hears and speaks as far as it ever will."""
+        app = self._app
+        self._kiosk, self._kiosk_off = self._make_kiosk()
+        if self._console and self._kiosk:
+            self._console.wake = self._kiosk.wake_now
+        self._wiring = Wiring(app.box.gpio, self._kiosk)
         self._modems, self._gsm_off = self._make_modems()
         gsm = self._modems.lines if self._modems else []
         self._sip, self._sip_off = self._make_sip()
@@ -158,11 +175,9 @@ class Running:
         self._outbound = self._make_outbound()
         self._fleet, self._fleet_off = self._make_fleet()
         self._home = self._make_home()
-        lines = (
-            *(self._console, self._kiosk, *gsm, self._sip, self._texting),
-            *(self._outbound, self._fleet, self._home),
-        )
-        self.lines: list[WaitingLine] = [line for line in lines if line]
+        self._joined.set()
+        lines = self._kiosk, *gsm, self._sip, self._texting, self._outbound, self._fleet, self._home
+        return [line for line in lines if line]
 
     def status(self) -> list[Status]:
         app = self._app
@@ -182,8 +197,9 @@ class Running:
         sms = Status("sms", *texting.state) if texting else Status("sms", False, "needs a modem")
         out = self._outbound.state if self._outbound else (False, "no line that can call")
         fleet = self._fleet.state if self._fleet else (False, self._fleet_off)
-        papers = [Status("papers", not app.papers_off, app.papers_off)] if app.served.desk.documents else []
-        pins = self._wiring.status
+        unread = app.served.knowledge.papers_off
+        papers = [Status("papers", not unread, unread)] if app.served.desk.documents else []
+        pins = self._wiring.status if self._wiring else []
         lines = [page, kiosk, *self._sensor, *gsm, sip, sms, Status("outgoing calls", *out)]
         home = [Status("home", *self._home.state)] if self._home else []
         return [*lines, *talks, *pins, *engines, *papers, Status("fleet", *fleet), *home]
@@ -202,8 +218,11 @@ class Running:
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
                 tasks.create_task(self.announce(pulse, manager.runtime))
+                await self._app.voiced()
+                for line in self.join():
+                    tasks.create_task(line.serve(self._app), name=line.name)
                 tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
-                if self._wiring.button:
+                if self._wiring and self._wiring.button:
                     tasks.create_task(held(self._wiring.button, self._held_enough, self._forget_everything))
                 if self._sip:
                     # Calls are taken before: until it is known, `calls` of [sip] alone says how many.
@@ -212,7 +231,8 @@ class Running:
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
-            self._wiring.close()
+            if self._wiring:
+                self._wiring.close()
 
     def _held_enough(self) -> None:
         """The light tells who holds the button that it may be let go."""
@@ -240,6 +260,7 @@ class Running:
         if self._console:
             await self._console.opened.wait()
             self._terminal.print(f"open {self._console.url}")
+        await self._joined.wait()
         if self._kiosk:
             await asyncio.sleep(FIRST_LOOK)
         told: list[Status] = []
@@ -265,13 +286,12 @@ class Running:
         web = self._app.box.web
         if not web.enabled:
             return None
-        wake = self._kiosk.wake_now if self._kiosk else None
         workshop, books = self._workshop, self._app.books
         editor = Editor(workshop) if workshop else None
         calls = CallsPage(books, workshop) if workshop else None
         title = lambda: self._app.desk.name  # noqa: E731
         house, network = self._make_house()
-        return Console(web.listen, title, self.status, wake, editor, calls, books.metrics, house, network)
+        return Console(web.listen, title, self.status, None, editor, calls, books.metrics, house, network)
 
     def _make_house(self) -> tuple[House | None, Network | None]:
         """Who may what by the page, and where others reach it. Where that cannot be read, nobody may more
@@ -386,20 +406,3 @@ class Running:
             return None
         self._sensor = [Status("presence", True)]
         return presence
-
-
-def sip_settings(sip: Sip) -> Settings:
-    """What the stack is started with, the secrets read. A desk without an account is called by address."""
-    accounts = tuple(
-        Account(
-            each.user, each.domain, secret(each.password_file), each.auth_user, each.proxy, each.transport,
-            each.encryption, each.register, each.keepalive,
-        )
-        for each in sip.account
-    )  # fmt: skip
-    direct = (Account("desk", sip.interface or "127.0.0.1", register=0),)
-    ports = (sip.rtp_ports[0], sip.rtp_ports[1])
-    authorities = str(sip.ca_file) if sip.ca_file else AUTHORITIES
-    return Settings(
-        accounts or direct, sip.listen, sip.interface, ports, sip.calls, sip.peers, authorities=authorities
-    )

@@ -23,7 +23,7 @@ from appliance.channels.sip.line import SipLine
 from appliance.channels.soundcard import SoundCard
 from appliance.commands import status
 from appliance.commands.ending import told_to_stop
-from appliance.commands.run import sip_settings
+from appliance.commands.trunks import sip_settings
 from appliance.config.lines import Lines
 from appliance.config.trunks import secret
 from appliance.console.server import Console, Status

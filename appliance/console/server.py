@@ -106,7 +106,8 @@ class Console:
         self._network = network
         self._title = title
         self._status = status
-        self._wake = wake
+        self.wake = wake
+        """Wakes the kiosk; None where there is none, or not yet."""
         self._editor = editor
         self._calls = calls
         self._metrics = metrics
@@ -215,7 +216,7 @@ class Console:
         told: dict[str, Any] = {
             "ok": True,
             "desk": self._title(),
-            "kiosk": self._wake is not None,
+            "kiosk": self.wake is not None,
             "editor": self._editor is not None and found.may("manager"),
             "name": found.name,
             "accounts": self._house is not None,
@@ -234,9 +235,9 @@ class Console:
         return Response(self._metrics.text(on), media_type=TYPE)
 
     async def _wake_kiosk(self, request: Request) -> PlainTextResponse:
-        if not self._wake:
+        if not self.wake:
             return PlainTextResponse("There is no kiosk.", 404)
-        self._wake()
+        self.wake()
         return PlainTextResponse("The kiosk is awake.")
 
     async def _talk(self, socket: WebSocket) -> None:

@@ -15,6 +15,11 @@ class Cascade:
         self._quick = quick
         self._good = good
 
+    def warm(self) -> None:
+        for each in (self._quick, self._good):
+            if hasattr(each, "warm"):
+                each.warm()
+
     def stream(self, expect: Expect) -> CascadeStream:
         return CascadeStream(self._quick.stream(expect), self._good.stream(expect))
 

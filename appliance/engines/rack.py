@@ -21,6 +21,8 @@ GIVES_WAY = {"llm": 5, "study": 10}
 
 
 KINDS = tuple(field.name for field in fields(config.Engines))
+LATER = tuple(kind for kind in KINDS if kind != "embed")
+"""What is not needed to answer who writes."""
 
 
 class Rack:
@@ -83,6 +85,7 @@ class Rack:
             self.off[kind] = str(error)
             return
         self._engines[kind] = engine, thread
+        self.off.pop(kind, None)
 
     async def _warm(self, kind: str) -> None:
         engine, thread = self._engines[kind]

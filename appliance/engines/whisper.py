@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -143,13 +144,14 @@ class Whisper:
         self._ending = Ending.of(directory.name)
         self.tells_ends = self._ending is not None
         self._window = window
-        nothing = np.zeros((BANDS, round(window * FRAMES_PER_SECOND)), dtype=np.float32)
-        self._emptiness = np.array(self._look(nothing))
         self._end = self._id("<|endoftext|>")
         language = ["<|en|>", "<|transcribe|>"] if self._model.is_multilingual else []
         names = ["<|startoftranscript|>", *language, "<|notimestamps|>"]
         self._start = [self._id(name) for name in names]
-        self._only_digits = self._all_but(r" ?(?:[0-9]+|[,.\-]|double|triple|oh|Oh|O)| ")
+
+    def warm(self) -> None:
+        """Work out what the first caller would wait for."""
+        _ = self._emptiness, self._only_digits
 
     def stream(self, expect: Expect) -> Utterance:
         return Utterance(lambda sound: self.transcribe(sound, expect))
@@ -234,6 +236,17 @@ class Whisper:
         padded = np.zeros((BANDS, frames), dtype=np.float32)
         padded[:, : picture.shape[1]] = picture[:, :frames]
         return self._look(padded)
+
+    @cached_property
+    def _emptiness(self) -> NDArray[np.float32]:
+        """What the model makes of a wide window of nothing."""
+        return np.array(
+            self._look(np.zeros((BANDS, round(self._window * FRAMES_PER_SECOND)), dtype=np.float32))
+        )
+
+    @cached_property
+    def _only_digits(self) -> list[int]:
+        return self._all_but(r" ?(?:[0-9]+|[,.\-]|double|triple|oh|Oh|O)| ")
 
     def _look(self, picture: NDArray[np.float32]) -> Any:
         return self._model.encode(self._storage(picture[None]))

@@ -15,16 +15,24 @@ else:
 CACHE = 2000
 """KiB of a file that a connection holds in memory: SQLite's own default, a quarter of SQLCipher's."""
 
+PAGE = 1024
+"""Bytes of a page, which is written anew where any of it changes: a call changes few bytes here and there."""
+
+WIDE = 4096
+"""The same for files with long rows, which are read more than written."""
+
 PLAIN = b"SQLite format 3\0"
 """With what a file begins that is not encrypted."""
 
 
-def connect(path: Path, patience: float, key: bytes | None = None) -> sqlite3.Connection:
+def connect(path: Path, patience: float, key: bytes | None = None, page: int = PAGE) -> sqlite3.Connection:
     """In autocommit mode, for any thread; encrypted where a folder's key is given. `patience`: seconds to
-    wait for a lock."""
+    wait for a lock. `page`: bytes of a page of a new file; an encrypted one can be read by no other."""
     db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     if key:
         db.execute(f"pragma key = \"x'{derived(key, 'databases').hex()}'\"")
+        db.execute(f"pragma cipher_page_size = {page}")
+    db.execute(f"pragma page_size = {page}")
     db.execute(f"pragma cache_size = -{CACHE}")
     return db
 

@@ -13,10 +13,14 @@ from typing import Any
 from appliance.errors import StorageError
 from appliance.memory.key import NOTE, key_of
 from appliance.memory.migrations import Step, migrate
-from appliance.memory.sqlite import connect, plain, sqlite3
+from appliance.memory.sqlite import PAGE, connect, plain, sqlite3
 
 PATIENCE = 10.0
 """Seconds to wait for another writer; longer than an action may hold the file."""
+
+LOG = 4 << 20
+"""Bytes of the log beside a file from which on it is brought into the file: the longer it may grow, the more
+often what changes again and again is written there once instead."""
 
 FENCED = frozenset(
     "begin commit end rollback savepoint release attach detach pragma vacuum create drop alter".split()
@@ -100,17 +104,23 @@ class Store:
         return stamp(self.now())
 
     @contextmanager
-    def write(self) -> Iterator[Database]:
-        """One transaction: all of it, on the disk when the block ends, or nothing of it."""
+    def write(self, durable: bool = True) -> Iterator[Database]:
+        """One transaction: all of it, on the disk when the block ends, or nothing of it. One that is not
+        `durable` is on the disk with the next that is, or within a minute: a power cut may take it."""
         with self._lock, self._plain_errors():
-            self._kept.execute("begin immediate")
+            if not durable:
+                self._kept.execute("pragma synchronous = normal")
             try:
+                self._kept.execute("begin immediate")
                 yield Database(self._kept, tell=self.tell)
                 self._kept.execute("commit")
             except BaseException:
                 if self._kept.in_transaction:
                     self._kept.execute("rollback")
                 raise
+            finally:
+                if not durable:
+                    self._kept.execute(f"pragma synchronous = {self._synchronous}")
 
     def read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock, self._plain_errors():
@@ -120,6 +130,7 @@ class Store:
         """A connection of its own for somebody who holds a transaction for a while."""
         db = connect(self.path, PATIENCE, key_of(self.path.parent))
         db.execute(f"pragma synchronous = {self._synchronous}")
+        db.execute(f"pragma wal_autocheckpoint = {LOG // PAGE}")
         db.execute("pragma secure_delete = on")
         db.execute("pragma foreign_keys = on")
         return db

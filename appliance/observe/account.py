@@ -90,11 +90,10 @@ class Account:
             return marks
         ended = self.began + timedelta(seconds=seconds(clock))
         try:
-            for turn in turns:
-                await self._memory.run(self._calls.keep, self._number, turn, 0)
             await self._memory.run(
-                self._calls.end, self._number, ended, clock, deeds(events), flows(events), marks, recording
-            )
+                self._calls.end, self._number, ended, clock, deeds(events), flows(events), marks, recording,
+                turns,
+            )  # fmt: skip
         except StorageError as error:
             log.error("the account of call %s has no end: %s", self.id, error)
         return marks

@@ -107,13 +107,22 @@ class Calls:
     def end(
         self, call: int, ended: datetime, length: int, deeds: Sequence[dict[str, Any]],
         flows: Sequence[str] = (), marks: Sequence[Mark] = (), recording: str = "",
+        turns: Sequence[dict[str, Any]] = (),
     ) -> None:  # fmt: skip
+        """`turns`: what they come to now; those that were kept so already are not written again."""
         with self.store.write() as db:
+            for turn in turns:
+                db.execute(
+                    """insert into turn values (?, ?, ?) on conflict do update set data = excluded.data
+                        where data != excluded.data""",
+                    call, turn["number"], _json(turn),
+                )  # fmt: skip
             db.execute(
                 """update call set ended = ?, length = max(length, ?), deeds = ?, flows = ?, marks = ?,
-                    failed = ?, recording = ? where number = ?""",
+                    failed = ?, recording = ?, turns = (select count(*) from turn where call = ?)
+                    where number = ?""",
                 stamp(ended), length, _json(deeds), " ".join(flows), _json([astuple(mark) for mark in marks]),
-                sum(mark.passed is False for mark in marks), recording, call,
+                sum(mark.passed is False for mark in marks), recording, call, call,
             )  # fmt: skip
 
     def settle(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from appliance.errors import StorageError
 from appliance.memory import key
-from appliance.memory.sqlite import connect, plain, sqlite3
+from appliance.memory.sqlite import PAGE, connect, plain, sqlite3
 from appliance.observe.calls import ASIDE
 from appliance.observe.locked import Lock, locked
 from appliance.observe.sealing import PART, SEALED, unfinished, unsealed
@@ -73,6 +73,7 @@ def _database(path: Path, known: bytes) -> None:
         version = db.execute("pragma user_version").fetchone()[0]
         raw = key.derived(known, "databases").hex()
         db.execute(f"attach database ? as encrypted key \"x'{raw}'\"", (str(new),))
+        db.execute(f"pragma encrypted.cipher_page_size = {PAGE}")
         db.execute("select sqlcipher_export('encrypted')")
         db.execute(f"pragma encrypted.user_version = {version}")
         db.execute("detach database encrypted")

@@ -92,8 +92,8 @@ class Outbox:
         self._put(db, kind, text)
 
     def tell(self, kind: str, data: Mapping[str, Any]) -> None:
-        """The same, in a transaction of its own."""
-        with self._store.write() as db:
+        """The same, in a transaction of its own. A detail is not worth a write of the disk's own."""
+        with self._store.write(durable=KINDS[kind].level != "detail") as db:
             self.put(db, kind, data)
 
     def next(self, most: int, unless: frozenset[tuple[str, int]] = frozenset()) -> list[Message]:
@@ -109,8 +109,9 @@ class Outbox:
         return [message for message in found if (message.boot, message.seq) not in unless][:most]
 
     def acked(self, boot: str, upto: int, also: Iterable[Sequence[int]] = ()) -> None:
-        """The fleet has all of a start up to `upto`, and these ranges."""
-        with self._store.write() as db:
+        """The fleet has all of a start up to `upto`, and these ranges. What a power cut takes of that is told
+        twice, which the fleet knows."""
+        with self._store.write(durable=False) as db:
             for first, last in ((0, upto), *also):
                 gone = db.execute(
                     """delete from outbox where boot = (select number from boot where id = ?)

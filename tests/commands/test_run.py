@@ -89,6 +89,7 @@ async def test_whether_somebodys_coming_is_noticed_is_told(
     async with App(box, whole.DESK) as app:
         files = tmp_path / "box.toml", tmp_path / "desk.toml"
         running = Running(app, Console(file=io.StringIO()), files)
+        running.join()
         told = {each.name: each for each in running.status()}
         if running._kiosk and running._kiosk._presence:
             running._kiosk._presence.close()
@@ -123,6 +124,7 @@ async def test_other_programs_are_told_of_a_desk_only_while_it_answers(
     status.tell(tmp_path, [Status("of before it was started anew", True)])
     async with App(box, whole.DESK) as app:
         running = Running(app, Console(file=io.StringIO()), (tmp_path / "box.toml", tmp_path / "desk.toml"))
+        running.join()
         pulse = Pulse(app, Manager({}))
         announcing = asyncio.create_task(running.announce(pulse, tmp_path))
         await until(lambda: status.told(tmp_path) == [])

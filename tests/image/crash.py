@@ -7,7 +7,9 @@ state is made of them on the card as it was before, looked at, and taken back.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import random
 import re
 import sqlite3
@@ -15,10 +17,13 @@ import struct
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
-from tests.image.emulator import Firmware, Machine
+from tests.image.emulator import Firmware, Machine, Partition
+from tests.image.pc import Pc
 from tests.image.scripts import load
 
 bootslot = load("bootslot")
@@ -27,13 +32,18 @@ MAGIC = 0x6A736677736872
 FLUSH, FUA, DISCARD = 1, 2, 4
 LOG_SECTOR = 512
 MEGABYTE = 1 << 20
+IN_MEMORY = Path("/dev/shm")
+RUNS = ("boot-a", "system-a")
+"""The system from before."""
+
 WITNESS = Path(__file__).with_name("witness.py")
 UNIT = """\
 [Unit]
 RequiresMountsFor=/var/lib/appliance
 [Service]
-ExecStart=/usr/bin/python3 /run/credentials/@system/witness.py /var/lib/appliance/witness.db /dev/ttyAMA0
+ExecStart=/usr/bin/python3 /run/credentials/@system/witness.py /var/lib/appliance/witness.db /dev/{console}
 """
+COMMITTED = "is healthy, and committed"
 
 
 @dataclass(frozen=True)
@@ -80,42 +90,49 @@ class Found:
     """Rows in the last state."""
     committed_b: int = 0
     """States in which the new system was the one to be started."""
+    touched: set[str] = field(default_factory=set)
+    """Parts of the system from before to which anything was written."""
 
 
 class Crashes:
-    def __init__(self, card: Path, work: Path, watched: str) -> None:
-        self.card = card
+    def __init__(
+        self, card: Path, work: Path, watched: str, console: str = "ttyAMA0", make: type[Machine] = Machine
+    ) -> None:
+        """`watched` stands on the kernel's command line; on the `console`, of a machine of the kind `make`,
+        rows are promised."""
         self.work = work
         work.mkdir(parents=True, exist_ok=True)
-        self.log = work / "writes.log"
-        self.samples: list[tuple[int, int]] = []
-        """(length of the log, rows that had been promised before it was so long)"""
-        unit, before = work / "witness.service", work / "before.img"
-        unit.write_text(UNIT)
+        self.logs = work / "first.log", work / "second.log"
+        """Of the start with the update, and of the one with the commit: QEMU begins one anew each time."""
+        self.samples: tuple[list[tuple[int, int]], list[tuple[int, int]]] = [], []
+        """For each: (length of the log, rows that had been promised before it was so long)"""
+        unit, self._before = work / "witness.service", work / "before.img"
+        unit.write_text(UNIT.format(console=console))
         credentials = {"systemd.extra-unit.witness.service": unit, "witness.py": WITNESS}
-        self._machine = Machine(
-            card, work / "machine", extra=f"{watched} systemd.wants=witness.service", log=self.log,
-            credentials=credentials,
-        )  # fmt: skip
-        subprocess.run(["cp", "--sparse=always", card, before], check=True)
-        self._before = before
+        self._machine = make(
+            card, work / "machine", extra=f"{watched} systemd.wants=witness.service", credentials=credentials
+        )
+        subprocess.run(["cp", "--sparse=always", card, self._before], check=True)
 
-    def record(self, stick: Path, first: float = 900.0, then: float = 900.0) -> None:
-        """From power on, over an update from a stick, to the commit of the new system and some more."""
+    def record(self, stick: Path, within: float = 900.0) -> None:
+        """From power on, over an update from a stick, to the commit of the new system and some more. Each
+        step is `within` so many seconds."""
         machine = self._machine
+        if isinstance(machine, Pc):
+            machine.plug(stick, "cut")
+        machine.log = self.logs[0]
         machine.power_on()
-        self._watch("promised 20\r\n", first)
-        machine.plug(stick, "cut")
-        self._watch(None, then)
+        self._watch("promised 20\r\n", within)
+        if not isinstance(machine, Pc):
+            machine.plug(stick, "cut")
+        self._watch(None, within)
         machine.until_down(5)
-        assert machine.tryboot
-        # QEMU begins its log anew with each start.
-        self._second = self.work / "second.log"
-        machine.log = self._second
-        self.boundary = len(self.samples)
+        assert machine.tryboot, machine.tail()
+        machine.unplug("cut")
+        machine.log = self.logs[1]
         machine.power_on()
         assert machine.partition == 3
-        self._watch("is healthy, and committed", first)
+        self._watch(COMMITTED, within)
         until = time.monotonic() + 30
         while time.monotonic() < until:
             self._sample()
@@ -136,17 +153,17 @@ class Crashes:
         """The rows first, then the log: what was promised by now had been written by then."""
         promised = re.findall(rb"promised (\d+)\r?\n", self._machine.console.read_bytes()[-4000:])
         if promised and self._machine.log and self._machine.log.exists():
-            self.samples.append((self._machine.log.stat().st_size, int(promised[-1])))
+            now = self._machine.log.stat().st_size, int(promised[-1])
+            self.samples[self.logs.index(self._machine.log)].append(now)
 
     def replay(self, states: int) -> Found:
         """Half of the states lie in the first start, with the update; half in the second, with the commit."""
         found = Found()
         chance = random.Random(7)
-        for log, samples in (
-            (self.log, self.samples[: self.boundary]),
-            (self._second, self.samples[self.boundary :]),
-        ):
-            self._replay(log, samples, states // 2, chance, found)
+        before = 0
+        for log, samples in zip(self.logs, self.samples, strict=True):
+            self._replay(log, [(0, before), *samples], (states + 1) // 2, chance, found)
+            before = max(rows for _, rows in [(0, before), *samples])
         return found
 
     def _replay(
@@ -167,9 +184,7 @@ class Crashes:
             unflushed: list[Entry] = []
             for index, entry in enumerate(written):
                 if index in points:
-                    promised = max(
-                        (rows for length, rows in samples if length <= entry.data - LOG_SECTOR), default=0
-                    )
+                    promised = max(rows for length, rows in samples if length <= entry.data - LOG_SECTOR)
                     kept = [one for one in unflushed if chance.random() < 0.5]
                     self._state(source, card, kept, promised, found)
                 if entry.flags & FLUSH:
@@ -179,6 +194,7 @@ class Crashes:
                     unflushed = []
                 if entry.size:
                     found.writes += 1
+                    found.touched |= {name for name in RUNS if self._in(entry, name)}
                     if entry.flags & FUA:
                         _apply(source, card, entry)
                     else:
@@ -186,7 +202,9 @@ class Crashes:
             for one in unflushed:
                 _apply(source, card, one)
 
-    def _state(self, source, card, kept: list[Entry], promised: int, found: Found) -> None:  # type: ignore[no-untyped-def]
+    def _state(
+        self, source: BinaryIO, card: BinaryIO, kept: list[Entry], promised: int, found: Found
+    ) -> None:
         undo = []
         for one in kept:
             card.seek(one.at)
@@ -194,81 +212,96 @@ class Crashes:
             _apply(source, card, one)
         card.flush()
         found.states += 1
-        if not self._bootable(found):
-            found.unbootable += 1
-        rows = self._rows()
+        try:
+            if not self._bootable(Firmware(self._before), found):
+                found.unbootable += 1
+            rows = self._rows(Firmware(self._before))
+        except (subprocess.CalledProcessError, sqlite3.DatabaseError, KeyError) as trouble:
+            print(f"state {found.states}: {trouble}", flush=True)
+            rows = -1
         found.promised = rows
         if rows < promised:
             found.lost += 1
-            print(f"state {found.states}: {rows} rows of {promised}")
+            print(f"state {found.states}: {rows} rows of {promised}", flush=True)
         for at, content in reversed(undo):
             card.seek(at)
             card.write(content)
         card.flush()
 
-    def _bootable(self, found: Found) -> bool:
+    def _bootable(self, firmware: Firmware, found: Found) -> bool:
         """Whether the choice can be read, by the firmware and by bootslot, and what it chooses is whole."""
-        firmware = Firmware(self._before)
         try:
             content = firmware.read("box", "autoboot.txt")
             committed = bootslot.Autoboot.read(content).committed
             chosen = firmware.choose(tryboot=False)
-        except (subprocess.CalledProcessError, bootslot.Unreadable, UnicodeDecodeError) as trouble:
-            print(f"state {found.states}: {trouble}")
+        except (subprocess.CalledProcessError, bootslot.Unreadable, UnicodeDecodeError, KeyError) as trouble:
+            print(f"state {found.states}: {trouble}", flush=True)
             return False
         if chosen != bootslot.PARTITIONS[committed]:
             return False
         if committed == "a":
-            return True  # Nothing is ever written to it here: see `_replay`, which would have to.
+            return not found.touched
         found.committed_b += 1
-        return self._digest("system-b") in self.whole and self._digest("boot-b") in self.whole
+        return all(self._whole(firmware, name) for name in self.whole)
 
-    whole: set[str]
-    """Digests of slots that were written to their end: over as many bytes as the image has."""
-    sizes: dict[str, int]
+    whole: dict[str, tuple[int, str]]
+    """How long each part of the new system is, and its digest."""
 
     def expect(self, system: Path, boot: Path) -> None:
-        self.sizes = {"system-b": system.stat().st_size, "boot-b": boot.stat().st_size}
-        self.whole = {_digest(path, 0, path.stat().st_size) for path in (system, boot)}
+        parts = {"system-b": system, "boot-b": boot}
+        self.whole = {
+            name: (path.stat().st_size, _digest(path, 0, path.stat().st_size)) for name, path in parts.items()
+        }
 
-    def _digest(self, name: str) -> str:
-        return _digest(self._before, Firmware(self._before).partitions()[name].start, self.sizes[name])
+    def _whole(self, firmware: Firmware, name: str) -> bool:
+        size, digest = self.whole[name]
+        return _digest(self._before, firmware.partitions()[name].start, size) == digest
 
-    def _rows(self) -> int:
-        """How many rows are there, once the file system was brought in order as at a start; then all is as
-        before."""
-        start = Firmware(self._before).partitions()["data"].start
-        data, undo = f"{self._before}?offset={start}", self.work / "undo"
-        undo.unlink(missing_ok=True)
-        checked = subprocess.run(
-            ["e2fsck", "-fy", "-z", str(undo), data], capture_output=True, text=True, check=False
-        )
-        assert checked.returncode < 4, checked.stdout
+    def _in(self, entry: Entry, name: str) -> bool:
+        partition = self._partitions[name]
+        return entry.at < partition.start + partition.size and entry.at + entry.size > partition.start
+
+    @cached_property
+    def _partitions(self) -> dict[str, Partition]:
+        """All but the last are where they are for ever."""
+        return Firmware(self._before).partitions()
+
+    def _rows(self, firmware: Firmware) -> int:
+        """How many rows are there, once the file system was brought in order as at a start: in a copy, for
+        the next state is made of this one. -1 where it cannot be."""
+        partition = firmware.partitions()["data"]
+        data = IN_MEMORY / f"{self.work.parent.name}-data.img"
+        try:
+            _copy(self._before, partition.start, partition.size, data)
+            checked = subprocess.run(
+                ["e2fsck", "-fy", str(data)], capture_output=True, text=True, check=False
+            )
+            if checked.returncode >= 4:
+                print(checked.stdout[-500:], flush=True)
+                return -1
+            return self._counted(str(data))
+        finally:
+            data.unlink(missing_ok=True)
+
+    def _counted(self, data: str) -> int:
         for name in ("witness.db", "witness.db-wal"):
             (self.work / name).unlink(missing_ok=True)
-            subprocess.run(
-                ["debugfs", "-R", f"dump /appliance/{name} {self.work / name}", data],
-                capture_output=True,
-                check=True,
-            )
-        if undo.exists():
-            subprocess.run(
-                ["e2undo", "-o", str(start), str(undo), str(self._before)], capture_output=True, check=True
-            )
-        if not (self.work / "witness.db").exists() or not (self.work / "witness.db").stat().st_size:
+            taken = f"dump /appliance/{name} {self.work / name}"
+            subprocess.run(["debugfs", "-R", taken, data], capture_output=True, check=True)
+        file = self.work / "witness.db"
+        if not file.exists() or not file.stat().st_size:
             return 0
-        db = sqlite3.connect(self.work / "witness.db")
-        try:
-            assert db.execute("pragma integrity_check").fetchone() == ("ok",)
-            (rows,) = db.execute("select count(*) from promised").fetchone()
-        except sqlite3.OperationalError:  # Before its first row.
-            rows = 0
-        finally:
-            db.close()
+        with contextlib.closing(sqlite3.connect(file)) as db:
+            if db.execute("pragma integrity_check").fetchone() != ("ok",):
+                return -1
+            try:
+                (rows,) = db.execute("select count(*) from promised").fetchone()
+            except sqlite3.OperationalError:  # Before its first row.
+                return 0
         return int(rows)
 
 
-def _apply(source, card, entry: Entry) -> None:  # type: ignore[no-untyped-def]
+def _apply(source: BinaryIO, card: BinaryIO, entry: Entry) -> None:
     card.seek(entry.at)
     if entry.flags & DISCARD:
         return  # A disk may do nothing then.
@@ -278,6 +311,23 @@ def _apply(source, card, entry: Entry) -> None:  # type: ignore[no-untyped-def]
         part = source.read(min(left, MEGABYTE))
         card.write(part)
         left -= len(part)
+
+
+def _copy(source: Path, start: int, size: int, there: Path) -> None:
+    """Only what is there: a card has many holes."""
+    with source.open("rb") as file, there.open("wb") as made:
+        made.truncate(size)
+        at = start
+        while at < start + size:
+            try:
+                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
+            except OSError:  # Nothing comes any more.
+                return
+            end = min(os.lseek(file.fileno(), at, os.SEEK_HOLE), start + size)
+            while at < end:
+                piece = os.pread(file.fileno(), min(MEGABYTE, end - at), at)
+                os.pwrite(made.fileno(), piece, at - start)
+                at += len(piece)
 
 
 def _digest(path: Path, start: int, size: int) -> str:

@@ -27,6 +27,7 @@ PATIENT = {
         "ExecStart=/opt/appliance/.venv/bin/python -m appliance health --within 1200 "
         "--box /etc/appliance/box.toml --desk /var/lib/appliance/desk.toml\n"
     ),
+    "rauc.service": "[Service]\nTimeoutStartSec=30min\n",
     "appliance-commit.service": "[Service]\nTimeoutStartSec=40min\n",
     "appliance-back.timer": "[Timer]\nOnBootSec=\nOnBootSec=60min\n",
 }

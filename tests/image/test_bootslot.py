@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.image.scripts import load
+from tests.image.scripts import IMAGE, load
 
 bootslot = load("bootslot")
 SLOTS = ("a", "b")
@@ -188,3 +188,10 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_nothing_but_bootslot_tells_which_system_runs() -> None:
+    """RAUC would believe `root=` on the kernel's command line, which is that of both: no system that is tried
+    could be committed. The initramfs knows the root."""
+    assert not [word for word in (IMAGE / "cmdline.txt").read_text().split() if word.startswith("root=")]
+    assert "ROOT=/dev/disk/by-partlabel/system-" in (IMAGE / "initramfs/scripts/local-top/slot").read_text()

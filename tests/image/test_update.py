@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.scripts import load
+from tests.image.scripts import IMAGE, load
 
 update = load("update")
 
@@ -227,3 +227,10 @@ def test_it_does_not_wait_for_ever() -> None:
     slept: list[float] = []
     load("update").wait_for_quiet(lambda: True, slept.append)
     assert sum(slept) == update.PATIENCE
+
+
+def test_a_box_that_starts_anew_does_not_wait_for_its_stick() -> None:
+    """systemd lets nothing be unmounted by others while it goes down, and would wait for 90 s."""
+    unit = (IMAGE / "units" / "appliance-stick@.service").read_text()
+    [stop] = [line for line in unit.splitlines() if line.startswith("ExecStop=")]
+    assert "systemd-umount --no-block " in stop

@@ -15,7 +15,7 @@ from appliance.memory import migrations
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.people import People
-from appliance.memory.sqlite import sqlite3
+from appliance.memory.sqlite import PAGE, sqlite3
 from appliance.memory.store import Store
 
 
@@ -120,6 +120,15 @@ def test_what_was_promised_is_forced_to_the_disk(tmp_path: Path) -> None:
     with closing(store.connect()) as other:
         for db in (other.execute("pragma synchronous").fetchone(), store.read("pragma synchronous")[0]):
             assert db == (2,)
+
+
+def test_what_changes_costs_the_card_little_more_than_itself(tmp_path: Path) -> None:
+    store = Store(tmp_path / "desk.db")
+    log = tmp_path / "desk.db-wal"
+    before = log.stat().st_size
+    EventLog(store).append("call-1", "said", {"text": "hello"})
+    assert log.stat().st_size - before <= 8 * (PAGE + 24)  # A row, its indexes, and the count of rows.
+    store.close()
 
 
 def test_a_block_that_fails_writes_nothing(tmp_path: Path) -> None:

@@ -51,3 +51,25 @@ def test_a_command_beside_the_desk_moves_no_file_away(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"damaged .* start the desk"):
         Calls(tmp_path)
     assert (tmp_path / "calls.db").read_bytes() == GARBAGE
+
+
+def test_what_was_kept_of_a_call_is_written_again_only_where_it_came_to_be_something_else(
+    tmp_path: Path,
+) -> None:
+    calls = Calls(tmp_path)
+    number = calls.begin("one", "ab" * 16, "sip", "Alder House", "0123456789ab", datetime.now(UTC))
+    turns = [{"number": each, "said": "hello"} for each in range(5)]
+    for turn in turns:
+        calls.keep(number, turn, 100)
+    with calls.store.write() as db:
+        db.execute("create table rewritten (number)")
+        db.execute(
+            """create trigger seen after update on turn begin
+                insert into rewritten values (new.number); end"""
+        )
+    turns[3] = {**turns[3], "said": "my name is *"}
+    calls.end(number, datetime.now(UTC), 100, [], turns=[*turns, {"number": 5, "said": "goodbye"}])
+    assert calls.store.read("select number from rewritten") == [(3,)]
+    assert [turn["said"] for turn in calls.turns(number)] == [*(turn["said"] for turn in turns), "goodbye"]
+    assert calls.page()[0].turns == 6
+    calls.close()

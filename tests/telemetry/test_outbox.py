@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from appliance.memory.events import EventLog, insert
-from appliance.memory.store import Store
+from appliance.memory.store import Database, Store
 from appliance.telemetry import outbox as outboxes
 from appliance.telemetry.orders import Commands
 from appliance.telemetry.outbox import Outbox, merge
@@ -212,7 +212,7 @@ def test_any_acks_leave_just_what_they_do_not_name(
 WRITER = """
 import sys
 from pathlib import Path
-from appliance.memory.store import Store
+from appliance.memory.store import Database, Store
 from appliance.memory.events import insert
 from appliance.telemetry.outbox import Outbox
 store = Store(Path(sys.argv[1]))
@@ -243,3 +243,23 @@ def test_a_box_that_is_killed_has_told_of_all_that_happened(tmp_path: Path) -> N
     assert sum(count for _, count, _, _, _ in told) == happened > 3
     assert all(low == 1 and high == count == last for _, count, low, high, last in told)
     store.close()
+
+
+def test_details_and_their_receipts_wake_no_disk_and_records_do(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = Outbox(store)
+    asked: list[bool] = []
+    write = Store.write
+
+    def seen(self: Store, durable: bool = True) -> contextlib.AbstractContextManager[Database]:
+        asked.append(durable)
+        return write(self, durable)
+
+    monkeypatch.setattr(Store, "write", seen)
+    for kind, data in (("health", HEALTH), ("fault", FAULT)):
+        outbox.tell(kind, data)
+    outbox.acked(outbox.boot, 1)
+    assert asked == [False, True, False]
+    assert store.read("pragma synchronous") == [(2,)], "what comes next is forced to the disk again"
+    assert [message.kind for message in kept(outbox)] == ["fault"]
