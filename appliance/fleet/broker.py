@@ -8,6 +8,7 @@ import contextlib
 import getpass
 import logging
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -101,6 +102,11 @@ class Broker:
         # In a session of its own: the end of a terminal is ours to hear of, and the broker ends after us.
         self.process = subprocess.Popen([PROGRAM, "-c", str(self._configuration)], start_new_session=True)
         self._pid.write_text(str(self.process.pid))
+        # Each box has a file of it, and a program that is started by hand may have 1,024. A service may be
+        # kept from changing what it was given.
+        with contextlib.suppress(OSError):
+            _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (most, most))
         until = time.monotonic() + 10
         while not self.socket.exists():
             if self.process.poll() is not None or time.monotonic() > until:

@@ -28,7 +28,9 @@ async def beat(fleet: Fleet, manager: Manager) -> None:
             why = "the worker hangs"
         rounds = fleet.worker.rounds
         if why:
-            log.error("the server does not take what boxes tell: %s", why)
+            # While it starts, the worker has not gone a round yet.
+            level = logging.ERROR if ready else logging.INFO
+            log.log(level, "the server does not take what boxes tell: %s", why)
             manager.tell(STATUS=why)
         else:
             if not ready:

@@ -142,4 +142,5 @@ STEPS: tuple[Callable[[Writing], None], ...] = (
     tables.alerts,
     days,
     rollouts,
+    tables.audit_kept,
 )

@@ -52,8 +52,11 @@ class Sqlite:
     def write(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._plain_errors():
             self._show(self._db)
-            self._db.execute("begin immediate")
+            self._db.execute("begin")
             try:
+                # This takes the file alone. `begin immediate` would hold the days' files too, while `keep`
+                # adds to one; and the log of a file that is always held then is never begun anew.
+                self._db.execute("update day set kept = kept where false")
                 yield self._db
                 self._db.execute("commit")
             except BaseException:

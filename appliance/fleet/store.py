@@ -124,6 +124,11 @@ class Store:
                 [(int(states[name][0]), states[name][1], box) for name, box in boxes.items()],
             )
 
+    def size(self) -> int:
+        """How many boxes are of this fleet."""
+        [(count,)] = self.read("select count(*) from box where state = 'member'")
+        return int(count)
+
     def count(self, counts: Mapping[str, int]) -> None:
         """Add to what is counted: what came, and what was wrong with it."""
         with self.write() as db:

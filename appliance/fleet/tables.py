@@ -24,7 +24,7 @@ def audit(db: Writing) -> None:
         "create table audit_head (id integer primary key, number integer not null, hash text not null)"
     )
     db.execute("insert into audit_head values (1, 0, ?)", (NOTHING,))
-    # Another database keeps its users from it by their rights.
+    # PostgreSQL has its own since `audit_kept`.
     if isinstance(db, sqlite3.Connection):
         for deed in ("update", "delete"):
             db.execute(
@@ -65,3 +65,16 @@ def alerts(db: Writing) -> None:
         "create index delivery_due on delivery (state, due)",
     ):
         db.execute(statement)
+
+
+def audit_kept(db: Writing) -> None:
+    """PostgreSQL's audit log is only added to, as SQLite's is since it was made."""
+    if not isinstance(db, sqlite3.Connection):
+        db.execute(
+            """create function audit_kept() returns trigger language plpgsql as
+                $$ begin raise exception 'the audit log is only added to'; end $$"""
+        )
+        db.execute(
+            """create trigger audit_kept before update or delete or truncate on audit
+                for each statement execute function audit_kept()"""
+        )

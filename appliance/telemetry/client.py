@@ -36,8 +36,8 @@ SELDOM = 300.0
 """Seconds between two tries at the most."""
 
 RECONNECT = 2.0, 30.0
-"""Seconds before the first and between later tries to connect, at the most; less by chance, so that ten
-thousand boxes that lost their broker do not come back at once."""
+"""Seconds before the first and between later tries to connect, at the most; less by chance, and more in a
+large fleet, so that ten thousand boxes that lost their broker do not come back at once."""
 
 LOOK = 0.1
 """Seconds between two looks at what there is to send."""
@@ -87,11 +87,13 @@ class Sent:
         return float(self.at + min(AGAIN * 2 ** (self.tries - 1), SELDOM))
 
 
-def pause(tries: int) -> float:
+def pause(tries: int, spread: float = 0.0) -> float:
     """Seconds to wait before connecting again, after so many tries in vain: any up to twice as many as the
-    last time, so that those who come are spread evenly."""
+    last time, so that those who come are spread evenly; but the first may only have been too early.
+    `spread`: seconds over which the fleet would have them come."""
     first, longest = RECONNECT
-    return random.uniform(0, min(first * 2 ** min(tries, 20), longest))
+    first, longest = max(first, spread), max(longest, 4 * spread)
+    return random.uniform(0, min(first * 2 ** min(max(0, tries - 1), 20), longest))
 
 
 class Line:
@@ -124,6 +126,7 @@ class Line:
         self._renewed_at = -RENEW
         self._again = False
         self._answered = 0.0
+        self._spread = 0.0
         self.acked = 0
         """Acknowledgements so far."""
 
@@ -163,7 +166,7 @@ class Line:
                 self._why = "it failed; see the log"
             self._connected = False
             tries = 0 if time.monotonic() - began > CALM else tries + 1
-            self._stopping.wait(pause(tries))
+            self._stopping.wait(pause(tries, self._spread))
 
     def _session(self) -> None:
         """From connecting until the connection is gone. OSError says why."""
@@ -282,6 +285,7 @@ class Line:
     def _acknowledged(self, ack: dict[str, Any]) -> None:
         boot, upto, also = ack["boot"], ack["upto"], ack.get("also", [])
         self._outbox.acked(boot, upto, also)
+        self._spread = ack.get("spread", 0)
         self.acked += 1
         self._answered = time.monotonic()
         self._sent = {

@@ -20,6 +20,9 @@ from tests.config.killed_given import content, manifest
 
 ROUNDS = int(os.environ.get("ROUNDS", "300"))
 
+STEPS = 24
+"""Changes that are seen of a box at the most before it is killed; a version takes about as many."""
+
 
 def versions(data: Path) -> set[str]:
     """Of what version each thing is that the box has, once it has started."""
@@ -47,11 +50,12 @@ def kill_often(data: Path, rounds: int, chance: random.Random) -> tuple[int, set
     for _ in range(rounds):
         process = processes.Process(target=killed_given.box, args=(str(data),), daemon=True)
         process.start()
-        # It is killed soon after it has done something.
-        before, until = touched(data), time.monotonic() + 10
-        while touched(data) == before and time.monotonic() < until:
-            time.sleep(0.002)
-        time.sleep(chance.uniform(0, 0.6))
+        # It is killed after some steps of its own, however slow the machine is.
+        for _ in range(chance.randint(1, STEPS)):
+            before, until = touched(data), time.monotonic() + 10
+            while touched(data) == before and time.monotonic() < until:
+                time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.02))
         process.kill()
         process.join()
         [version] = versions(data)
@@ -71,6 +75,7 @@ def test_a_box_that_is_killed_has_the_older_or_the_newer_whole(tmp_path: Path) -
 def test_very_many_kills(tmp_path: Path) -> None:
     """ROUNDS of them."""
     last, seen = kill_often(tmp_path, ROUNDS, random.Random(2))
+    assert last > ROUNDS / 10
     print(f"{ROUNDS} kills: {last} versions, {len(seen)} of them looked at, each whole")
 
 
@@ -110,6 +115,16 @@ def test_a_file_that_is_broken_counts_as_nothing(tmp_path: Path) -> None:
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "current.json").write_text("{")
     assert Shelf(tmp_path).current == Given()
+
+
+def test_a_piece_that_came_whole_before_a_kill_is_taken_when_nothing_more_comes(tmp_path: Path) -> None:
+    piece = manifest(1).pieces[0]
+    whole, pantry = content(1, piece.kind), Pantry(tmp_path)
+    pantry.put(piece, 0, whole[:-1])
+    with next(tmp_path.iterdir()).open("ab") as part:
+        part.write(whole[-1:])
+    assert pantry.put(piece, pantry.at(piece), b"")
+    assert pantry.path(piece).read_bytes() == whole
 
 
 def test_a_fetch_goes_on_where_it_was_cut_off_and_what_is_forged_begins_anew(tmp_path: Path) -> None:

@@ -87,6 +87,11 @@ class Boxes:
         self._next = cycle(self._boxes)
         self._began = 0.0
         self._ticks = 0
+        self._spread = 0
+
+    @property
+    def count(self) -> int:
+        return len(self._boxes)
 
     @property
     def away(self) -> int:
@@ -206,7 +211,7 @@ class Boxes:
                 return
             box.at = GREETING
             self._poll.modify(box.file, select.EPOLLIN)
-            self._send(box, _connect(box.name))
+            self._send(box, tell_who(box.name))
             return
         if event & select.EPOLLOUT:
             self._flush(box)
@@ -284,6 +289,7 @@ class Boxes:
     def _acknowledged(self, box: Box, ack: dict[str, Any]) -> None:
         if ack["boot"] != box.boot:
             return
+        self._spread = ack["spread"]
         now = box.answered = time.monotonic()
         for first, last in [(1, ack["upto"]), *ack["also"]]:
             for seq in [seq for seq in box.untold if first <= seq <= last]:
@@ -304,7 +310,9 @@ class Boxes:
         box.unsent.clear()
         if len(self._ports) > 1:
             box.tries = max(1, box.tries)
-        heapq.heappush(self._later, (time.monotonic() + real.pause(box.tries), box.number, JOIN))
+        heapq.heappush(
+            self._later, (time.monotonic() + real.pause(box.tries, self._spread), box.number, JOIN)
+        )
 
 
 def packets(heard: bytearray) -> list[tuple[int, int, bytes]]:
@@ -341,7 +349,7 @@ def _text(text: str) -> bytes:
     return len(text).to_bytes(2, "big") + text.encode()
 
 
-def _connect(name: str) -> bytes:
+def tell_who(name: str) -> bytes:
     will = _text(wire.state_topic(name)) + _text('{"online":false}')
     # A clean session; a last will that is retained, and is to arrive.
     return _packet(CONNECT, 0, _text("MQTT") + bytes([4, 0b00101110, 0, 60]) + _text(name) + will)

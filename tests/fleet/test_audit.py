@@ -20,6 +20,7 @@ from appliance.fleet.audit import Entry, Verdict
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.store import Store
+from tests.fleet import databases
 
 
 @pytest.fixture
@@ -85,6 +86,19 @@ def test_a_row_is_neither_changed_nor_deleted_by_the_program(store: Store) -> No
         with pytest.raises(StorageError, match="only added to"), store.write() as db:
             db.execute(sql)
     assert audit.verify(store).rows == 3
+
+
+@databases.needs_postgres
+def test_nor_in_postgresql() -> None:
+    database = databases.Server()
+    store = Store(database.database())
+    write(store, 3)
+    for sql in ("update audit set who = 'ben'", "delete from audit where number = 3", "truncate audit"):
+        with pytest.raises(StorageError, match="only added to"), store.write() as db:
+            db.execute(sql)
+    assert audit.verify(store).rows == 3
+    store.close()
+    database.close()
 
 
 def chain(count: int) -> list[Entry]:

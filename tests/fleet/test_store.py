@@ -96,16 +96,16 @@ def fault(seq: int, boot: str = BOOT, at: int = NOW, on: bool = False) -> Messag
 
 def test_what_is_stored_is_acknowledged_to_the_first_gap_and_beyond(server: Server) -> None:
     server.take(fault(1), fault(2), fault(4), fault(5))
-    assert server.acks == [{"boot": BOOT, "upto": 2, "also": [[4, 5]]}]
+    assert server.acks == [{"boot": BOOT, "upto": 2, "also": [[4, 5]], "spread": 0}]
     server.take(fault(3))
-    assert server.acks[-1] == {"boot": BOOT, "upto": 5, "also": []}
+    assert server.acks[-1] == {"boot": BOOT, "upto": 5, "also": [], "spread": 0}
 
 
 def test_what_comes_again_is_acknowledged_again_and_stored_once(server: Server) -> None:
     server.take(fault(1))
     assert server.take(fault(1), fault(1))["replayed"] == 2
     assert server.stored == [1]
-    assert server.acks[-1] == {"boot": BOOT, "upto": 1, "also": []}
+    assert server.acks[-1] == {"boot": BOOT, "upto": 1, "also": [], "spread": 0}
 
 
 def began(seq: int, boot: str, at: int) -> Message:
@@ -198,7 +198,7 @@ def test_a_zero_in_what_a_box_says_stops_nobody(server: Server) -> None:
 
 def test_what_a_box_has_dropped_is_not_waited_for(server: Server) -> None:
     server.take(fault(1), fault(6), Message(BOOT, 7, NOW, "dropped", {"boot": BOOT, "ranges": [[2, 5]]}))
-    assert server.acks == [{"boot": BOOT, "upto": 7, "also": []}]
+    assert server.acks == [{"boot": BOOT, "upto": 7, "also": [], "spread": 0}]
 
 
 def test_of_an_earlier_start_too(server: Server) -> None:
@@ -206,7 +206,7 @@ def test_of_an_earlier_start_too(server: Server) -> None:
     server.take(fault(2, earlier))
     server.take(Message(BOOT, 1, NOW, "dropped", {"boot": earlier, "ranges": [[1, 1]]}))
     server.take(fault(3, earlier))
-    assert server.acks[-1] == {"boot": earlier, "upto": 3, "also": []}
+    assert server.acks[-1] == {"boot": earlier, "upto": 3, "also": [], "spread": 0}
 
 
 def test_a_box_that_is_not_of_the_fleet_is_counted_and_not_stored(server: Server) -> None:
@@ -303,7 +303,7 @@ def test_a_message_that_cannot_be_stored_keeps_no_other_from_it(
         server.worker.take(batch)
     server.worker._one_by_one(batch)
     assert server.stored == [1, 3]
-    assert server.acks[-1] == {"boot": BOOT, "upto": 1, "also": [[3, 3]]}
+    assert server.acks[-1] == {"boot": BOOT, "upto": 1, "also": [[3, 3]], "spread": 0}
     assert server.worker.counts["failed"] == 1
 
 

@@ -135,10 +135,33 @@ def test_a_line_on_which_nothing_is_acknowledged_is_begun_anew(
 
 def test_a_wait_before_connecting_grows_and_never_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "RECONNECT", (2.0, 30.0))
-    for tries in (0, 3, 5_000):
-        waits = [clients.pause(tries) for _ in range(300)]
-        assert 0 <= min(waits) <= max(waits) <= min(2.0 * 2 ** min(tries, 9), 30.0)
-        assert max(waits) - min(waits) > 1
+    for tries, spread, most in (
+        (0, 0, 2.0), (1, 0, 2.0), (3, 0, 8.0), (5_000, 0, 30.0),
+        (0, 33, 33.0), (1, 33, 33.0), (2, 33, 66.0), (5_000, 33, 132.0),
+    ):  # fmt: skip
+        waits = [clients.pause(tries, spread) for _ in range(300)]
+        assert 0 <= min(waits) < most / 4
+        assert most * 3 / 4 < max(waits) <= most
+
+
+def test_a_box_comes_back_in_as_many_seconds_as_its_fleet_would_have(
+    tmp_path: Path, broker: PlainBroker, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spreads: list[float] = []
+
+    def pause(tries: int, spread: float = 0) -> float:
+        spreads.append(spread)
+        return 0.02
+
+    monkeypatch.setattr(clients, "pause", pause)
+    box = Box(tmp_path, broker.port)
+    wait_for(lambda: box.line.state[0])
+    fleet.say("ack", {"boot": "f" * 16, "upto": 0, "spread": 33})
+    wait_for(lambda: box.line.acked)
+    broker.kill()
+    wait_for(lambda: spreads)
+    assert spreads[0] == 33
+    box.close()
 
 
 def test_a_box_is_there_until_it_goes_or_is_lost(tmp_path: Path, broker: PlainBroker, fleet: Fleet) -> None:
