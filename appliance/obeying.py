@@ -104,6 +104,10 @@ class Obeying:
         while command := await self._run(self.commands.waiting):
             await self._do(command)
 
+    @property
+    def muted(self) -> bool:
+        return bool(self._kiosk and self._kiosk.muted)
+
     def close(self) -> None:
         for streaming in self._streaming.values():
             streaming.cancel()
@@ -198,7 +202,15 @@ class Obeying:
 
     async def _greet(self, command: Command) -> str:
         """The kiosk says its greeting, as if its button had been pressed."""
-        self._needed_kiosk().wake_now()
+        kiosk = self._needed_kiosk()
+        on, why = kiosk.state
+        if not on:
+            raise ApplianceError(f"the kiosk is off: {why}")
+        if kiosk.muted:
+            raise ApplianceError("the kiosk is muted", "unmute it first")
+        if kiosk.talking:
+            raise ApplianceError("somebody talks to the kiosk, so its loudspeaker works")
+        kiosk.wake_now()
         return "the kiosk greets"
 
     async def _mute(self, command: Command) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -100,7 +101,8 @@ def make(
     """Keep a bundle, under the next version. `models` are folders, by what the models are called. What can be
     seen to be wrong with it without a box is an ApplianceError."""
     found: list[Piece] = []
-    for kind, text in (("desk", desk), ("settings", settings)):
+    texts: tuple[tuple[Kind, str], ...] = (("desk", desk), ("settings", settings))
+    for kind, text in texts:
         if not text:
             continue
         if len(text) > LONGEST:
@@ -109,7 +111,7 @@ def make(
             tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ApplianceError(f"the {kind} file is no TOML: {error}", "mend that line") from error
-        found.append(pieces.keep(kind, f"{kind}.toml", text.encode()))  # type: ignore[arg-type]
+        found.append(pieces.keep(kind, f"{kind}.toml", text.encode()))
     for model, folder in (models or {}).items():
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         if not files:
@@ -144,10 +146,21 @@ def find(store: Store, version: int) -> Bundle:
     raise ApplianceError(f"there is no bundle {version}", "see `appliance fleet bundles`")
 
 
-def every(store: Store, most: int = 50) -> list[Bundle]:
+def every(store: Store, most: int = 50, skip: int = 0) -> list[Bundle]:
     """The newest first."""
-    rows = store.read("select version, name, at, by, pieces from bundle order by version desc limit ?", most)
+    rows = store.read(
+        "select version, name, at, by, pieces from bundle order by version desc limit ? offset ?", most, skip
+    )
     return [_bundle(row) for row in rows]
+
+
+def told(bundle: Bundle) -> dict[str, Any]:
+    """As the outside is told of it; `parts`: bytes by their kind."""
+    parts: dict[str, int] = defaultdict(int)
+    for piece in bundle.pieces:
+        parts[piece.kind] += piece.size
+    names = ("version", "name", "at", "by", "hash")
+    return {**{name: getattr(bundle, name) for name in names}, "parts": dict(parts)}
 
 
 def _bundle(row: tuple[Any, ...]) -> Bundle:

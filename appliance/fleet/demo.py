@@ -40,6 +40,12 @@ OUTCOMES = {
     "silent": 2,
     "failed": 1,
 }
+VAIN = (
+    "do you sell stamps", "can I buy stamps here", "where do I get a stamp", "is there a cash machine",
+    "where can I take out money", "may I bring my dog", "are dogs allowed inside", "may pets come in",
+    "I left my umbrella with you", "is there somewhere to charge my car", "can I charge my phone",
+)  # fmt: skip
+"""What nothing answered, now and then."""
 INTENTS = ("greeting", "hours", "book", "parking", "wifi", "goodbye")
 
 HEALTH = 15.0
@@ -151,6 +157,8 @@ class Box:
                 "spoke": chance.randint(900, 4000), "whole": chance.random() < 0.9,
             }  # fmt: skip
         outcome = chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
+        if outcome == "unanswered":
+            yield "unanswered", {"call": call, "text": chance.choice(VAIN)}
         version = self._version if self._version and chance.random() * 100 < self._share else 0
         if version and chance.random() < self._fails:
             outcome = "failed"

@@ -60,8 +60,7 @@ def test_it_answers_what_it_is_asked(office: Office, store: Store) -> None:
     assert (found["boxes"], [each["cause"] for each in found["attention"]]) == (120, ["gsm is off"])
     assert page.get("/data/boxes?page=2&q=box").json()["page"] == 2
     assert page.get("/data/boxes?page=x&q=%00").json()["page"] == 0
-    assert page.get("/data/box/box-00007").json()["latest"][0]["outcome"] == "failed"
-    assert page.get("/data/box/box-00007/calls/a").json()[0]["wait"] == 1200
+    assert page.get("/data/box/box-00007").json()["faults"][0]["cause"] == "gsm is off"
     assert page.get("/data/box/nobody").status_code == 404
 
 
@@ -85,9 +84,50 @@ def test_a_rollout_is_shown_and_steered(office: Office, store: Store) -> None:
     assert page.get(f"/rollout/{id}").status_code == 200
 
 
+def test_an_admin_begins_a_rollout_of_a_new_desk_file(office: Office, store: Store) -> None:
+    admin = office.client("admin")
+    made = admin.post("/api/1/bundles", json={"name": "winter", "desk": 'name = "A"\n'})
+    assert (made.status_code, made.json()["parts"]) == (201, {"desk": 11})
+    assert admin.post("/api/1/bundles", json={"name": "x", "desk": "no [toml"}).status_code == 422
+    version = made.json()["version"]
+    assert [each["version"] for each in admin.get("/api/1/bundles").json()["items"]] == [version]
+    asked = {
+        "bundle": version,
+        "waves": [[10, 50], [100, 100]],
+        "soak": 60,
+        "site": "Site 07",
+        "approve": True,
+    }
+    later = store.now() + 3_600_000
+    for who in (office.client("operator"), office.client("admin", ["north"])):
+        assert who.post("/api/1/rollouts", json=asked).status_code == 403
+    for wrong in ({"waves": [[50, 50], [10, 100]]}, {"bundle": 99}, {"site": "nowhere"}):
+        assert admin.post("/api/1/rollouts", json=asked | wrong).status_code == 422
+    begun = admin.post("/api/1/rollouts", json={**asked, "begins": later})
+    told = begun.json()
+    assert (begun.status_code, told["state"], told["begins"], told["by"]) == (
+        201, "scheduled", later, "anna by a token",
+    )  # fmt: skip
+    assert told["plan"] == {
+        "waves": [[10, 50], [100, 100]], "soak": 60, "calls": 50, "approve": True, "site": "Site 07",
+    }  # fmt: skip
+    assert admin.post("/api/1/rollouts", json=asked).status_code == 422  # These boxes have one.
+    assert admin.get("/api/1/rollouts?size=1&page=1").json()["items"] == []
+
+
 def test_pages_bear_no_script_of_their_own_and_no_other_site(office: Office) -> None:
     page = office.client("admin")
-    for path in ("/", "/box/box-00001", "/alerts", "/settings", "/audit", "/fleet.js", "/data/overview"):
+    for path in (
+        "/",
+        "/box/box-00001",
+        "/alerts",
+        "/rollouts",
+        "/questions",
+        "/settings",
+        "/audit",
+        "/fleet.js",
+        "/data/overview",
+    ):
         answer = page.get(path)
         assert answer.status_code == 200
         assert "unsafe" not in answer.headers["content-security-policy"]
@@ -145,7 +185,7 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
         ["evaluate", "chosen", "document.querySelector('#text').value"],
         ["focus", "#text"],
         ["fill", "#text", "site 07"],
-        ["see", "#page", "page 1 of 1, 3 boxes"],
+        ["see", ".pages", "page 1 of 1, 3 boxes"],
         ["see", "#boxes", "box-00007"],
         [
             "evaluate",
@@ -159,7 +199,7 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
         ["see", ".fall", "1,200 ms"],
         ["focus", "#deeds button"],
         ["key", "Enter"],
-        ["see", "#commands", "Run the doctor: queued"],
+        ["see", "#commands", "Run the doctor queued"],
     ]
     told = await visit(fleet, steps, dark=True, viewport={"width": 390, "height": 800})
     assert told["readings"].pop("chosen").startswith("Site ")
