@@ -9,9 +9,11 @@ import os
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 
 from appliance.errors import ApplianceError, StorageError
 from appliance.fleet import audit
@@ -20,6 +22,7 @@ from appliance.fleet.database import Writing
 from appliance.fleet.store import Store
 from appliance.telemetry.bundle import NAME, Kind, Manifest, Piece, sign
 from appliance.telemetry.wire import LARGEST_DOWN
+from appliance.writing import NEW, sync
 
 LONGEST = 400_000
 """Characters of a desk file or of settings."""
@@ -50,23 +53,23 @@ class Pieces:
         self.folder = folder
 
     def keep(self, kind: Kind, name: str, content: bytes | Path) -> Piece:
-        """Have a piece in the folder, whole, whatever is cut off meanwhile."""
+        """Have a piece in the folder, whole, whatever is cut off meanwhile and whoever else keeps one."""
+        mark, size = hashlib.sha256(), 0
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            mark, size = hashlib.sha256(), 0
-            beside = self.folder / f".{os.getpid()}.new"
-            with beside.open("wb") as file:
+            with _beside(self.folder) as file:
                 for part in _parts(content):
                     mark.update(part)
                     size += len(part)
                     file.write(part)
+                if not size:
+                    raise ApplianceError(f"{name} is empty")
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(self.folder / mark.hexdigest())
+                Path(file.name).replace(self.folder / mark.hexdigest())
+            sync(self.folder)
         except OSError as error:
             raise StorageError(f"{name} cannot be kept ({error})", "free some space on the disk") from error
-        if not size:
-            raise ApplianceError(f"{name} is empty")
         return Piece(kind, name, size, mark.hexdigest())
 
     def part(self, sha256: str, offset: int, length: int) -> bytes | None:
@@ -77,6 +80,16 @@ class Pieces:
                 return file.read(length)
         except (OSError, ValueError, OverflowError):
             return None
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[IO[bytes]]:
+    """A file of nobody else's; what is left of it is deleted."""
+    with NamedTemporaryFile(dir=folder, prefix=".", suffix=NEW, delete=False) as file:
+        try:
+            yield file
+        finally:
+            Path(file.name).unlink(missing_ok=True)
 
 
 def _parts(content: bytes | Path) -> Iterator[bytes]:
