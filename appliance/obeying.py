@@ -183,11 +183,14 @@ class Obeying:
             raise ApplianceError(f"a log is followed for 1 to {STREAMED} minutes")
         if self._streaming:
             raise ApplianceError("the log is being followed already", "wait until that has ended")
-        self._streaming[command.id] = asyncio.create_task(self._follow(command.id, 60 * minutes))
+        self._streaming[command.id] = asyncio.create_task(
+            self._follow(command.id, 60 * minutes, self.log.count)
+        )
         return ""
 
-    async def _follow(self, id: str, seconds: float) -> None:
-        until, seen, sent, part = time.monotonic() + seconds, self.log.count, 0, 1
+    async def _follow(self, id: str, seconds: float, seen: int) -> None:
+        """From after so many lines on."""
+        until, sent, part = time.monotonic() + seconds, 0, 1
         try:
             while time.monotonic() < until and sent < LINES_STREAMED:
                 await asyncio.sleep(min(EVERY, max(0.0, until - time.monotonic())))

@@ -51,9 +51,10 @@ def sync(path: Path) -> None:
 @contextlib.contextmanager
 def plain_errors(path: Path, *also: type[Exception]) -> Iterator[None]:
     """What a disk refuses becomes a StorageError; `also`: other errors that mean it, as a database's."""
+    refusals: tuple[type[Exception], ...] = (OSError, *also)
     try:
         yield
-    except (OSError, *also) as error:
+    except refusals as error:
         raise StorageError(
             f"{path} cannot be read or written ({getattr(error, 'strerror', None) or error})",
             "free some space on the disk, or mend its rights",
