@@ -19,13 +19,14 @@ HAPPENED = ("began", "fault", "reported", "answer", "dropped", "unanswered")
 def told(store: Store, scope: Scope, kind: str, most: int, skip: int, box: str = "") -> list[dict[str, Any]]:
     """Calls, questions without an answer, or another kind of what is told; of one box, or of all."""
     rows = _told(store, scope, (kind,), most, skip, box)
-    return [{"box": name, "site": site, "at": at, **json.loads(data)} for name, site, at, _, data in rows]
+    # What a box says of itself does not say whose it is.
+    return [{**json.loads(data), "box": name, "site": site, "at": at} for name, site, at, _, data in rows]
 
 
 def happened(store: Store, scope: Scope, box: str, most: int, skip: int) -> list[dict[str, Any]]:
     """What a box told of itself; an answer bears what was asked."""
     rows = _told(store, scope, HAPPENED, most, skip, box)
-    found = [{"at": at, "kind": kind, **json.loads(data)} for *_, at, kind, data in rows]
+    found = [{**json.loads(data), "at": at, "kind": kind} for *_, at, kind, data in rows]
     answers = [each["id"] for each in found if each["kind"] == "answer"]
     asked: dict[str, str] = dict(
         store.read(f"select id, do from command where id in ({marks(len(answers))})", *answers)

@@ -132,8 +132,8 @@ def log(store: Store, name: str, command: str, after: int = 0) -> dict[str, Any]
     rows = store.read(
         """select data from message join boot on boot.number = boot join box on box.id = boot.box
             where box.name = ? and kind = 'log' and json_extract(data, '$.id') = ?
-                and cast(json_extract(data, '$.part') as integer) > ?
-            order by cast(json_extract(data, '$.part') as integer) limit ?""",
+                and cast(json_extract(data, '$.part') as real) > ?
+            order by cast(json_extract(data, '$.part') as real) limit ?""",
         name, command, after, PARTS + 1,
     )  # fmt: skip
     parts = [json.loads(data) for (data,) in rows]

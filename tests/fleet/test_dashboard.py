@@ -200,10 +200,21 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
         ["focus", "#deeds button"],
         ["key", "Enter"],
         ["see", "#commands", "Run the doctor queued"],
+        ["see", "#timeline", "gsm is off"],
+        ["focus", "#deeds button:has-text('Lock')"],
+        ["key", "Enter"],
+        ["see", "#sure", "Turn away"],
+        ["key", "Escape"],
+        ["focus", "#deeds button:has-text('Restart')"],
+        ["key", "Enter"],
+        ["see", "#sure", "once no call"],
+        ["key", "Enter"],
+        ["see", "#commands li:first-child", "Restart the program queued"],
+        ["evaluate", "asked for", "document.querySelectorAll('#commands li').length"],
     ]
     told = await visit(fleet, steps, dark=True, viewport={"width": 390, "height": 800})
     assert told["readings"].pop("chosen").startswith("Site ")
-    assert told["readings"] == {"fits": True, "reached": "box-00007", "box fits": True}
+    assert told["readings"] == {"fits": True, "reached": "box-00007", "box fits": True, "asked for": 2}
     assert all(url.startswith(fleet.url) for url in told["asked"])
 
 
@@ -213,6 +224,7 @@ async def test_the_first_admin_comes_in_and_looks_after_the_fleet_in_a_browser(t
     ports = Ports(free_port(), free_port(), free_port())
     async with Fleet(tmp_path / "f", "127.0.0.1", ports) as fleet:
         fill(fleet.store, 12)
+        bundles.make(fleet.store, fleet.pieces, "winter", desk='name = "A"\n')
         code = fleet.house.pairing.code()
         wide = "document.documentElement.scrollWidth <= innerWidth"
         steps: list[list[object]] = [
@@ -242,20 +254,31 @@ async def test_the_first_admin_comes_in_and_looks_after_the_fleet_in_a_browser(t
             ["press", "tr:has-text('disk') button"],
             ["see", "#verdict", "disk: saved"],
             ["evaluate", "settings fit", wide],
+            ["press", "nav a:has-text('Rollouts')"],
+            ["see", "#bundle", "winter"],
+            ["evaluate", "rollouts fit", wide],
+            ["focus", "#bundle"],
+            ["key", "ArrowDown"],
+            ["press", "#begin button"],
+            ["see", "#name", "Rollout 1: winter"],
+            ["see", "#deeds", "Pause"],
             ["press", "nav a:has-text('Changes')"],
             ["see", "#changes", "rule.changed"],
             ["press", "#verify"],
-            ["see", "#whole", "It is whole: 6 changes"],
+            ["see", "#whole", "It is whole: 8 changes"],
             ["evaluate", "changes fit", wide],
             ["press", "nav button"],
             ["see", "#enter", "Password"],
         ]
         told = await visit(fleet, steps, viewport={"width": 390, "height": 800})
-        assert told["readings"] == {f"{page} fit": True for page in ("alerts", "settings", "changes")}
+        assert set(told["readings"]) == {
+            f"{page} fit" for page in ("alerts", "settings", "rollouts", "changes")
+        }
+        assert all(told["readings"].values()), told["readings"]
         done = [entry.what for entry in audit.entries(fleet.store)]
     assert done == [
-        "account.first", "alert.acknowledged", "silence.began", "site.assigned", "route.added",
-        "rule.changed", "session.ended",
+        "bundle.made", "account.first", "alert.acknowledged", "silence.began", "site.assigned",
+        "route.added", "rule.changed", "rollout.started", "session.ended",
     ]  # fmt: skip
 
 

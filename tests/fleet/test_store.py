@@ -266,6 +266,16 @@ def test_what_a_box_tells_is_on_the_page(server: Server) -> None:
     assert [each["cause"] for each in box["faults"]] == ["too hot"]
 
 
+def test_no_box_tells_in_the_name_of_another(server: Server) -> None:
+    call = {"call": "a", "channel": "gsm", "outcome": "failed", "seconds": 20.0}
+    server.take(Message(BOOT, 1, NOW, "call", {**call, "box": "kitchen", "site": "South", "at": 1}))
+    fault = {"what": "gsm", "on": False, "kind": "answer"}
+    server.take(Message(BOOT, 2, NOW, "fault", fault))
+    [told] = lists.told(server.store, ALL, "call", 9, 0)
+    assert (told["box"], told["site"], told["at"]) == ("lobby", "North", NOW)
+    assert [each["kind"] for each in lists.happened(server.store, ALL, "lobby", 9, 0)] == ["fault"]
+
+
 def test_an_answer_on_the_timeline_bears_what_was_asked(server: Server) -> None:
     id = dispatch.ask(server.store, "lobby", "doctor")
     server.take(Message(BOOT, 1, NOW, "answer", {"id": id, "state": "done", "result": "fine"}))

@@ -159,31 +159,33 @@ function command({ id, do: deed, at: then, state, result }) {
 const logs = {};
 
 function logOf(id, follows) {
-  const known = (logs[id] ??= { last: 0, open: false, lines: make("pre", "", { class: "pre", tabindex: 0 }) });
+  const known = (logs[id] ??= { last: 0, open: false, busy: false, lines: make("pre", "", { class: "pre", tabindex: 0 }) });
   const more = make("button", known.open ? "More" : "Show", { type: "button" });
-  known.follows = follows;
-  async function next() {
-    [known.open, known.lines.hidden] = [true, false];
-    let found;
-    try {
-      found = await api(`${of(`logs/${id}`)}?after=${known.last}`);
-    } catch (error) {
-      found = { lines: [], last: known.last, more: false };
-      if (!known.follows) put(known.lines, error.message);
-    }
-    const below = known.lines.scrollHeight - known.lines.scrollTop - known.lines.clientHeight < 40;
-    known.lines.append(...found.lines.map((line) => `${line}\n`));
-    if (below && known.follows) known.lines.scrollTop = known.lines.scrollHeight;
-    known.last = found.last;
-    [more.textContent, more.hidden] = ["More", !found.more];
-    if (known.follows && more.isConnected) setTimeout(next, 2000);
-  }
-  more.addEventListener("click", next);
+  more.addEventListener("click", () => readOn(id));
+  Object.assign(known, { follows, more });
+  known.lines.hidden = !known.open;
+  if (known.open) readOn(id);
   const both = make("span");
   both.append(more, known.lines);
-  known.lines.hidden = !known.open;
-  if (known.open) next();
   return both;
+}
+
+async function readOn(id) {
+  const known = logs[id];
+  const { lines } = known;
+  if (known.busy) return;
+  [known.busy, known.open, lines.hidden] = [true, true, false];
+  let found = { lines: [], last: known.last, more: false };
+  try {
+    found = await api(`${of(`logs/${id}`)}?after=${known.last}`);
+  } catch (error) {
+    if (!known.follows && !known.last) put(lines, error.message);
+  }
+  const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
+  lines.append(...found.lines.map((line) => `${line}\n`));
+  if (atEnd && known.follows) lines.scrollTop = lines.scrollHeight;
+  Object.assign(known, { busy: false, last: found.last });
+  [known.more.textContent, known.more.hidden] = ["More", !found.more];
 }
 
 function call({ at: then, call: id, channel, outcome, seconds, turns }) {
@@ -241,5 +243,8 @@ const quietly = (list) => list.draw().catch(() => {});
 look();
 [commands, calls, timeline].forEach(quietly);
 setInterval(look, 2000);
-setInterval(() => quietly(commands), 2000);
+setInterval(() => {
+  quietly(commands);
+  for (const [id, { open, follows }] of Object.entries(logs)) if (open && follows) readOn(id);
+}, 2000);
 setInterval(() => [calls, timeline].forEach(quietly), 6000);
