@@ -5,7 +5,6 @@ in the transaction in which it came to be, so it is sent however often the serve
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -30,8 +29,8 @@ SELDOM = {"late": 60_000, "failed": 30_000, "certificate": 3_600_000}
 KEPT = 90 * DAY
 """Milliseconds for which it is known what was over."""
 
-NAMED = 5
-"""Boxes that a cause names."""
+NAMED, SITES = 5, 20
+"""Boxes, and sites, that a cause names."""
 
 Key = tuple[str, str, int]
 """Rule, cause, box."""
@@ -245,49 +244,65 @@ class Watch:
 def attention(store: Store, scope: Scope = ALL) -> list[dict[str, Any]]:
     """What is wrong now, by cause, the worst first; what somebody has in hand or wants no word of comes
     after."""
-    causes: dict[tuple[str, str], list[Alert]] = defaultdict(list)
-    for alert in listed(store, scope, open_only=True):
-        causes[alert.rule, alert.cause].append(alert)
-    quiet = {
-        (rule, site)
-        for rule, site in store.read("select rule, site from silence where until > ?", store.now())
-    }
-    found = [_grouped(store, alerts, quiet, scope) for alerts in causes.values()]
+    silent = """exists (select 1 from silence where until > ? and silence.rule in (alert.rule, '')
+        and silence.site in (alert.site, ''))"""
+    rows = store.read(
+        f"""select rule, cause, min(severity), sum(boxes), min(since), count(*), max(note), max(acked_by),
+                sum(case when acked is null then 1 else 0 end), sum(case when {silent} then 0 else 1 end)
+            from alert where cleared is null and {scope.sql} group by rule, cause""",
+        store.now(),
+    )
+    found = [_grouped(store, scope, *row) for row in rows]
     return sorted(
         found,
         key=lambda each: (
             bool(each["acked_by"]) or each["quiet"],
             each["severity"] != "critical",
             -each["boxes"],
+            each["cause"],
         ),
     )
 
 
-def _grouped(store: Store, alerts: list[Alert], quiet: set[tuple[str, str]], scope: Scope) -> dict[str, Any]:
-    first = alerts[0]
-    rows = store.read(
+def _grouped(
+    store: Store,
+    scope: Scope,
+    rule: str,
+    cause: str,
+    severity: str,
+    boxes: int,
+    since: int,
+    places: int,
+    note: str,
+    by: str,
+    free: int,
+    loud: int,
+) -> dict[str, Any]:
+    """`free`: alerts that nobody has in hand; `loud`: that are not silent."""
+    named = store.read(
         f"""select name, why from trouble left join box on box.id = trouble.box
             where rule = ? and cause = ? and phase != 'pending' and (box.id is null or {scope.sql})
             order by trouble.since, name limit ?""",
-        first.rule, first.cause, NAMED,
+        rule, cause, NAMED,
     )  # fmt: skip
-    silenced = [
-        any((rule, site) in quiet for rule in (alert.rule, "") for site in (alert.site, ""))
-        for alert in alerts
-    ]
+    sites = store.read(
+        f"""select site from alert where rule = ? and cause = ? and cleared is null and {scope.sql}
+            order by site limit ?""",
+        rule, cause, SITES,
+    )  # fmt: skip
     return {
-        "cause": first.cause,
-        "rule": first.rule,
-        "severity": first.severity,
-        "boxes": sum(alert.boxes for alert in alerts),
-        "since": min(alert.since for alert in alerts),
-        "why": rows[0][1] if rows else "",
-        "named": [name for name, _ in rows if name],
-        "sites": sorted({alert.site for alert in alerts}),
-        "alerts": [alert.id for alert in alerts],
-        "acked_by": next((alert.acked_by for alert in alerts), "") if all(a.acked for a in alerts) else "",
-        "note": first.note,
-        "quiet": all(silenced),
+        "cause": cause,
+        "rule": rule,
+        "severity": severity,
+        "boxes": int(boxes),
+        "since": since,
+        "why": named[0][1] if named else "",
+        "named": [name for name, _ in named if name],
+        "sites": [site for (site,) in sites],
+        "places": places,
+        "acked_by": "" if free else by,
+        "note": "" if free else note,
+        "quiet": not loud,
     }
 
 
@@ -324,6 +339,25 @@ def acknowledge(store: Store, id: str, who: str, note: str = "", scope: Scope = 
         audit.record(
             db, store.now(), who, "alert.acknowledged", id, before=found[0], after=who, note=note[:500]
         )
+
+
+def acknowledge_cause(
+    store: Store, rule: str, cause: str, who: str, note: str = "", scope: Scope = ALL
+) -> int:
+    """The same for all alerts of a cause; how many there were."""
+    with store.write() as db:
+        taken = db.execute(
+            f"""update alert set acked_by = ?, acked = ?, note = ?
+                where rule = ? and cause = ? and cleared is null and acked is null and {scope.sql}
+                returning id""",
+            (who, store.now(), note[:500], rule, cause),
+        ).fetchall()
+        if not taken:
+            raise ApplianceError("there is no such alert that nobody has in hand", "look at the list")
+        audit.record(
+            db, store.now(), who, "alert.acknowledged", cause, after=who, alerts=len(taken), note=note[:500]
+        )
+    return len(taken)
 
 
 def silence(store: Store, rule: str, site: str, minutes: int, who: str, note: str = "") -> str:

@@ -174,6 +174,11 @@ def _acknowledge(room: Room, asked: Asked) -> None:
     alerts.acknowledge(room.store, asked.path["alert"], asked.name, asked.body.get("note", ""), asked.scope)
 
 
+def _acknowledge_cause(room: Room, asked: Asked) -> Any:
+    body = {"note": "", **asked.body}
+    return {"alerts": alerts.acknowledge_cause(room.store, **body, who=asked.name, scope=asked.scope)}
+
+
 def _rules(room: Room, asked: Asked) -> Any:
     return {"items": [rules.shown(rule) for rule in rules.all_rules(room.store).values()]}
 
@@ -292,6 +297,9 @@ OPERATIONS = (
               page_of(ALERT), {**PAGED, "open": {"type": "boolean", "default": False}}),
     Operation("acknowledge", "POST", "/alerts/{alert}/acknowledgement", "Take it in hand", "operator",
               _acknowledge, NONE, body=record("", note=text(500)), status=204),
+    Operation("acknowledgeCause", "POST", "/attention/acknowledgement", "Take all alerts of a cause in hand",
+              "operator", _acknowledge_cause, shown(alerts=NUMBER),
+              body=record("rule cause", rule=text(32, 1), cause=text(500, 1), note=text(500))),
     Operation("rules", "GET", "/rules", "From where on something needs attention", "viewer", _rules,
               shown(items={"type": "array", "items": RULE})),
     Operation("changeRule", "PATCH", "/rules/{rule}", "Change a rule", "admin", _change_rule, RULE,

@@ -277,6 +277,30 @@ def test_a_silence_is_over_by_itself_and_then_the_word_is_sent(town: Town) -> No
     assert alerts.silences(town.store) == []
 
 
+def test_an_outage_at_thousands_of_sites_hides_nothing_and_is_taken_in_hand_at_once(town: Town) -> None:
+    town.set(0, health=hot(85))
+    town.go(65)
+    with town.store.write() as db:
+        db.executemany(
+            "insert into box (name, site, since, online, seen) values (?, ?, 0, 0, 1)",
+            [(f"far-{n}", f"Site {n}") for n in range(1_200)],
+        )
+    town.watch = Watch(town.store)
+    town.at += 200
+    town.all_speak()
+    with town.store.write() as db:
+        db.execute("update box set seen = 1 where name like 'far-%'")
+    town.watch.turn()
+    first, second = alerts.attention(town.store)
+    assert (first["cause"], first["boxes"], first["places"]) == ("not heard from", 1_200, 1_200)
+    assert (second["cause"], second["boxes"]) == ("too hot", 1)
+    assert alerts.acknowledge_cause(town.store, "silent", "not heard from", "anna", "the line") == 1_200
+    first, second = alerts.attention(town.store)
+    assert (first["cause"], second["acked_by"], second["note"]) == ("too hot", "anna", "the line")
+    with pytest.raises(ApplianceError, match="nobody has in hand"):
+        alerts.acknowledge_cause(town.store, "silent", "not heard from", "anna")
+
+
 def test_what_one_may_not_see_is_not_there(town: Town) -> None:
     scope.assign(town.store, ["Alder"], "north", "anna")
     town.go(210, speak=False)
@@ -287,6 +311,8 @@ def test_what_one_may_not_see_is_not_there(town: Town) -> None:
     birch = next(each for each in alerts.listed(town.store) if each.site == "Birch")
     with pytest.raises(ApplianceError, match="no such alert"):
         alerts.acknowledge(town.store, birch.id, "ben", scope=north)
+    assert alerts.acknowledge_cause(town.store, "silent", "not heard from", "ben", scope=north) == 1
+    assert next(each for each in alerts.listed(town.store) if each.site == "Birch").acked is None
 
 
 def test_after_90_days_what_is_over_is_forgotten(town: Town) -> None:

@@ -76,7 +76,7 @@ function showCauses({ attention, now }) {
   const told = JSON.stringify(attention);
   if (told === causes) return;
   causes = told;
-  const items = attention.map(({ cause, boxes, since, why, named, sites, alerts, acked_by: by, note, quiet }) => {
+  const items = attention.map(({ rule, cause, boxes, since, why, named, places, acked_by: by, note, quiet }) => {
     const item = make("li", "", by || quiet ? { class: "quiet" } : {});
     const names = make("span", "", { class: "why" });
     named.forEach((name, number) => {
@@ -84,12 +84,12 @@ function showCauses({ attention, now }) {
     });
     if (boxes > named.length) names.append(` and ${(boxes - named.length).toLocaleString("en")} more`);
     if (since) names.append(`; ${ago(since, now)}`);
-    if (sites.length > 1) names.append(`; ${sites.length} sites`);
+    if (places > 1) names.append(`; ${places.toLocaleString("en")} sites`);
     if (why) names.append(`; ${why}`);
     if (by) names.append(`; ${by} has it in hand${note && `: ${note}`}`);
     if (quiet) names.append("; nobody is told");
     if (!by && me.may("operator")) {
-      const all = () => Promise.all(alerts.map((id) => api(`alerts/${id}/acknowledgement`, {})));
+      const all = () => api("attention/acknowledgement", { rule, cause });
       names.append(" ", button("Take in hand", all, at("said"), `${cause}: you have it in hand`));
     }
     item.append(make("span", boxes ? boxes.toLocaleString("en") : "!", { class: "n" }), make("span", cause), names);
