@@ -6,6 +6,7 @@ from typing import Any
 
 from appliance.fleet import (
     alerts,
+    attention,
     audit,
     bundles,
     dispatch,
@@ -176,7 +177,7 @@ def _acknowledge(room: Room, asked: Asked) -> None:
 
 def _acknowledge_cause(room: Room, asked: Asked) -> Any:
     body = {"note": "", **asked.body}
-    return {"alerts": alerts.acknowledge_cause(room.store, **body, who=asked.name, scope=asked.scope)}
+    return {"alerts": attention.acknowledge(room.store, **body, who=asked.name, scope=asked.scope)}
 
 
 def _rules(room: Room, asked: Asked) -> Any:

@@ -7,7 +7,8 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from appliance.fleet.alerts import TARGET, attention
+from appliance.fleet.alerts import TARGET
+from appliance.fleet.attention import attention
 from appliance.fleet.histogram import percentile
 from appliance.fleet.learning import HOUR, MINUTE
 from appliance.fleet.measures import FAILED

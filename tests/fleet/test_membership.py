@@ -15,7 +15,7 @@ from appliance.config.given import Shelf
 from appliance.console.server import Status
 from appliance.errors import StorageError
 from appliance.fleet import bundles, lists, views
-from appliance.fleet.alerts import attention
+from appliance.fleet.attention import attention
 from appliance.fleet.scope import ALL
 from appliance.fleet.serve import Fleet
 from appliance.membership import Restart

@@ -12,7 +12,8 @@ from hypothesis import strategies as some
 
 from appliance.errors import StorageError
 from appliance.fleet import dispatch, lists, questions, store, views
-from appliance.fleet.alerts import Watch, attention
+from appliance.fleet.alerts import Watch
+from appliance.fleet.attention import attention
 from appliance.fleet.learning import Learning
 from appliance.fleet.ledger import Ledger, merge
 from appliance.fleet.scope import ALL
