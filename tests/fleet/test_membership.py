@@ -42,7 +42,7 @@ async def test_a_call_is_told_with_its_turns_and_without_its_words(desk_of: Make
         assert [turn["n"] for turn in turns] == list(range(1, call["turns"] + 1))
         assert "hours" in [turn["intent"] for turn in turns]
         assert sum(turn["wait"] is not None for turn in turns) == 3
-        assert desk.seen()["latency"]["n"] == 3
+        await until(lambda: desk.seen()["latency"]["n"] == 3)
         assert desk.seen()["desk"] == desk.app.desk.digest
         assert fleet.store.read("select count(*) from message where kind = 'unanswered'") == [(1,)]
     told = all_that_was_told(fleet)

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 
-async def until(found: Any, seconds: float = 10) -> None:
+async def until(found: Any, seconds: float = 30) -> None:
     """Wait until `found()` is true."""
     ends = asyncio.get_running_loop().time() + seconds
     while not (last := found()):
