@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import io
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from appliance.config import SHIPPED
 from appliance.errors import AudioError, StorageError
 from appliance.messages import RATE, Line
 from appliance.speech import Speech
+from appliance.writing import write
 
 NAME = "out-of-order.flac"
 
@@ -34,13 +35,11 @@ def sound(folder: Path) -> bytes:
 
 def _write(path: Path, pcm: bytes) -> None:
     """Whole or not at all, and not again where it is there already."""
-    new = path.with_suffix(".new")
     try:
         if path.exists() and soundfile.read(path, dtype="int16")[0].tobytes() == pcm:
             return
-        soundfile.write(new, np.frombuffer(pcm, dtype="<i2"), RATE, format="FLAC")
-        with new.open("rb") as written:
-            os.fsync(written.fileno())
-        new.replace(path)
+        sound = io.BytesIO()
+        soundfile.write(sound, np.frombuffer(pcm, dtype="<i2"), RATE, format="FLAC")
+        write(path, sound.getvalue())
     except (OSError, RuntimeError) as error:
         raise StorageError(f"{path} cannot be written ({error})", "free some space on the disk") from error

@@ -177,9 +177,9 @@ class Membership:
         await asyncio.sleep(LOOK)
 
     async def _health(self) -> None:
-        """Each minute, and when calls come and go."""
+        """Each minute, and when calls come and go or the fleet has locked or muted it."""
         sample = await asyncio.to_thread(self._sampler.sample)
-        waiting, calls = self._waiting, self._app.calls
+        waiting, now = self._waiting, self._now
         off = {status.name: status.why[:128] for status in self._statuses() if status.name == "kiosk"}
         told = {
             **sample,
@@ -187,14 +187,19 @@ class Membership:
             "audio": off,
             "waiting": waiting.count,
             "oldest": round(waiting.oldest),
-            "calls": calls,
+            **now,
         }
         await self._run(self._outbox.tell, "health", told)
         await asyncio.sleep(SOON)
         for _ in range(round((SAMPLE - SOON) / LOOK)):
-            if calls != self._app.calls:
+            if now != self._now:
                 break
             await asyncio.sleep(LOOK)
+
+    @property
+    def _now(self) -> dict[str, Any]:
+        """What is told as soon as it changes."""
+        return {"calls": self._app.calls, "locked": self._app.leave.locked, "muted": self._obeying.muted}
 
     async def _faults(self) -> None:
         """What goes off, and what is on again; of what comes and goes, how it is each minute."""

@@ -104,6 +104,10 @@ class Obeying:
         while command := await self._run(self.commands.waiting):
             await self._do(command)
 
+    @property
+    def muted(self) -> bool:
+        return bool(self._kiosk and self._kiosk.muted)
+
     def close(self) -> None:
         for streaming in self._streaming.values():
             streaming.cancel()
@@ -179,11 +183,14 @@ class Obeying:
             raise ApplianceError(f"a log is followed for 1 to {STREAMED} minutes")
         if self._streaming:
             raise ApplianceError("the log is being followed already", "wait until that has ended")
-        self._streaming[command.id] = asyncio.create_task(self._follow(command.id, 60 * minutes))
+        self._streaming[command.id] = asyncio.create_task(
+            self._follow(command.id, 60 * minutes, self.log.count)
+        )
         return ""
 
-    async def _follow(self, id: str, seconds: float) -> None:
-        until, seen, sent, part = time.monotonic() + seconds, self.log.count, 0, 1
+    async def _follow(self, id: str, seconds: float, seen: int) -> None:
+        """From after so many lines on."""
+        until, sent, part = time.monotonic() + seconds, 0, 1
         try:
             while time.monotonic() < until and sent < LINES_STREAMED:
                 await asyncio.sleep(min(EVERY, max(0.0, until - time.monotonic())))
@@ -198,7 +205,15 @@ class Obeying:
 
     async def _greet(self, command: Command) -> str:
         """The kiosk says its greeting, as if its button had been pressed."""
-        self._needed_kiosk().wake_now()
+        kiosk = self._needed_kiosk()
+        on, why = kiosk.state
+        if not on:
+            raise ApplianceError(f"the kiosk is off: {why}")
+        if kiosk.muted:
+            raise ApplianceError("the kiosk is muted", "unmute it first")
+        if kiosk.talking:
+            raise ApplianceError("somebody talks to the kiosk, so its loudspeaker works")
+        kiosk.wake_now()
         return "the kiosk greets"
 
     async def _mute(self, command: Command) -> str:

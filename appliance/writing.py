@@ -49,11 +49,13 @@ def sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def plain_errors(path: Path) -> Iterator[None]:
+def plain_errors(path: Path, *also: type[Exception]) -> Iterator[None]:
+    """What a disk refuses becomes a StorageError; `also`: other errors that mean it, as a database's."""
+    refusals: tuple[type[Exception], ...] = (OSError, *also)
     try:
         yield
-    except OSError as error:
+    except refusals as error:
         raise StorageError(
-            f"{path} cannot be read or written ({error.strerror or error})",
+            f"{path} cannot be read or written ({getattr(error, 'strerror', None) or error})",
             "free some space on the disk, or mend its rights",
         ) from error

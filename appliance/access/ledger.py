@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from appliance.errors import StorageError
+from appliance.writing import plain_errors
 
 PATIENCE = 10.0
 """Seconds to wait for another program that writes."""
@@ -38,7 +38,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
-        with self._plain_errors():
+        with plain_errors(self._path, sqlite3.Error):
             path.parent.mkdir(parents=True, exist_ok=True)
             # What SQLite writes beside it gets the same rights.
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -64,7 +64,7 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction, on the disk when the block ends."""
-        with self._lock, self._plain_errors():
+        with self._lock, plain_errors(self._path, sqlite3.Error):
             self._db.execute("begin immediate")
             try:
                 yield self._db
@@ -74,19 +74,9 @@ class Ledger:
                 raise
 
     def read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock, self._plain_errors():
+        with self._lock, plain_errors(self._path, sqlite3.Error):
             return self._db.execute(sql, values).fetchall()
 
     def close(self) -> None:
         with self._lock, suppress(sqlite3.Error):
             self._db.close()
-
-    @contextmanager
-    def _plain_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise StorageError(
-                f"{self._path} cannot be read or written ({error})",
-                "free some space on the disk, or mend the file's rights",
-            ) from error

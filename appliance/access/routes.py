@@ -33,18 +33,18 @@ def routes() -> list[BaseRoute]:
         _route("enter", _enter),
         _route("pair", _pair),
         _route("leave", _leave),
-        _own("password", _password),
-        _own("second/propose", _propose),
+        _own("password", _proven(_password)),
+        _own("second/propose", _proven(_propose)),
         _own("second/confirm", _confirm),
-        _own("second/drop", _drop),
+        _own("second/drop", _proven(_drop)),
         _own("tokens/list", _tokens),
-        _own("tokens/make", _make_token),
+        _own("tokens/make", _proven(_make_token)),
         _own("tokens/remove", _remove_token),
         _admin("accounts/list", _accounts),
-        _admin("accounts/add", _add),
-        _admin("accounts/change", _change),
-        _admin("accounts/password", _new_password),
-        _admin("accounts/second", _without_second),
+        _admin("accounts/add", _proven(_add)),
+        _admin("accounts/change", _proven(_change)),
+        _admin("accounts/password", _proven(_new_password)),
+        _admin("accounts/second", _proven(_without_second)),
         _admin("accounts/remove", _remove),
         Mount("/access", StaticFiles(directory=STATIC, html=True)),
     ]
@@ -73,6 +73,19 @@ def _admin(name: str, answer: Answer) -> Route:
         return refused(request, house(request).roles[-1]) or await answer(request, sent)
 
     return _own(name, asked)
+
+
+def _proven(answer: Answer) -> Answer:
+    """What outlasts the session is done for who proves that it is his: a browser that was left open, or a
+    cookie that was stolen, makes no way in that stays."""
+
+    async def asked(request: Request, sent: dict[str, Any]) -> dict[str, Any] | Response:
+        await house(request).prove(
+            _address(request), _me_of(request).name, text(sent, "password"), str(sent.get("code", ""))
+        )
+        return await answer(request, sent)
+
+    return asked
 
 
 async def _me(request: Request) -> Response:
@@ -123,14 +136,12 @@ async def _leave(request: Request, sent: dict[str, Any]) -> Response:
 async def _password(request: Request, sent: dict[str, Any]) -> Response:
     """Another password; whoever else is in by the old one is out."""
     me, at, new = _me_of(request), house(request), text(sent, "new")
-    await _prove(request, sent)
     await asyncio.to_thread(at.accounts.set_password, me.name, new)
     return _entered(request, await asyncio.to_thread(at.sessions.open, me.name))
 
 
 async def _propose(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
     me, at = _me_of(request), house(request)
-    await _prove(request, sent)
     secret = await asyncio.to_thread(at.accounts.propose_second, me.name)
     return {"secret": secret, "address": second.address(secret, me.name, at.name)}
 
@@ -144,7 +155,6 @@ async def _confirm(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _drop(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
-    await _prove(request, sent)
     await asyncio.to_thread(house(request).accounts.drop_second, _me_of(request).name)
     return {}
 
@@ -183,8 +193,8 @@ async def _accounts(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
 async def _add(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
     scope = _scope(sent)
     _must_lie_within(_me_of(request), scope)
-    name, role, password = (text(sent, key) for key in ("name", "role", "password"))
-    await asyncio.to_thread(house(request).accounts.add, name, role, password, scope)
+    name, role, new = (text(sent, key) for key in ("name", "role", "new"))
+    await asyncio.to_thread(house(request).accounts.add, name, role, new, scope)
     return {}
 
 
@@ -197,7 +207,7 @@ async def _change(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
 
 async def _new_password(request: Request, sent: dict[str, Any]) -> dict[str, Any]:
     name = await _theirs(request, sent)
-    await asyncio.to_thread(house(request).accounts.set_password, name, text(sent, "password"))
+    await asyncio.to_thread(house(request).accounts.set_password, name, text(sent, "new"))
     return {}
 
 
@@ -229,13 +239,6 @@ async def _theirs(request: Request, sent: dict[str, Any]) -> str:
     if account is None or not _lies_within(_me_of(request), account.scope):
         raise ApplianceError("there is no such account", "look at the list of accounts")
     return account.name
-
-
-async def _prove(request: Request, sent: dict[str, Any]) -> None:
-    """That the browser was not merely left open."""
-    await house(request).prove(
-        _address(request), _me_of(request).name, text(sent, "password"), str(sent.get("code", ""))
-    )
 
 
 def _lies_within(me: Who, scope: Scope | None) -> bool:

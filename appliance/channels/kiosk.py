@@ -127,8 +127,13 @@ class Kiosk:
 
     def wake_now(self) -> None:
         """The button: wake as if spoken to. Does nothing during a call; while one ends, the next is begun."""
-        if not self._call_on or self._call_on.over:
+        if not self.talking:
             self._pressed.set()
+
+    @property
+    def talking(self) -> bool:
+        """Whether a call is under way that is not about to end."""
+        return bool(self._call_on and not self._call_on.over)
 
     def end_now(self) -> None:
         """The handset is put back: end the call. Does nothing without one."""

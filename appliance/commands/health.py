@@ -25,6 +25,7 @@ from appliance.console.server import Status
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError
 from appliance.pulse import Unwell
+from appliance.writing import write
 
 WITHIN = 240.0
 """Seconds that all of it may take."""
@@ -209,7 +210,5 @@ def note(data: Path, there: set[str]) -> None:
     """Keep it for the next time; a disk that takes nothing is found out by others."""
     if there == before(data):
         return
-    new = data / f"{KEPT}.new"
     with suppress(OSError):
-        new.write_text(json.dumps({"there": sorted(there)}), encoding="utf-8")
-        new.replace(data / KEPT)
+        write(data / KEPT, json.dumps({"there": sorted(there)}))

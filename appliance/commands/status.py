@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from appliance.console.server import Status
+from appliance.writing import write
 
 NAME = "status.json"
 FOLDER = Path("/run/appliance")
@@ -23,11 +24,9 @@ def tell(folder: Path | None, statuses: Sequence[Status]) -> None:
     """Whole at every moment. Without a folder, or where it takes nothing, nobody is told."""
     if folder is None:
         return
-    new = folder / f"{NAME}.new"
     with suppress(OSError):
         told = {"process": os.getpid(), "status": [asdict(status) for status in statuses]}
-        new.write_text(json.dumps(told), encoding="utf-8")
-        new.replace(folder / NAME)
+        write(folder / NAME, json.dumps(told))
 
 
 def told(folder: Path) -> list[Status] | None:

@@ -20,6 +20,9 @@ PLACE: Schema = {"type": ["array", "null"], "items": NUMBER, "minItems": 2, "max
 SIDE: Schema = {"type": "object", "properties": {"text": TEXT, "id": TEXT}}
 ROLE: Schema = {"enum": ["visitor", "manager", "admin"]}
 
+PROOF: Schema = {"password": TEXT, "code?": TEXT}
+"""That whoever asks is who has entered: his own password, and digits where he has a second factor."""
+
 OPTIONAL = frozenset({"scope", "code?", "after", "review", "questions"})
 """What may be left out of what is sent."""
 
@@ -64,21 +67,21 @@ SENT: dict[str, tuple[str, Schema]] = {
     "/access/enter": ("Enter; the session is a cookie", {"name": TEXT, "password": TEXT, "code?": TEXT}),
     "/access/pair": ("Make the first admin", {"code": TEXT, "name": TEXT, "password": TEXT}),
     "/access/leave": ("End the session", {}),
-    "/access/password": ("Another password", {"password": TEXT, "code?": TEXT, "new": TEXT}),
-    "/access/second/propose": ("Begin with a second factor", {"password": TEXT, "code?": TEXT}),
+    "/access/password": ("Another password", {**PROOF, "new": TEXT}),
+    "/access/second/propose": ("Begin with a second factor", PROOF),
     "/access/second/confirm": ("Show that it works", {"code": TEXT}),
-    "/access/second/drop": ("Do without it", {"password": TEXT, "code?": TEXT}),
+    "/access/second/drop": ("Do without it", PROOF),
     "/access/tokens/list": ("One's tokens", {}),
     "/access/tokens/make": (
         "A new one",
-        {"label": TEXT, "role": ROLE, "days": {"type": "number"}, "scope": SCOPE},
+        {**PROOF, "label": TEXT, "role": ROLE, "days": {"type": "number"}, "scope": SCOPE},
     ),
     "/access/tokens/remove": ("Without one of them", {"id": NUMBER}),
     "/access/accounts/list": ("Everybody's accounts", {}),
-    "/access/accounts/add": ("A new one", {"name": TEXT, "role": ROLE, "password": TEXT, "scope": SCOPE}),
-    "/access/accounts/change": ("Another role", {"name": TEXT, "role": ROLE, "scope": SCOPE}),
-    "/access/accounts/password": ("Another password", {"name": TEXT, "password": TEXT}),
-    "/access/accounts/second": ("Let somebody in without a second factor", {"name": TEXT}),
+    "/access/accounts/add": ("A new one", {**PROOF, "name": TEXT, "role": ROLE, "new": TEXT, "scope": SCOPE}),
+    "/access/accounts/change": ("Another role", {**PROOF, "name": TEXT, "role": ROLE, "scope": SCOPE}),
+    "/access/accounts/password": ("Another password", {**PROOF, "name": TEXT, "new": TEXT}),
+    "/access/accounts/second": ("Let somebody in without a second factor", {**PROOF, "name": TEXT}),
     "/access/accounts/remove": ("Without an account", {"name": TEXT}),
 }
 

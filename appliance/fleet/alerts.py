@@ -5,7 +5,6 @@ in the transaction in which it came to be, so it is sent however often the serve
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -31,7 +30,7 @@ KEPT = 90 * DAY
 """Milliseconds for which it is known what was over."""
 
 NAMED = 5
-"""Boxes that a cause names."""
+"""Boxes that a word of an alert names."""
 
 Key = tuple[str, str, int]
 """Rule, cause, box."""
@@ -240,55 +239,6 @@ class Watch:
             db.execute("delete from delivery where at < ?", (now - KEPT,))
             db.execute("delete from alert where cleared < ?", (now - KEPT,))
             db.execute("delete from silence where until < ?", (now - KEPT,))
-
-
-def attention(store: Store, scope: Scope = ALL) -> list[dict[str, Any]]:
-    """What is wrong now, by cause, the worst first; what somebody has in hand or wants no word of comes
-    after."""
-    causes: dict[tuple[str, str], list[Alert]] = defaultdict(list)
-    for alert in listed(store, scope, open_only=True):
-        causes[alert.rule, alert.cause].append(alert)
-    quiet = {
-        (rule, site)
-        for rule, site in store.read("select rule, site from silence where until > ?", store.now())
-    }
-    found = [_grouped(store, alerts, quiet, scope) for alerts in causes.values()]
-    return sorted(
-        found,
-        key=lambda each: (
-            bool(each["acked_by"]) or each["quiet"],
-            each["severity"] != "critical",
-            -each["boxes"],
-        ),
-    )
-
-
-def _grouped(store: Store, alerts: list[Alert], quiet: set[tuple[str, str]], scope: Scope) -> dict[str, Any]:
-    first = alerts[0]
-    rows = store.read(
-        f"""select name, why from trouble left join box on box.id = trouble.box
-            where rule = ? and cause = ? and phase != 'pending' and (box.id is null or {scope.sql})
-            order by trouble.since, name limit ?""",
-        first.rule, first.cause, NAMED,
-    )  # fmt: skip
-    silenced = [
-        any((rule, site) in quiet for rule in (alert.rule, "") for site in (alert.site, ""))
-        for alert in alerts
-    ]
-    return {
-        "cause": first.cause,
-        "rule": first.rule,
-        "severity": first.severity,
-        "boxes": sum(alert.boxes for alert in alerts),
-        "since": min(alert.since for alert in alerts),
-        "why": rows[0][1] if rows else "",
-        "named": [name for name, _ in rows if name],
-        "sites": sorted({alert.site for alert in alerts}),
-        "alerts": [alert.id for alert in alerts],
-        "acked_by": next((alert.acked_by for alert in alerts), "") if all(a.acked for a in alerts) else "",
-        "note": first.note,
-        "quiet": all(silenced),
-    }
 
 
 def listed(

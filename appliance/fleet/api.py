@@ -34,6 +34,11 @@ PAGE, LARGEST_PAGE = 50, 500
 
 Schema = Mapping[str, Any]
 
+STRING: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "integer"}
+TRUTH: Schema = {"type": "boolean"}
+OBJECT: Schema = {"type": "object"}
+
 PROBLEM: Schema = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],

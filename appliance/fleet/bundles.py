@@ -7,10 +7,13 @@ import hashlib
 import json
 import os
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 
 from appliance.errors import ApplianceError, StorageError
 from appliance.fleet import audit
@@ -19,6 +22,7 @@ from appliance.fleet.database import Writing
 from appliance.fleet.store import Store
 from appliance.telemetry.bundle import NAME, Kind, Manifest, Piece, sign
 from appliance.telemetry.wire import LARGEST_DOWN
+from appliance.writing import NEW, sync
 
 LONGEST = 400_000
 """Characters of a desk file or of settings."""
@@ -49,23 +53,23 @@ class Pieces:
         self.folder = folder
 
     def keep(self, kind: Kind, name: str, content: bytes | Path) -> Piece:
-        """Have a piece in the folder, whole, whatever is cut off meanwhile."""
+        """Have a piece in the folder, whole, whatever is cut off meanwhile and whoever else keeps one."""
+        mark, size = hashlib.sha256(), 0
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            mark, size = hashlib.sha256(), 0
-            beside = self.folder / f".{os.getpid()}.new"
-            with beside.open("wb") as file:
+            with _beside(self.folder) as file:
                 for part in _parts(content):
                     mark.update(part)
                     size += len(part)
                     file.write(part)
+                if not size:
+                    raise ApplianceError(f"{name} is empty")
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(self.folder / mark.hexdigest())
+                Path(file.name).replace(self.folder / mark.hexdigest())
+            sync(self.folder)
         except OSError as error:
             raise StorageError(f"{name} cannot be kept ({error})", "free some space on the disk") from error
-        if not size:
-            raise ApplianceError(f"{name} is empty")
         return Piece(kind, name, size, mark.hexdigest())
 
     def part(self, sha256: str, offset: int, length: int) -> bytes | None:
@@ -76,6 +80,16 @@ class Pieces:
                 return file.read(length)
         except (OSError, ValueError, OverflowError):
             return None
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[IO[bytes]]:
+    """A file of nobody else's; what is left of it is deleted."""
+    with NamedTemporaryFile(dir=folder, prefix=".", suffix=NEW, delete=False) as file:
+        try:
+            yield file
+        finally:
+            Path(file.name).unlink(missing_ok=True)
 
 
 def _parts(content: bytes | Path) -> Iterator[bytes]:
@@ -100,7 +114,8 @@ def make(
     """Keep a bundle, under the next version. `models` are folders, by what the models are called. What can be
     seen to be wrong with it without a box is an ApplianceError."""
     found: list[Piece] = []
-    for kind, text in (("desk", desk), ("settings", settings)):
+    texts: tuple[tuple[Kind, str], ...] = (("desk", desk), ("settings", settings))
+    for kind, text in texts:
         if not text:
             continue
         if len(text) > LONGEST:
@@ -109,7 +124,7 @@ def make(
             tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ApplianceError(f"the {kind} file is no TOML: {error}", "mend that line") from error
-        found.append(pieces.keep(kind, f"{kind}.toml", text.encode()))  # type: ignore[arg-type]
+        found.append(pieces.keep(kind, f"{kind}.toml", text.encode()))
     for model, folder in (models or {}).items():
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         if not files:
@@ -144,10 +159,21 @@ def find(store: Store, version: int) -> Bundle:
     raise ApplianceError(f"there is no bundle {version}", "see `appliance fleet bundles`")
 
 
-def every(store: Store, most: int = 50) -> list[Bundle]:
+def every(store: Store, most: int = 50, skip: int = 0) -> list[Bundle]:
     """The newest first."""
-    rows = store.read("select version, name, at, by, pieces from bundle order by version desc limit ?", most)
+    rows = store.read(
+        "select version, name, at, by, pieces from bundle order by version desc limit ? offset ?", most, skip
+    )
     return [_bundle(row) for row in rows]
+
+
+def told(bundle: Bundle) -> dict[str, Any]:
+    """As the outside is told of it; `parts`: bytes by their kind."""
+    parts: dict[str, int] = defaultdict(int)
+    for piece in bundle.pieces:
+        parts[piece.kind] += piece.size
+    names = ("version", "name", "at", "by", "hash")
+    return {**{name: getattr(bundle, name) for name in names}, "parts": dict(parts)}
 
 
 def _bundle(row: tuple[Any, ...]) -> Bundle:

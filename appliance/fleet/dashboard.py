@@ -30,11 +30,12 @@ from appliance.access.pages import pages
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
 from appliance.exposition import TYPE
-from appliance.fleet import api, audit, entrance, grid, members, metrics, questions, rollouts, views
+from appliance.fleet import api, audit, entrance, grid, members, metrics, rollouts, views
 from appliance.fleet.api import Room
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.operations import OPERATIONS
+from appliance.fleet.questions import Questions
 from appliance.fleet.scope import ALL, Scope
 from appliance.fleet.store import Store
 
@@ -55,6 +56,7 @@ PAGES = (
     ("/", "index.html", "viewer"),
     ("/box/{name}", "box.html", "viewer"),
     ("/rollout/{id:int}", "rollout.html", "viewer"),
+    ("/rollouts", "rollouts.html", "viewer"),
     ("/alerts", "alerts.html", "viewer"),
     ("/questions", "questions.html", "viewer"),
     ("/settings", "settings.html", "admin"),
@@ -90,6 +92,7 @@ class Dashboard:
         self._authority = authority
         self._pieces = pieces
         self._house = house
+        self._asked = Questions(store)
         self._door = partial(Doorman, names=names, only_here=only_here, stranger=stranger, largest=LARGEST)
         self._pictures: dict[Scope, bytes] = {}
         self._watched: Counter[Scope] = Counter()
@@ -108,8 +111,6 @@ class Dashboard:
             Route("/data/sites", needs("viewer", self._sites)),
             Route("/data/questions", needs("viewer", self._questions)),
             Route("/data/box/{name}", needs("viewer", self._box)),
-            Route("/data/box/{name}/calls/{call}", needs("viewer", self._turns)),
-            Route("/data/box/{name}/logs/{command}", needs("operator", self._log)),
             Route("/audit.jsonl", needs("admin", self._export)),
             *(Route(path, needs(role, _page(name))) for path, name, role in PAGES),
             Mount("/", pages(STATIC)),
@@ -183,25 +184,14 @@ class Dashboard:
     async def _questions(self, request: Request) -> JSONResponse:
         page = request.query_params.get("page", "0")
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 0
-        return JSONResponse(
-            await asyncio.to_thread(questions.unanswered, self._store, number, scope_of(request))
-        )
+        return JSONResponse(await asyncio.to_thread(self._asked.page, number, scope_of(request)))
 
     async def _box(self, request: Request) -> JSONResponse:
-        return await self._of_box(request, views.box)
-
-    async def _turns(self, request: Request) -> JSONResponse:
-        return await self._of_box(request, views.turns)
-
-    async def _log(self, request: Request) -> JSONResponse:
-        return await self._of_box(request, views.log)
-
-    async def _of_box(self, request: Request, view: Callable[..., Any]) -> JSONResponse:
-        """Of a box that is there for whoever asks."""
-        asked, scope = request.path_params, scope_of(request)
-        if not await asyncio.to_thread(scope.has, self._store, asked["name"]):
+        """One that is there for whoever asks."""
+        name, scope = request.path_params["name"], scope_of(request)
+        if not await asyncio.to_thread(scope.has, self._store, name):
             return JSONResponse({"wrong": "There is no such box."}, 404)
-        return JSONResponse(await asyncio.to_thread(partial(view, self._store, **asked)))
+        return JSONResponse(await asyncio.to_thread(views.box, self._store, name))
 
     async def _metrics(self, request: Request) -> Response:
         text = await asyncio.to_thread(metrics.text, self._store, scope_of(request))

@@ -40,6 +40,12 @@ OUTCOMES = {
     "silent": 2,
     "failed": 1,
 }
+VAIN = (
+    "do you sell stamps", "can I buy stamps here", "where do I get a stamp", "is there a cash machine",
+    "where can I take out money", "may I bring my dog", "are dogs allowed inside", "may pets come in",
+    "I left my umbrella with you", "is there somewhere to charge my car", "can I charge my phone",
+)  # fmt: skip
+"""What nothing answered, now and then."""
 INTENTS = ("greeting", "hours", "book", "parking", "wifi", "goodbye")
 
 HEALTH = 15.0
@@ -50,6 +56,14 @@ BETWEEN = 120.0
 
 HISTORY = 24
 """Hours that a box has to tell of when it comes."""
+
+SWITCHES = {
+    "lock": ("locked", True),
+    "unlock": ("locked", False),
+    "mute": ("muted", True),
+    "unmute": ("muted", False),
+}
+"""Commands that a box keeps to, and by what it tells so."""
 
 MARK, BAD = "# bad", 0.7
 """What a desk file says that fails callers, and the share of them that it fails."""
@@ -77,6 +91,7 @@ class Box:
         """What it was given last, the percent of calls that it answers, and its chance to fail one."""
         self._wish: Manifest | None = None
         self._key = key
+        self._switched = {"locked": False, "muted": False}
         self._hot = chance.random() < 0.02
         self._slow = chance.lognormvariate(0, 0.15)
         self._client = client = Client(CallbackAPIVersion.VERSION2, client_id=name)
@@ -151,6 +166,8 @@ class Box:
                 "spoke": chance.randint(900, 4000), "whole": chance.random() < 0.9,
             }  # fmt: skip
         outcome = chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
+        if outcome == "unanswered":
+            yield "unanswered", {"call": call, "text": chance.choice(VAIN)}
         version = self._version if self._version and chance.random() * 100 < self._share else 0
         if version and chance.random() < self._fails:
             outcome = "failed"
@@ -173,6 +190,7 @@ class Box:
             "temperature": round(heat, 1), "throttled": heat > 85, "calls": self._calls,
             "memory": round(self._chance.gauss(48, 3), 1), "disk": 31.0, "free": 20_000,
             "signal": round(self._chance.uniform(0.4, 0.9), 2), "waiting": len(self._untold), "oldest": 0,
+            **self._switched,
         }  # fmt: skip
 
     def _tell(self, kind: str, data: dict[str, Any], at: float = 0) -> None:
@@ -215,9 +233,19 @@ class Box:
             for seq in acked:
                 del self._untold[seq]
         elif what == "cmd":
-            for state in ("received", "running"):
-                self._tell("answer", {"id": body["id"], "state": state})
-            self._tell("answer", {"id": body["id"], "state": "done", "result": "this box is simulated"})
+            self._obey(body["id"], body["do"])
+
+    def _obey(self, id: str, do: str) -> None:
+        for state in ("received", "running"):
+            self._tell("answer", {"id": id, "state": state})
+        if do in SWITCHES:
+            what, on = SWITCHES[do]
+            self._switched[what] = on
+            self._tell("health", self._health())
+        elif do in ("logs", "stream"):
+            lines = [f"INFO demo: {self.name} is simulated, and has {self._calls} calls now"]
+            self._tell("log", {"id": id, "part": 1, "parts": 1, "lines": lines})
+        self._tell("answer", {"id": id, "state": "done", "result": "this box is simulated"})
 
     def _wished(self, wish: Manifest) -> None:
         """It takes what it should be, and fetches its desk file, as a box would."""

@@ -4,24 +4,50 @@ within a scope."""
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from appliance.fleet.audit import FIELDS
+from appliance.fleet.database import marks
 from appliance.fleet.scope import Scope
 from appliance.fleet.store import Store
+
+HAPPENED = ("began", "fault", "reported", "answer", "dropped", "unanswered")
+"""Kinds of what a box tells that its timeline is made of."""
 
 
 def told(store: Store, scope: Scope, kind: str, most: int, skip: int, box: str = "") -> list[dict[str, Any]]:
     """Calls, questions without an answer, or another kind of what is told; of one box, or of all."""
-    one, values = ("and box.name = ?", (box,)) if box else ("", ())
-    rows = store.read(
-        f"""select box.name, site, message.at, data from message join boot on boot.number = boot
+    rows = _told(store, scope, (kind,), most, skip, box)
+    # What a box says of itself does not say whose it is.
+    return [{**json.loads(data), "box": name, "site": site, "at": at} for name, site, at, _, data in rows]
+
+
+def happened(store: Store, scope: Scope, box: str, most: int, skip: int) -> list[dict[str, Any]]:
+    """What a box told of itself; an answer bears what was asked."""
+    rows = _told(store, scope, HAPPENED, most, skip, box)
+    found = [{**json.loads(data), "at": at, "kind": kind} for *_, at, kind, data in rows]
+    answers = [each["id"] for each in found if each["kind"] == "answer"]
+    asked: dict[str, str] = dict(
+        store.read(f"select id, do from command where id in ({marks(len(answers))})", *answers)
+        if answers
+        else ()
+    )
+    return [each | {"do": asked.get(each["id"], "")} if each["kind"] == "answer" else each for each in found]
+
+
+def _told(
+    store: Store, scope: Scope, kinds: Sequence[str], most: int, skip: int, box: str
+) -> list[tuple[Any, ...]]:
+    """Box, site, time, kind and data: of one box by when it was, of all by when it came."""
+    one, values, first = ("and box.name = ?", (box,), "message.at") if box else ("", (), "received")
+    return store.read(
+        f"""select box.name, site, message.at, kind, data from message join boot on boot.number = boot
                 join box on box.id = boot.box
-            where kind = ? {one} and {scope.sql} order by received desc, boot desc, seq desc
-            limit ? offset ?""",
-        kind, *values, most, skip,
+            where kind in ({marks(len(kinds))}) {one} and {scope.sql}
+            order by {first} desc, boot desc, seq desc limit ? offset ?""",
+        *kinds, *values, most, skip,
     )  # fmt: skip
-    return [{"box": name, "site": site, "at": at, **json.loads(data)} for name, site, at, data in rows]
 
 
 def faults(store: Store, scope: Scope, most: int, skip: int) -> list[dict[str, Any]]:

@@ -34,6 +34,8 @@ CAUSES = {
     "outbox": "what it tells arrives late",
     "refused": "refused the desk file",
     "other": "runs another desk file than it should",
+    "locked": "locked: callers are turned away",
+    "muted": "its kiosk is muted",
     "certificate": "its certificate ends soon",
 }
 
@@ -97,6 +99,8 @@ class Look:
                 return float(box["reported"].get("fine") is False)
             case "other":
                 return float(bool(box["wanted"]) and box["desk"] != box["wanted"])
+            case "locked" | "muted":
+                return float(box["health"].get(kind, False))
             case "temperature" | "throttled" | "disk" | "memory" | "wear":
                 value = box["health"].get(kind)
                 return None if value is None else float(value)

@@ -6,19 +6,23 @@ from typing import Any
 
 from appliance.fleet import (
     alerts,
+    attention,
     audit,
     bundles,
     dispatch,
     lists,
     members,
     notices,
-    rollouts,
     rules,
     scope,
     views,
 )  # fmt: skip
 from appliance.fleet.api import (
+    NUMBER,
+    OBJECT,
     PAGED,
+    STRING,
+    TRUTH,
     Asked,
     Forbidden,
     Operation,
@@ -29,15 +33,11 @@ from appliance.fleet.api import (
     text,
 )
 from appliance.fleet.audit import Entry
+from appliance.fleet.rollapi import ROLLING, TOML
 from appliance.fleet.scope import Missing
 
-STRING = {"type": "string"}
-NUMBER = {"type": "integer"}
-TRUTH = {"type": "boolean"}
-OBJECT = {"type": "object"}
 STRINGS = {"type": "array", "items": STRING}
 
-DESK = {"type": "string", "pattern": r"^[^\x00]*$", "description": "400,000 characters at the most"}
 NAME = text(63, 1, r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
 GROUP = text(32, 0, r"^([a-z0-9][a-z0-9-]*)?$")
 
@@ -45,6 +45,7 @@ BOX = shown(name=STRING, site=STRING, online=TRUTH, seen=NUMBER, version=STRING,
 CALL = shown(box=STRING, at=NUMBER, call=STRING, channel=STRING, outcome=STRING, seconds={"type": "number"})
 COMMAND = shown(id=STRING, box=STRING, do=STRING, at=NUMBER, state=STRING, result=STRING)
 FAULT = shown(box=STRING, site=STRING, cause=STRING, since=NUMBER, why=STRING)
+EVENT = shown(at=NUMBER, kind=STRING)
 QUESTION = shown(box=STRING, site=STRING, at=NUMBER)
 DESIRED = shown(serial=NUMBER, at=NUMBER, digest=STRING)
 ALERT = shown(id=STRING, rule=STRING, cause=STRING, site=STRING, severity=STRING, since=NUMBER, boxes=NUMBER)
@@ -52,8 +53,6 @@ RULE = shown(name=STRING, kind=STRING, fires={"type": "number"}, clears={"type":
 SILENCE = shown(id=STRING, rule=STRING, site=STRING, until=NUMBER, who=STRING, note=STRING)
 ROUTE = shown(name=STRING, kind=STRING, target=STRING, groups={"type": ["array", "null"]}, enabled=TRUTH)
 SITE = shown(site=STRING, group=STRING, boxes=NUMBER)
-ROLLOUT = shown(id=NUMBER, bundle=OBJECT, state=STRING, why=STRING, wave=NUMBER, sent=NUMBER, wrong=NUMBER,
-                gates={"type": "array", "items": OBJECT})  # fmt: skip
 CHANGE = shown(number=NUMBER, utc=STRING, who=STRING, what=STRING, about=STRING, hash=STRING)
 ACCOUNT = shown(name=STRING, role=STRING, groups={"type": ["array", "null"]}, second=TRUTH)
 
@@ -93,6 +92,10 @@ def _calls_of(room: Room, asked: Asked) -> Any:
     return asked.paged(lists.told(room.store, asked.scope, "call", *asked.window, box))
 
 
+def _happened(room: Room, asked: Asked) -> Any:
+    return asked.paged(lists.happened(room.store, asked.scope, _must_see(room, asked), *asked.window))
+
+
 def _turns(room: Room, asked: Asked) -> Any:
     found = views.turns(room.store, _must_see(room, asked), asked.path["call"])
     if not found:
@@ -101,10 +104,10 @@ def _turns(room: Room, asked: Asked) -> Any:
 
 
 def _log(room: Room, asked: Asked) -> Any:
-    found = views.log(room.store, _must_see(room, asked), asked.path["command"])
-    if not found:
+    found = views.log(room.store, _must_see(room, asked), asked.path["command"], asked.query["after"])
+    if not found["lines"] and not asked.query["after"]:
         raise Missing("no log came of such a command, or it is not kept any more")
-    return {"lines": found}
+    return found
 
 
 def _faults(room: Room, asked: Asked) -> Any:
@@ -122,7 +125,8 @@ def _commands_of(room: Room, asked: Asked) -> Any:
 
 def _command(room: Room, asked: Asked) -> Any:
     box = _must_see(room, asked)
-    return {"id": dispatch.ask(room.store, box, asked.body["do"], who=asked.name)}
+    arguments = {"minutes": asked.body["minutes"]} if "minutes" in asked.body else {}
+    return {"id": dispatch.ask(room.store, box, asked.body["do"], arguments, asked.name)}
 
 
 def _desired(room: Room, asked: Asked) -> Any:
@@ -134,26 +138,6 @@ def _wish(room: Room, asked: Asked) -> Any:
     desk = asked.body["desk"]
     serial = bundles.send_desk(room.store, room.authority, room.pieces, box, desk, asked.name)
     return {"serial": serial, "digest": audit.digest(desk)}
-
-
-def _rollouts(room: Room, asked: Asked) -> Any:
-    most, skip = asked.window
-    return asked.paged(rollouts.every(room.store, skip + most)[skip:])
-
-
-def _rollout(room: Room, asked: Asked) -> Any:
-    number = asked.path["rollout"]
-    if not (number.isascii() and number.isdigit() and len(number) < 10):
-        raise Missing(f"there is no rollout {number[:20]!r}")
-    try:
-        return rollouts.one(room.store, int(number))
-    except rollouts.NoRollout as error:
-        raise Missing(str(error)) from error
-
-
-def _steer(room: Room, asked: Asked) -> Any:
-    id = int(_rollout(room, asked)["id"])
-    return {"state": rollouts.steer(room.store, id, asked.body["do"], asked.name)}
 
 
 def _invite(room: Room, asked: Asked) -> Any:
@@ -189,6 +173,11 @@ def _alerts(room: Room, asked: Asked) -> Any:
 
 def _acknowledge(room: Room, asked: Asked) -> None:
     alerts.acknowledge(room.store, asked.path["alert"], asked.name, asked.body.get("note", ""), asked.scope)
+
+
+def _acknowledge_cause(room: Room, asked: Asked) -> Any:
+    body = {"note": "", **asked.body}
+    return {"alerts": attention.acknowledge(room.store, **body, who=asked.name, scope=asked.scope)}
 
 
 def _rules(room: Room, asked: Asked) -> Any:
@@ -274,19 +263,19 @@ OPERATIONS = (
     Operation("commandsOfBox", "GET", "/boxes/{box}/commands", "What it was asked to do", "viewer",
               _commands_of, page_of(COMMAND), PAGED),
     Operation("askBox", "POST", "/boxes/{box}/commands", "Ask it to do something", "operator", _command, ID,
-              body=record("do", do={"enum": list(dispatch.DEEDS)}), status=202),
+              body=record("do", do={"enum": list(dispatch.DEEDS)},
+                          minutes={"type": "integer", "minimum": 1, "maximum": dispatch.STREAMED}),
+              status=202),
     Operation("log", "GET", "/boxes/{box}/logs/{command}", "The lines of the log that a command asked for",
-              "operator", _log, shown(lines=STRINGS)),
+              "operator", _log, shown(lines=STRINGS, last=NUMBER, more=TRUTH),
+              {"after": {"type": "integer", "minimum": 0, "maximum": 1_000_000, "default": 0}}),
+    Operation("timelineOfBox", "GET", "/boxes/{box}/timeline", "Starts, faults, answers; the newest first",
+              "viewer", _happened, page_of(EVENT), PAGED),
     Operation("desiredOfBox", "GET", "/boxes/{box}/desired", "Desk files that were sent to it", "viewer",
               _desired, page_of(DESIRED), PAGED),
     Operation("wishForBox", "PUT", "/boxes/{box}/desired", "Sign a desk file and send it", "operator", _wish,
-              shown(serial=NUMBER, digest=STRING), body=record("desk", desk=DESK), status=202),
-    Operation("rollouts", "GET", "/rollouts", "Rollouts, the newest first", "viewer", _rollouts,
-              page_of(ROLLOUT), PAGED, whole=True),
-    Operation("rollout", "GET", "/rollouts/{rollout}", "How one goes", "viewer", _rollout,
-              ROLLOUT, whole=True),
-    Operation("steerRollout", "POST", "/rollouts/{rollout}/steer", "Pause, resume, approve, stop", "operator",
-              _steer, shown(state=STRING), body=record("do", do={"enum": list(rollouts.DEEDS)}), whole=True),
+              shown(serial=NUMBER, digest=STRING), body=record("desk", desk=TOML), status=202),
+    *ROLLING,
     Operation("invite", "POST", "/invitations", "Claim codes for new boxes; each is shown once", "admin",
               _invite, shown(codes=OBJECT), status=201,
               body=record("names", site=text(200),
@@ -309,6 +298,9 @@ OPERATIONS = (
               page_of(ALERT), {**PAGED, "open": {"type": "boolean", "default": False}}),
     Operation("acknowledge", "POST", "/alerts/{alert}/acknowledgement", "Take it in hand", "operator",
               _acknowledge, NONE, body=record("", note=text(500)), status=204),
+    Operation("acknowledgeCause", "POST", "/attention/acknowledgement", "Take all alerts of a cause in hand",
+              "operator", _acknowledge_cause, shown(alerts=NUMBER),
+              body=record("rule cause", rule=text(32, 1), cause=text(500, 1), note=text(500))),
     Operation("rules", "GET", "/rules", "From where on something needs attention", "viewer", _rules,
               shown(items={"type": "array", "items": RULE})),
     Operation("changeRule", "PATCH", "/rules/{rule}", "Change a rule", "admin", _change_rule, RULE,

@@ -1,38 +1,34 @@
-"""What callers of the whole fleet asked in vain, put together by the words that they share, the most asked
-first."""
+"""What callers of the whole fleet asked in vain, put together by what it means, the most asked first."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+import threading
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.fleet.alike import WORD, Meaning, by_meaning, by_words, opened
 from appliance.fleet.scope import ALL, Scope
 from appliance.fleet.store import Store
 
-READ = 5_000
+READ = 3_000
 """Questions that are looked at: the newest."""
 
-ALIKE = 0.45
-"""The likeness from which a question belongs to a group: 1 is the same words."""
+FRESH = 15_000
+"""Milliseconds for which what was put together counts: in a large fleet there is a new question at any
+moment."""
+
+KEPT = 16
+"""Scopes for which it is kept."""
 
 PAGE = 20
 SHOWN = 5
 """Groups on a page, and questions of one that are shown."""
-
-WORD = re.compile(r"[^\W\d_]+")
-
-COMMON = frozenset(
-    (
-        "a an and any are at be can could do does for from give have hello hi how i in is it me my of on or "
-        "please shall should tell the there this to was we what whats when where which who will with would "
-        "you your"
-    ).split()
-)
-"""Words that say little of what is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +53,73 @@ class Group:
         return self.texts.total()
 
 
-def unanswered(store: Store, page: int = 0, scope: Scope = ALL) -> dict[str, Any]:
-    """A page of groups of what nothing answered, in the days that are kept."""
-    asked = recent(store, scope)
-    groups = grouped(asked)
-    first = max(0, page) * PAGE
-    return {
-        "page": page,
-        "pages": max(1, -(-len(groups) // PAGE)),
-        "questions": len(asked),
-        "groups": [
-            {
-                "times": group.times, "boxes": len(group.boxes), "sites": sorted(group.sites)[:SHOWN],
-                "newest": group.newest, "phrases": [text for text, _ in group.texts.most_common(SHOWN)],
-                "phrase": phrase(group.texts.most_common(1)[0][0]),
-            }
-            for group in groups[first : first + PAGE]
-        ],
-    }  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The groups of what was asked, as they were found at a time."""
+
+    at: int
+    asked: list[Asked]
+    groups: list[Group]
+    by: str
+    """meaning or words."""
+
+
+class Questions:
+    """Of a store. Blocks: for seconds where much is new."""
+
+    def __init__(self, store: Store, model: Callable[[], Meaning | None] = opened) -> None:
+        """`model` opens the model of meanings when it is first needed, and again until it is there."""
+        self._store = store
+        self._open = model
+        self._model: Meaning | None = None
+        self._rows: dict[str, NDArray[np.float32]] = {}
+        """What the texts that were seen last mean."""
+        self._told: OrderedDict[Scope, Told] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def page(self, number: int = 0, scope: Scope = ALL) -> dict[str, Any]:
+        """A page of groups of what nothing answered, in the days that are kept."""
+        with self._lock:
+            told = self._fresh(scope)
+        first = max(0, number) * PAGE
+        return {
+            "page": number,
+            "pages": max(1, -(-len(told.groups) // PAGE)),
+            "questions": len(told.asked),
+            "by": told.by,
+            "groups": [_shown(group) for group in told.groups[first : first + PAGE]],
+        }
+
+    def _fresh(self, scope: Scope) -> Told:
+        """What is known of a scope, put together anew where that is old and something was asked since."""
+        now, known = self._store.now(), self._told.get(scope)
+        if known and known.at <= now < known.at + FRESH:
+            return known
+        asked = recent(self._store, scope)
+        self._model = self._model or self._open()
+        by = "meaning" if self._model else "words"
+        if known and (known.asked, known.by) == (asked, by):
+            told = Told(now, asked, known.groups, by)
+        else:
+            told = Told(now, asked, grouped(asked, self._alike), by)
+        self._told[scope] = told
+        self._told.move_to_end(scope)
+        if len(self._told) > KEPT:
+            self._told.popitem(last=False)
+        return told
+
+    def _alike(self, texts: Sequence[str]) -> list[int]:
+        if not self._model:
+            return by_words(texts)
+        if not texts:
+            return []
+        new = [text for text in texts if text not in self._rows]
+        if new:
+            self._rows.update(zip(new, self._model.embed(new), strict=True))
+        rows = np.stack([self._rows[text] for text in texts])
+        if len(self._rows) > 2 * READ:
+            self._rows = dict(zip(texts, rows, strict=True))
+        return by_meaning(rows)
 
 
 def recent(store: Store, scope: Scope = ALL) -> list[Asked]:
@@ -86,28 +131,16 @@ def recent(store: Store, scope: Scope = ALL) -> list[Asked]:
     return [Asked(*each) for each in rows]
 
 
-def grouped(asked: Iterable[Asked]) -> list[Group]:
-    """Each question joins the group whose words it shares most, if it shares enough; the most often asked
-    make the groups. What a word is worth is less the more questions have it."""
+def grouped(asked: Iterable[Asked], alike: Callable[[Sequence[str]], list[int]] = by_words) -> list[Group]:
+    """The most often asked first. `alike`: see alike.py."""
     by_text: dict[str, list[Asked]] = defaultdict(list)
     for each in asked:
         by_text[" ".join(WORD.findall(each.text.lower()))].append(each)
-    bags = {text: frozenset(_stem(word) for word in text.split() if word not in COMMON) for text in by_text}
-    spread = Counter(word for bag in bags.values() for word in bag)
-    worth = {word: math.log(1 + len(bags) / n) for word, n in spread.items()}
-    heads: dict[str, list[int]] = defaultdict(list)
-    groups: list[tuple[frozenset[str], Group]] = []
-    for text in sorted(by_text, key=lambda text: (-len(by_text[text]), text)):
-        bag = bags[text]
-        near = {place for word in bag for place in heads[word]}
-        best = max(near, key=lambda place: (_alike(bag, groups[place][0], worth), -place), default=-1)
-        if best < 0 or _alike(bag, groups[best][0], worth) < ALIKE:
-            best = len(groups)
-            groups.append((bag, Group(Counter(), set(), set())))
-            for word in bag:
-                heads[word].append(best)
-        _join(groups[best][1], by_text[text])
-    return sorted((group for _, group in groups), key=lambda group: -group.times)
+    texts = sorted(by_text, key=lambda text: (-len(by_text[text]), text))
+    groups: dict[int, Group] = {}
+    for text, place in zip(texts, alike(texts), strict=True):
+        _join(groups.setdefault(place, Group(Counter(), set(), set())), by_text[text])
+    return sorted(groups.values(), key=lambda group: -group.times)
 
 
 def phrase(text: str) -> str:
@@ -123,14 +156,10 @@ def _join(group: Group, asked: Iterable[Asked]) -> None:
         group.newest = max(group.newest, each.at)
 
 
-def _alike(one: frozenset[str], other: frozenset[str], worth: dict[str, float]) -> float:
-    both = sum(worth[word] for word in one & other)
-    return both / sum(worth[word] for word in one | other) if both else 0.0
-
-
-def _stem(word: str) -> str:
-    """Without the ending that a plural, a tense or a person adds."""
-    for ending in ("ing", "ies", "es", "ed", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)] + ("y" if ending == "ies" else "")
-    return word
+def _shown(group: Group) -> dict[str, Any]:
+    phrases = [text for text, _ in group.texts.most_common(SHOWN)]
+    return {
+        "times": group.times, "boxes": len(group.boxes), "sites": sorted(group.sites)[:SHOWN],
+        "newest": group.newest, "phrases": phrases, "more": len(group.texts) - len(phrases),
+        "phrase": phrase(phrases[0]),
+    }  # fmt: skip

@@ -14,7 +14,6 @@ from typing import Any
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, bundles
-from appliance.fleet.bundles import Bundle
 from appliance.fleet.database import Writing, marks
 from appliance.fleet.store import Store
 from appliance.telemetry.evidence import Evidence
@@ -280,7 +279,7 @@ def told(store: Store, rollout: Rollout) -> dict[str, Any]:
     )
     return {
         "id": rollout.id,
-        "bundle": _bundle_told(bundle),
+        "bundle": bundles.told(bundle),
         "by": rollout.by,
         "at": rollout.at,
         "begins": rollout.begins,
@@ -308,16 +307,9 @@ def told(store: Store, rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _bundle_told(bundle: Bundle) -> dict[str, Any]:
-    parts: dict[str, int] = defaultdict(int)
-    for piece in bundle.pieces:
-        parts[piece.kind] += piece.size
-    return {"version": bundle.version, "name": bundle.name, "hash": bundle.hash, "parts": dict(parts)}
-
-
-def every(store: Store, most: int = 30) -> list[dict[str, Any]]:
+def every(store: Store, most: int = 30, skip: int = 0) -> list[dict[str, Any]]:
     """The newest first."""
-    rows = store.read(f"select {COLUMNS} from rollout order by id desc limit ?", most)
+    rows = store.read(f"select {COLUMNS} from rollout order by id desc limit ? offset ?", most, skip)
     return [told(store, of_row(row)) for row in rows]
 
 

@@ -7,10 +7,11 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from appliance.access.attempts import is_here
 from appliance.access.house import House
@@ -31,6 +32,8 @@ from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LOOK = 0.5
 """Seconds between two looks at what boxes are to be told."""
@@ -157,8 +160,13 @@ class Fleet:
         await self._stack.enter_async_context(_opened(self._servers))
         watch = [self.broker.watch()] if self._own else []
         works = (
-            *watch, self._tell(), self._roll_out(), self._prune(), self._attend(), self._dashboard.paint(),
-        )  # fmt: skip
+            *watch,
+            _often(self._dispatch.turn, LOOK, "what boxes are told is late"),
+            _often(self._rollouts.turn, LOOK, "rollouts stand still"),
+            _often(self._watch.turn, ATTEND, "what needs attention is not known"),
+            self._prune(),
+            self._dashboard.paint(),
+        )
         for work in works:
             task = asyncio.create_task(work)
             self._stack.callback(task.cancel)
@@ -168,43 +176,28 @@ class Fleet:
         """Until cancelled."""
         await asyncio.gather(*self._tasks)
 
-    async def _tell(self) -> None:
-        while True:
-            try:
-                await asyncio.to_thread(self._dispatch.turn)
-            except ApplianceError as error:
-                log.error("%s", error)
-            except Exception:
-                log.exception("what boxes are told is late")
-            await asyncio.sleep(LOOK)
-
-    async def _roll_out(self) -> None:
-        while True:
-            try:
-                await asyncio.to_thread(self._rollouts.turn)
-            except ApplianceError as error:
-                log.error("%s", error)
-            except Exception:
-                log.exception("rollouts stand still")
-            await asyncio.sleep(LOOK)
-
-    async def _attend(self) -> None:
-        """See what needs attention, and what does no more."""
-        while True:
-            try:
-                await asyncio.to_thread(self._watch.turn)
-            except ApplianceError as error:
-                log.error("%s", error)
-            except Exception:
-                log.exception("what needs attention is not known")
-            await asyncio.sleep(ATTEND)
-
     async def _prune(self) -> None:
         while True:
-            gone = 0
-            with contextlib.suppress(ApplianceError):
-                gone = await asyncio.to_thread(self.store.prune)
+            gone = await _tried(self.store.prune, "what is too old is not deleted")
             await asyncio.sleep(PRUNE_ON if gone else PRUNE)
+
+
+async def _often(do: Callable[[], object], every: float, otherwise: str) -> None:
+    """Do it again and again, beside the loop, until cancelled."""
+    while True:
+        await _tried(do, otherwise)
+        await asyncio.sleep(every)
+
+
+async def _tried(do: Callable[[], T], otherwise: str) -> T | None:
+    """What comes of it; None where it fails: the next time it may not, and all else goes on."""
+    try:
+        return await asyncio.to_thread(do)
+    except ApplianceError as error:
+        log.error("%s: %s", otherwise, error)
+    except Exception:
+        log.exception("%s", otherwise)
+    return None
 
 
 @contextlib.contextmanager

@@ -14,9 +14,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from appliance.errors import StorageError
 from appliance.fleet.database import DAY, Kept, Row, Writing, numbered
 from appliance.fleet.schema import migrate
+from appliance.writing import plain_errors
 
 SHOWN = 9
 """Days that can be looked at; SQLite has room for ten files beside the first."""
@@ -38,7 +38,7 @@ class Sqlite:
         self._reading = threading.RLock()
         self._days: dict[int, sqlite3.Connection] = {}
         self._shown: dict[sqlite3.Connection, list[int]] = {}
-        with self._plain_errors():
+        with plain_errors(self.path, sqlite3.Error):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = _connect(path)
             migrate(self._db)
@@ -50,7 +50,7 @@ class Sqlite:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._plain_errors():
+        with self._lock, plain_errors(self.path, sqlite3.Error):
             self._show(self._db)
             self._db.execute("begin")
             try:
@@ -65,7 +65,7 @@ class Sqlite:
                 raise
 
     def read(self, sql: str, *values: Any) -> list[Row]:
-        with self._reading, self._plain_errors():
+        with self._reading, plain_errors(self.path, sqlite3.Error):
             self._show(self._reader)
             return self._reader.execute(sql, values).fetchall()
 
@@ -140,16 +140,6 @@ class Sqlite:
         if db is self._reader:
             db.execute("pragma query_only = on")
         self._shown[db] = days
-
-    @contextmanager
-    def _plain_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise StorageError(
-                f"{self.path} cannot be read or written ({error})",
-                "free some space on the disk, or mend the file's rights",
-            ) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

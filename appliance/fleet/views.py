@@ -7,7 +7,8 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from appliance.fleet.alerts import TARGET, attention
+from appliance.fleet.alerts import TARGET
+from appliance.fleet.attention import attention
 from appliance.fleet.histogram import percentile
 from appliance.fleet.learning import HOUR, MINUTE
 from appliance.fleet.measures import FAILED
@@ -18,7 +19,8 @@ STALE = 180_000
 """Milliseconds without a word after which a box counts as not heard from."""
 
 DAY = 86_400_000
-PAGE = 50
+PAGE, PARTS = 50, 10
+"""Boxes on a page, and messages of a log; each of those has 100 lines at the most."""
 
 
 def overview(store: Store, scope: Scope = ALL, known: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def boxes(store: Store, page: int = 0, text: str = "", scope: Scope = ALL) -> di
 
 
 def box(store: Store, name: str) -> dict[str, Any] | None:
-    """All that a page about one box shows; None where there is none."""
+    """How a box is, for the page about it; None where there is none."""
     names = (
         "id", "name", "site", "state", "since", "online", "seen", "version", "desk", "wanted", "began",
         "health", "calls", "outbox", "reported", "serial", "wanted_serial",
@@ -112,16 +114,6 @@ def box(store: Store, name: str) -> dict[str, Any] | None:
                 "select cause, since, why from fault where box = ? order by since", id
             )
         ],
-        "latest": [_entry(*row) for row in _told(store, id, "call", 30)],
-        "timeline": [
-            _entry(*row) for row in _told(store, id, "began fault reported answer dropped unanswered", 40)
-        ],
-        "commands": [
-            {"id": id, "do": do, "at": at, "state": state, "result": result}
-            for id, do, at, state, result in store.read(
-                "select id, do, at, state, result from command where box = ? order by at desc limit 20", id
-            )
-        ],
     }
 
 
@@ -135,28 +127,22 @@ def turns(store: Store, name: str, call: str) -> list[dict[str, Any]]:
     return sorted((json.loads(data) for (data,) in rows), key=lambda turn: int(turn["n"]))
 
 
-def log(store: Store, name: str, command: str) -> list[str]:
-    """The lines of the log that a command asked for."""
+def log(store: Store, name: str, command: str, after: int = 0) -> dict[str, Any]:
+    """Lines of the log that a command asked for, from after a message of it on; which message was the last,
+    and whether more of them are here."""
     rows = store.read(
         """select data from message join boot on boot.number = boot join box on box.id = boot.box
-            where box.name = ? and kind = 'log' and json_extract(data, '$.id') = ?""",
-        name, command,
+            where box.name = ? and kind = 'log' and json_extract(data, '$.id') = ?
+                and cast(json_extract(data, '$.part') as real) > ?
+            order by cast(json_extract(data, '$.part') as real) limit ?""",
+        name, command, after, PARTS + 1,
     )  # fmt: skip
-    parts = sorted((json.loads(data) for (data,) in rows), key=lambda part: int(part["part"]))
-    return [line for part in parts for line in part["lines"]]
-
-
-def _told(store: Store, box: int, kinds: str, most: int) -> list[tuple[Any, ...]]:
-    marks = ",".join("?" * len(kinds.split()))
-    return store.read(
-        f"""select at, kind, data from message where boot in (select number from boot where box = ?)
-            and kind in ({marks}) order by at desc limit ?""",
-        box, *kinds.split(), most,
-    )  # fmt: skip
-
-
-def _entry(at: int, kind: str, data: str) -> dict[str, Any]:
-    return {"at": at, "kind": kind, **json.loads(data)}
+    parts = [json.loads(data) for (data,) in rows]
+    return {
+        "lines": [line for part in parts[:PARTS] for line in part["lines"]],
+        "last": parts[:PARTS][-1]["part"] if parts else after,
+        "more": len(parts) > PARTS,
+    }
 
 
 def _latency(store: Store, box: int, span: int, since: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from appliance.memory.calendar import (
     wall,
 )
 from appliance.memory.store import Database, Store
+from appliance.writing import plain_errors, write
 
 if TYPE_CHECKING:  # A tenth of a second of each start, and asked for when a call is over.
     import icalendar
@@ -63,14 +64,8 @@ def export(store: Store) -> bytes:
 def publish(store: Store, path: Path) -> None:
     """Put the calendar where other programs find it; whole at every moment. StorageError where it cannot be
     written."""
-    written = path.with_suffix(".new")
-    try:
-        written.write_bytes(export(store))
-        written.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written ({error.strerror})", "check the folder and its rights"
-        ) from error
+    with plain_errors(path):
+        write(path, export(store))
 
 
 def load(store: Store, text: bytes) -> Imported:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from appliance.memory.sqlite import PAGE, connect, plain, sqlite3
 from appliance.observe.calls import ASIDE
 from appliance.observe.locked import Lock, locked
 from appliance.observe.sealing import PART, SEALED, unfinished, unsealed
+from appliance.writing import sync
 
 DATABASES = ("desk.db", "calls.db")
 PATIENCE = 2.0
@@ -89,6 +89,7 @@ def _recording(path: Path, known: bytes) -> None:
 
 
 def _put(new: Path, path: Path) -> None:
-    with new.open("rb") as file:
-        os.fsync(file.fileno())
+    sync(new)
     new.replace(path)
+    # A power cut is not to bring back what was not encrypted.
+    sync(path.parent)

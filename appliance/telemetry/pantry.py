@@ -6,13 +6,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from appliance.errors import ApplianceError, StorageError
 from appliance.telemetry.bundle import Forged, Kind, Manifest, Piece
-from appliance.writing import sync
+from appliance.writing import plain_errors, sync
 
 ROOM = 4 << 30
 """Bytes that the pieces may take."""
@@ -54,7 +53,7 @@ class Pantry:
     def make_room(self, manifest: Manifest, kept: Iterable[str] = ()) -> None:
         """Delete what neither the manifest nor `kept` (sha256) needs. StorageError where it still has no
         room."""
-        with _plain_errors(self._folder):
+        with plain_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             wanted = {each.sha256 for each in manifest.pieces} | set(kept)
             for path in self._folder.iterdir():
@@ -86,7 +85,7 @@ class Pantry:
         it should be: then it is gone, and begins anew."""
         if self.path(piece).exists():
             return True
-        with _plain_errors(self._folder):
+        with plain_errors(self._folder):
             if offset != self.at(piece):
                 return False
             # A box that was killed before it looked at the whole has nothing to come any more: an empty part.
@@ -111,13 +110,3 @@ class Pantry:
 
     def _part(self, piece: Piece) -> Path:
         return self._folder / f"{piece.sha256}{PART}"
-
-
-@contextmanager
-def _plain_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"{folder} cannot be read or written ({error.strerror or error})", "free some space on the disk"
-        ) from error

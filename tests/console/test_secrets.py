@@ -34,11 +34,13 @@ async def test_no_log_line_and_no_file_of_the_desk_holds_what_opens_the_page(
         await page.enter("a mistyped brass bell", PASSWORD)
         await page.enter("root")
         secrets.append(page.cookie.partition("=")[2])
-        _, told = await page.ask("/access/tokens/make", {"label": "x", "role": "manager", "days": 1})
+        _, told = await page.ask(
+            "/access/tokens/make", {"label": "x", "role": "manager", "days": 1, "password": PASSWORD}
+        )
         secrets.append(told["token"])
         _, told = await page.ask("/access/second/propose", {"password": PASSWORD})
         await page.ask("/access/second/confirm", {"code": "000000"})
-        await page.ask("/access/accounts/password", {"name": "vic", "password": OTHER})
+        await page.ask("/access/accounts/password", {"name": "vic", "new": OTHER, "password": PASSWORD})
         await page.publish(NEWER)
         secrets.append(page.cookie.partition("=")[2])
         kept = everything(tmp_path)

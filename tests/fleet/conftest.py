@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 
+from appliance import membership
 from appliance.access import passwords
 from appliance.fleet import members
 from appliance.fleet.serve import Fleet, Page, Ports
@@ -19,6 +19,9 @@ from appliance.telemetry import client as clients
 from appliance.telemetry import enrol
 from appliance.telemetry.client import Address, Line
 from appliance.telemetry.outbox import Outbox
+from tests.fleet import databases
+from tests.fleet.desks import Desk, Make
+from tests.fleet.stored import Server
 from tests.telemetry.brokers import free_port
 
 FAULT = {"what": "gsm", "on": False, "why": "no modem"}
@@ -68,14 +71,6 @@ class Box:
         self.store.close()
 
 
-async def until(found: Any, seconds: float = 10) -> None:
-    """Wait until `found()` is true."""
-    ends = asyncio.get_running_loop().time() + seconds
-    while not (last := found()):
-        assert asyncio.get_running_loop().time() < ends, last
-        await asyncio.sleep(0.01)
-
-
 def made(fleet: Fleet, name: str) -> list[tuple[str, int]]:
     """Start and number of each message of a box that the fleet has."""
     return [
@@ -86,3 +81,27 @@ def made(fleet: Fleet, name: str) -> list[tuple[str, int]]:
             name,
         )
     ]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[databases.Server]:
+    made = databases.Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=databases.needs_postgres)])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """Over both: what is true of one is true of the other."""
+    if request.param == "sqlite":
+        made = Server(tmp_path / "fleet.db")
+    else:
+        made = Server(request.getfixturevalue("postgres").database())
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def desk_of(tmp_path: Path, fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Make:
+    monkeypatch.setattr(membership, "LOOK", 0.05)
+    return lambda questions="count": Desk(tmp_path, fleet, questions)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from appliance.errors import ApplianceError
-from appliance.fleet import alerts, audit, notices, rules, scope
+from appliance.fleet import alerts, attention, audit, notices, rules, scope
 from appliance.fleet.alerts import Watch
 from appliance.fleet.histogram import bucket
 from appliance.fleet.scope import Scope
@@ -87,7 +87,7 @@ def test_one_cause_at_one_site_is_one_alert(town: Town) -> None:
         town.set(box, health=hot(85))
     town.go(65)
     assert town.open() == [("too hot", "Alder", 2), ("too hot", "Birch", 1)]
-    [cause] = alerts.attention(town.store)
+    [cause] = attention.attention(town.store)
     assert (cause["cause"], cause["boxes"], cause["sites"]) == ("too hot", 3, ["Alder", "Birch"])
     assert cause["named"] == ["box-0", "box-1", "box-2"]
     town.set(0, health=hot(70))
@@ -130,9 +130,9 @@ def test_a_rollout_that_is_halted_is_known_to_who_sees_all(town: Town) -> None:
                 values (3, 1, 0, 0, '{}', 'undoing', 'callers are served worse: answered')"""
         )
     town.go(5)
-    [cause] = alerts.attention(town.store)
+    [cause] = attention.attention(town.store)
     assert (cause["cause"], cause["why"]) == ("rollout 3 was halted", "callers are served worse: answered")
-    assert alerts.attention(town.store, Scope(frozenset({"north"}))) == []
+    assert attention.attention(town.store, Scope(frozenset({"north"}))) == []
     with town.store.write() as db:
         db.execute("update rollout set state = 'failed', ended = ?", (town.store.now() - 2 * DAY,))
     town.go(10)
@@ -172,7 +172,7 @@ def test_parts_that_are_off_calls_that_fail_and_answers_that_are_late(town: Town
         ("its certificate ends soon", "Birch", 1),
         ("many calls fail", "Birch", 1),
     ]
-    whys = {each["cause"]: each["why"] for each in alerts.attention(town.store)}
+    whys = {each["cause"]: each["why"] for each in attention.attention(town.store)}
     assert whys["gsm is off"] == "no modem"
     assert whys["many calls fail"] == "3 of 25"
     assert whys["its certificate ends soon"] == "25 days left"
@@ -251,7 +251,7 @@ def test_who_has_it_in_hand_is_written_down_and_nobody_hears_that_it_grew(town: 
     alerts.acknowledge(town.store, alert.id, "anna", "a fan is on its way")
     town.set(2, health=hot(85))
     town.go(90)
-    [cause] = alerts.attention(town.store)
+    [cause] = attention.attention(town.store)
     assert (cause["acked_by"], cause["note"], cause["boxes"]) == ("anna", "a fan is on its way", 2)
     assert [what for what, *_ in town.sent()] == ["fired"]
     assert [entry.what for entry in audit.entries(town.store)] == ["route.added", "alert.acknowledged"]
@@ -266,7 +266,7 @@ def test_a_silence_is_over_by_itself_and_then_the_word_is_sent(town: Town) -> No
         town.set(box, health=hot(85))
     town.go(120)
     assert town.sent() == [("fired", "Birch", 1)]
-    assert [each["quiet"] for each in alerts.attention(town.store)] == [False]
+    assert [each["quiet"] for each in attention.attention(town.store)] == [False]
     town.go(200)
     assert sorted(town.sent()) == [("fired", "Alder", 1), ("fired", "Birch", 1)]
     for wrong in (("weather", "", 5), ("", "", 0), ("", "", 10**9)):
@@ -277,16 +277,42 @@ def test_a_silence_is_over_by_itself_and_then_the_word_is_sent(town: Town) -> No
     assert alerts.silences(town.store) == []
 
 
+def test_an_outage_at_thousands_of_sites_hides_nothing_and_is_taken_in_hand_at_once(town: Town) -> None:
+    town.set(0, health=hot(85))
+    town.go(65)
+    with town.store.write() as db:
+        db.executemany(
+            "insert into box (name, site, since, online, seen) values (?, ?, 0, 0, 1)",
+            [(f"far-{n}", f"Site {n}") for n in range(1_200)],
+        )
+    town.watch = Watch(town.store)
+    town.at += 200
+    town.all_speak()
+    with town.store.write() as db:
+        db.execute("update box set seen = 1 where name like 'far-%'")
+    town.watch.turn()
+    first, second = attention.attention(town.store)
+    assert (first["cause"], first["boxes"], first["places"]) == ("not heard from", 1_200, 1_200)
+    assert (second["cause"], second["boxes"]) == ("too hot", 1)
+    assert attention.acknowledge(town.store, "silent", "not heard from", "anna", "the line") == 1_200
+    first, second = attention.attention(town.store)
+    assert (first["cause"], second["acked_by"], second["note"]) == ("too hot", "anna", "the line")
+    with pytest.raises(ApplianceError, match="nobody has in hand"):
+        attention.acknowledge(town.store, "silent", "not heard from", "anna")
+
+
 def test_what_one_may_not_see_is_not_there(town: Town) -> None:
     scope.assign(town.store, ["Alder"], "north", "anna")
     town.go(210, speak=False)
     north, south = Scope(frozenset({"north"})), Scope(frozenset({"south"}))
-    [seen] = alerts.attention(town.store, north)
+    [seen] = attention.attention(town.store, north)
     assert (seen["sites"], seen["boxes"], seen["named"]) == (["Alder"], 3, ["box-0", "box-2", "box-4"])
-    assert alerts.attention(town.store, south) == []
+    assert attention.attention(town.store, south) == []
     birch = next(each for each in alerts.listed(town.store) if each.site == "Birch")
     with pytest.raises(ApplianceError, match="no such alert"):
         alerts.acknowledge(town.store, birch.id, "ben", scope=north)
+    assert attention.acknowledge(town.store, "silent", "not heard from", "ben", scope=north) == 1
+    assert next(each for each in alerts.listed(town.store) if each.site == "Birch").acked is None
 
 
 def test_after_90_days_what_is_over_is_forgotten(town: Town) -> None:
@@ -310,7 +336,7 @@ def test_that_nobody_could_be_told_is_an_alert_too(town: Town) -> None:
             (town.store.now(),),
         )
     town.go(60)
-    [cause] = alerts.attention(town.store)
+    [cause] = attention.attention(town.store)
     assert (cause["cause"], cause["boxes"], cause["why"]) == (
         "alerts do not reach ops",
         0,

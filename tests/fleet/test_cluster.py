@@ -20,7 +20,7 @@ from appliance.telemetry import client as clients
 from tests.fleet import clusters, databases
 from tests.fleet.boxes import Boxes
 from tests.fleet.load import stored
-from tests.fleet.test_store import mangled
+from tests.fleet.test_spoiled import mangled
 from tests.telemetry.brokers import wait_for
 
 pytestmark = [clusters.needs_rabbitmq, databases.needs_postgres]

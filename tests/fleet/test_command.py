@@ -67,7 +67,7 @@ def test_from_an_empty_folder_to_a_box_that_is_steered(folder: Path) -> None:
         wait_for(lambda: ask(seen, token)["version"])
         ask(f"{seen}/commands", token, {"do": "restart"})
         wait_for(lambda: ask(seen, token)["began"].get("before"), 40)
-        wait_for(lambda: [each["state"] for each in ask(seen, token)["commands"]] == ["done"])
+        wait_for(lambda: [each["state"] for each in ask(f"{seen}/commands", token)["items"]] == ["done"])
         assert "no more" in appliance(folder, "fleet", "revoke", "lobby", *keeping).stdout
         wait_for(lambda: ask(seen, token)["state"] == "revoked" and not ask(seen, token)["online"], 5)
         exported = appliance(folder, "fleet", "audit", "export", *keeping).stdout

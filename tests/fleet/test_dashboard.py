@@ -60,8 +60,7 @@ def test_it_answers_what_it_is_asked(office: Office, store: Store) -> None:
     assert (found["boxes"], [each["cause"] for each in found["attention"]]) == (120, ["gsm is off"])
     assert page.get("/data/boxes?page=2&q=box").json()["page"] == 2
     assert page.get("/data/boxes?page=x&q=%00").json()["page"] == 0
-    assert page.get("/data/box/box-00007").json()["latest"][0]["outcome"] == "failed"
-    assert page.get("/data/box/box-00007/calls/a").json()[0]["wait"] == 1200
+    assert page.get("/data/box/box-00007").json()["faults"][0]["cause"] == "gsm is off"
     assert page.get("/data/box/nobody").status_code == 404
 
 
@@ -85,9 +84,50 @@ def test_a_rollout_is_shown_and_steered(office: Office, store: Store) -> None:
     assert page.get(f"/rollout/{id}").status_code == 200
 
 
+def test_an_admin_begins_a_rollout_of_a_new_desk_file(office: Office, store: Store) -> None:
+    admin = office.client("admin")
+    made = admin.post("/api/1/bundles", json={"name": "winter", "desk": 'name = "A"\n'})
+    assert (made.status_code, made.json()["parts"]) == (201, {"desk": 11})
+    assert admin.post("/api/1/bundles", json={"name": "x", "desk": "no [toml"}).status_code == 422
+    version = made.json()["version"]
+    assert [each["version"] for each in admin.get("/api/1/bundles").json()["items"]] == [version]
+    asked = {
+        "bundle": version,
+        "waves": [[10, 50], [100, 100]],
+        "soak": 60,
+        "site": "Site 07",
+        "approve": True,
+    }
+    later = store.now() + 3_600_000
+    for who in (office.client("operator"), office.client("admin", ["north"])):
+        assert who.post("/api/1/rollouts", json=asked).status_code == 403
+    for wrong in ({"waves": [[50, 50], [10, 100]]}, {"bundle": 99}, {"site": "nowhere"}):
+        assert admin.post("/api/1/rollouts", json=asked | wrong).status_code == 422
+    begun = admin.post("/api/1/rollouts", json={**asked, "begins": later})
+    told = begun.json()
+    assert (begun.status_code, told["state"], told["begins"], told["by"]) == (
+        201, "scheduled", later, "anna by a token",
+    )  # fmt: skip
+    assert told["plan"] == {
+        "waves": [[10, 50], [100, 100]], "soak": 60, "calls": 50, "approve": True, "site": "Site 07",
+    }  # fmt: skip
+    assert admin.post("/api/1/rollouts", json=asked).status_code == 422  # These boxes have one.
+    assert admin.get("/api/1/rollouts?size=1&page=1").json()["items"] == []
+
+
 def test_pages_bear_no_script_of_their_own_and_no_other_site(office: Office) -> None:
     page = office.client("admin")
-    for path in ("/", "/box/box-00001", "/alerts", "/settings", "/audit", "/fleet.js", "/data/overview"):
+    for path in (
+        "/",
+        "/box/box-00001",
+        "/alerts",
+        "/rollouts",
+        "/questions",
+        "/settings",
+        "/audit",
+        "/fleet.js",
+        "/data/overview",
+    ):
         answer = page.get(path)
         assert answer.status_code == 200
         assert "unsafe" not in answer.headers["content-security-policy"]
@@ -145,7 +185,7 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
         ["evaluate", "chosen", "document.querySelector('#text').value"],
         ["focus", "#text"],
         ["fill", "#text", "site 07"],
-        ["see", "#page", "page 1 of 1, 3 boxes"],
+        ["see", ".pages", "page 1 of 1, 3 boxes"],
         ["see", "#boxes", "box-00007"],
         [
             "evaluate",
@@ -159,11 +199,22 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
         ["see", ".fall", "1,200 ms"],
         ["focus", "#deeds button"],
         ["key", "Enter"],
-        ["see", "#commands", "Run the doctor: queued"],
+        ["see", "#commands", "Run the doctor queued"],
+        ["see", "#timeline", "gsm is off"],
+        ["focus", "#deeds button:has-text('Lock')"],
+        ["key", "Enter"],
+        ["see", "#sure", "Turn away"],
+        ["key", "Escape"],
+        ["focus", "#deeds button:has-text('Restart')"],
+        ["key", "Enter"],
+        ["see", "#sure", "once no call"],
+        ["key", "Enter"],
+        ["see", "#commands li:first-child", "Restart the program queued"],
+        ["evaluate", "asked for", "document.querySelectorAll('#commands li').length"],
     ]
     told = await visit(fleet, steps, dark=True, viewport={"width": 390, "height": 800})
     assert told["readings"].pop("chosen").startswith("Site ")
-    assert told["readings"] == {"fits": True, "reached": "box-00007", "box fits": True}
+    assert told["readings"] == {"fits": True, "reached": "box-00007", "box fits": True, "asked for": 2}
     assert all(url.startswith(fleet.url) for url in told["asked"])
 
 
@@ -173,6 +224,7 @@ async def test_the_first_admin_comes_in_and_looks_after_the_fleet_in_a_browser(t
     ports = Ports(free_port(), free_port(), free_port())
     async with Fleet(tmp_path / "f", "127.0.0.1", ports) as fleet:
         fill(fleet.store, 12)
+        bundles.make(fleet.store, fleet.pieces, "winter", desk='name = "A"\n')
         code = fleet.house.pairing.code()
         wide = "document.documentElement.scrollWidth <= innerWidth"
         steps: list[list[object]] = [
@@ -202,20 +254,31 @@ async def test_the_first_admin_comes_in_and_looks_after_the_fleet_in_a_browser(t
             ["press", "tr:has-text('disk') button"],
             ["see", "#verdict", "disk: saved"],
             ["evaluate", "settings fit", wide],
+            ["press", "nav a:has-text('Rollouts')"],
+            ["see", "#bundle", "winter"],
+            ["evaluate", "rollouts fit", wide],
+            ["focus", "#bundle"],
+            ["key", "ArrowDown"],
+            ["press", "#begin button"],
+            ["see", "#name", "Rollout 1: winter"],
+            ["see", "#deeds", "Pause"],
             ["press", "nav a:has-text('Changes')"],
             ["see", "#changes", "rule.changed"],
             ["press", "#verify"],
-            ["see", "#whole", "It is whole: 6 changes"],
+            ["see", "#whole", "It is whole: 8 changes"],
             ["evaluate", "changes fit", wide],
             ["press", "nav button"],
             ["see", "#enter", "Password"],
         ]
         told = await visit(fleet, steps, viewport={"width": 390, "height": 800})
-        assert told["readings"] == {f"{page} fit": True for page in ("alerts", "settings", "changes")}
+        assert set(told["readings"]) == {
+            f"{page} fit" for page in ("alerts", "settings", "rollouts", "changes")
+        }
+        assert all(told["readings"].values()), told["readings"]
         done = [entry.what for entry in audit.entries(fleet.store)]
     assert done == [
-        "account.first", "alert.acknowledged", "silence.began", "site.assigned", "route.added",
-        "rule.changed", "session.ended",
+        "bundle.made", "account.first", "alert.acknowledged", "silence.began", "site.assigned",
+        "route.added", "rule.changed", "rollout.started", "session.ended",
     ]  # fmt: skip
 
 

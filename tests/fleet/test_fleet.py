@@ -25,7 +25,8 @@ from appliance.telemetry.bundle import PART
 from appliance.telemetry.client import Address, Line
 from appliance.telemetry.orders import Commands
 from appliance.telemetry.outbox import Outbox
-from tests.fleet.conftest import FAULT, Box, made, until
+from tests.fleet.conftest import FAULT, Box, made
+from tests.fleet.waiting import until
 from tests.telemetry.brokers import free_port, needs_mosquitto
 
 pytestmark = needs_mosquitto

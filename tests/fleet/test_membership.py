@@ -3,136 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from appliance import installer, membership, obeying
-from appliance.app import App
+from appliance import installer, membership
 from appliance.channels.scripted import ScriptedCaller
-from appliance.config import Box, read_box, read_desk
-from appliance.config.box import Fleet as Settings
+from appliance.config import read_box
 from appliance.config.given import Shelf
-from appliance.config.versions import Versions
 from appliance.console.server import Status
-from appliance.errors import ApplianceError, StorageError
-from appliance.fleet import bundles, dispatch, members, views
-from appliance.fleet.alerts import attention
+from appliance.errors import StorageError
+from appliance.fleet import bundles, lists, views
+from appliance.fleet.attention import attention
+from appliance.fleet.scope import ALL
 from appliance.fleet.serve import Fleet
-from appliance.membership import Membership, Restart
-from appliance.obeying import parts
-from appliance.telemetry import enrol, wire
-from appliance.telemetry.bundle import Manifest
+from appliance.membership import Restart
 from appliance.telemetry.outbox import Outbox
 from appliance.workshop.workshop import Workshop
-from tests.fleet.conftest import until
+from tests.fleet.desks import Make, all_that_was_told, wish, wished
+from tests.fleet.waiting import until
 from tests.telemetry.brokers import needs_mosquitto
 from tests.test_acquaintance import DESK
-from tests.test_app import ENGINES
 
 pytestmark = needs_mosquitto
 
 SECRET = "where is the unicorn of Ann Smith 555 0142"
 
 
-@pytest.fixture(autouse=True)
-def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(membership, "LOOK", 0.05)
-
-
-class Desk:
-    def __init__(self, folder: Path, fleet: Fleet, questions: Any) -> None:
-        self.folder = folder
-        self.fleet = fleet
-        self.status = [Status("gsm", True)]
-        [code] = members.invite(fleet.store, fleet.authority, ["lobby"]).values()
-        enrol.enrol(code, f"127.0.0.1:{fleet.ports.door}", folder / "keys")
-        names = ("ca", "certificate", "key", "signer")
-        files = {name: folder / "keys" / f"{name}.pem" for name in names}
-        broker = f"127.0.0.1:{fleet.ports.broker}"
-        settings = Settings(True, broker, "lobby", **files, questions=questions)
-        self.path = folder / "desk.toml"
-        self.path.write_text(DESK)
-        self.box = Box(folder, engines=ENGINES, fleet=settings)
-
-    @asynccontextmanager
-    async def up(self) -> AsyncIterator[None]:
-        desk, _ = read_desk(self.path)
-        async with App(self.box, desk) as self.app:
-            assert self.app.outbox
-            workshop = Workshop(self.app, self.path, self.folder, Versions(self.folder / "desks"))
-            await workshop.keep_first()
-            files = self.folder / "box.toml", self.path
-            self.member = Membership(self.app, self.app.outbox, files, lambda: self.status, workshop)
-            self.serving = asyncio.create_task(self.member.serve(self.app))
-            try:
-                yield
-            finally:
-                self.serving.cancel()
-                with suppress(asyncio.CancelledError, Restart):
-                    await self.serving
-                workshop.close()
-
-    def seen(self) -> dict[str, Any]:
-        found = views.box(self.fleet.store, "lobby")
-        assert found
-        return found
-
-    async def ask(self, do: str) -> tuple[str, str]:
-        """What came of a command."""
-        id = dispatch.ask(self.fleet.store, "lobby", do)
-        return await self.answered(id)
-
-    async def answered(self, id: str) -> tuple[str, str]:
-        def over() -> list[Any]:
-            query = "select state, result from command where id = ? and state in ('done', 'failed')"
-            return self.fleet.store.read(query, id)
-
-        await until(over)
-        [(state, result)] = over()
-        return state, result
-
-
-Make = Callable[..., Desk]
-
-
-def wish(fleet: Fleet, desk: str = "", share: int = 100, **more: Any) -> int:
-    """Let the box have a bundle; the number of that wish."""
-    made = bundles.make(fleet.store, fleet.pieces, "new", desk=desk, **more)
-    return wished(fleet, bundles.manifest(made, share))
-
-
-def wished(fleet: Fleet, manifest: Manifest) -> int:
-    with fleet.store.write() as db:
-        return bundles.wish(db, fleet.store.now(), fleet.authority, "lobby", manifest)
-
-
-@pytest.fixture
-def desk_of(tmp_path: Path, fleet: Fleet) -> Make:
-    return lambda questions="count": Desk(tmp_path, fleet, questions)
-
-
-def all_that_was_told(fleet: Fleet) -> str:
-    return " ".join(data for (data,) in fleet.store.read("select data from message"))
-
-
 async def test_a_call_is_told_with_its_turns_and_without_its_words(desk_of: Make, fleet: Fleet) -> None:
     desk = await asyncio.to_thread(desk_of)
     async with desk.up():
         await desk.app.chat(ScriptedCaller(["when are you open", SECRET, "no"], "one"))
-        await until(lambda: desk.seen()["latest"])
-        [call] = desk.seen()["latest"]
+        await until(lambda: lists.told(fleet.store, ALL, "call", 9, 0, "lobby"))
+        [call] = lists.told(fleet.store, ALL, "call", 9, 0, "lobby")
         assert (call["outcome"], call["channel"], call["unanswered"]) == ("unanswered", "scripted", 1)
         turns = views.turns(fleet.store, "lobby", "one")
         assert [turn["n"] for turn in turns] == list(range(1, call["turns"] + 1))
         assert "hours" in [turn["intent"] for turn in turns]
         assert sum(turn["wait"] is not None for turn in turns) == 3
-        assert desk.seen()["latency"]["n"] == 3
+        await until(lambda: desk.seen()["latency"]["n"] == 3)
         assert desk.seen()["desk"] == desk.app.desk.digest
         assert fleet.store.read("select count(*) from message where kind = 'unanswered'") == [(1,)]
     told = all_that_was_told(fleet)
@@ -166,30 +76,6 @@ async def test_what_goes_off_is_told_and_that_it_is_on_again(
         await until(lambda: not desk.seen()["faults"])
 
 
-async def test_commands_are_done_and_what_cannot_be_says_why(desk_of: Make, fleet: Fleet) -> None:
-    desk = await asyncio.to_thread(desk_of)
-    async with desk.up():
-        await until(lambda: desk.member.state[0])
-        logging.getLogger("appliance").warning("a line of the log")
-        state, result = await desk.ask("logs")
-        assert (state, "lines" in result) == ("done", True)
-        [(id,)] = fleet.store.read("select id from command")
-        # A long log comes in parts.
-        await until(lambda: any("a line of the log" in line for line in views.log(fleet.store, "lobby", id)))
-        assert await desk.ask("mute") == ("failed", "this box has no kiosk that is on")
-        assert desk.member.state[0]
-
-
-def test_a_log_goes_in_parts_that_a_message_takes() -> None:
-    lines = [letter * 250 for letter in "x…\x1b" * 100]
-    found = parts(lines)
-    assert [line for part in found for line in part] == lines
-    for part in found:
-        told = {"id": "a" * 64, "part": 1, "parts": 99, "lines": part}
-        assert len(wire.pack(told)) < wire.LARGEST - 200
-    assert parts([]) == []
-
-
 async def test_a_disk_that_takes_nothing_at_the_start_ends_nothing(
     desk_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,24 +92,6 @@ async def test_a_disk_that_takes_nothing_at_the_start_ends_nothing(
     async with desk.up():
         await until(lambda: desk.seen()["version"])
         assert not full
-
-
-async def test_a_restart_ends_the_program_and_is_done_when_it_is_back(desk_of: Make, fleet: Fleet) -> None:
-    desk = await asyncio.to_thread(desk_of)
-    async with desk.up():
-        await until(lambda: desk.member.state[0])
-        desk.app._idle.clear()
-        id = dispatch.ask(fleet.store, "lobby", "restart")
-        await until(lambda: fleet.store.read("select state from command") == [("running",)])
-        await asyncio.sleep(0.1)
-        assert not desk.serving.done()  # A call is under way.
-        desk.app._idle.set()
-        await until(desk.serving.done)
-        assert isinstance(desk.serving.exception(), Restart)
-    async with desk.up():
-        assert (await desk.answered(id))[0] == "done"
-        # The next one is another start, and the fleet is told of the one before.
-        await until(lambda: desk.seen()["began"].get("before"))
 
 
 async def test_a_desk_file_of_the_fleet_is_served_and_a_bad_one_is_refused(
@@ -400,50 +268,6 @@ async def test_a_system_is_handed_to_what_installs_one_or_refused_in_plain_words
         (tmp_path / "rauc").write_text("#!/bin/sh\necho signature verification failed\nexit 1\n")
         wish(fleet, system=system)
         await until(lambda: "signature verification failed" in desk.seen()["reported"]["why"])
-
-
-async def test_a_locked_desk_tells_each_caller_so_until_it_is_unlocked(desk_of: Make, fleet: Fleet) -> None:
-    desk = await asyncio.to_thread(desk_of)
-
-    async def first_words() -> str:
-        caller = ScriptedCaller(["when are you open"], secrets.token_hex(4))
-        await desk.app.chat(caller)
-        return caller.spoken().text
-
-    async with desk.up():
-        assert (await desk.ask("lock"))[0] == "done"
-        assert "takes no calls" in await first_words()
-    async with desk.up():
-        await until(lambda: desk.app.leave.locked)
-        assert (await desk.ask("unlock"))[0] == "done"
-        assert "takes no calls" not in await first_words()
-
-
-async def test_the_log_is_followed_for_a_while_beside_other_commands(
-    desk_of: Make, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(obeying, "EVERY", 0.05)
-    desk = await asyncio.to_thread(desk_of)
-    async with desk.up():
-        id = dispatch.ask(fleet.store, "lobby", "stream", {"minutes": 1})
-        await until(lambda: desk.member._obeying._streaming)
-        log = logging.getLogger("appliance")
-        log.warning("rung by %s", "+44 20 7946 0018")
-        await until(lambda: any("rung by …" in line for line in views.log(fleet.store, "lobby", id)))
-        assert (await desk.ask("stream"))[0] == "failed"
-        assert (await desk.ask("logs"))[0] == "done"
-        assert "7946" not in all_that_was_told(fleet)
-        with pytest.raises(ApplianceError):
-            dispatch.ask(fleet.store, "lobby", "stream", {"minutes": 61})
-
-
-async def test_a_certificate_is_renewed_where_the_fleet_asks_for_it(desk_of: Make, fleet: Fleet) -> None:
-    desk = await asyncio.to_thread(desk_of)
-    async with desk.up():
-        assert (await desk.ask("renew"))[0] == "done"
-        await until(lambda: len(members.revoked(fleet.store)) == 1)
-        await until(lambda: desk.member.state[0])
-        assert (await desk.ask("logs"))[0] == "done"
 
 
 async def test_a_box_that_was_killed_in_a_call_tells_of_it(desk_of: Make, fleet: Fleet) -> None:

@@ -125,10 +125,9 @@ def test_what_is_of_another_group_is_not_there(office: Office) -> None:
     assert [box["name"] for box in north.get("/api/1/boxes").json()["items"]] == names
     assert [each["site"] for each in north.get("/api/1/sites").json()["items"]] == ["Alder"]
     for other in ("desk", "lost", "nobody"):
-        for path in ("", "/calls", "/commands", "/desired", "/calls/a/turns", "/logs/a"):
+        for path in ("", "/calls", "/commands", "/desired", "/calls/a/turns", "/logs/a", "/timeline"):
             assert north.get(f"/api/1/boxes/{other}{path}").status_code == 404
-        for path in ("", "/calls/a", "/logs/a"):
-            assert north.get(f"/data/box/{other}{path}").status_code == 404
+        assert north.get(f"/data/box/{other}").status_code == 404
         assert north.post(f"/api/1/boxes/{other}/commands", json={"do": "mute"}).status_code == 404
         assert north.put(f"/api/1/boxes/{other}/desired", json={"desk": ""}).status_code == 404
         assert north.delete(f"/api/1/boxes/{other}").status_code == 404
@@ -171,10 +170,18 @@ def test_accounts_of_other_groups_are_not_there(office: Office) -> None:
 def test_what_is_changed_of_accounts_is_written_down_and_no_password(office: Office) -> None:
     browser = office.browser()
     browser.post("/access/enter", json={"name": "anna", "password": PASSWORD})
-    new = {"name": "Ben", "role": "viewer", "scope": ["north"], "password": "another few words"}
+    new = {
+        "name": "Ben",
+        "role": "viewer",
+        "scope": ["north"],
+        "new": "another few words",
+        "password": PASSWORD,
+    }
     assert browser.post("/access/accounts/add", json=new).status_code == 200
     assert browser.post("/access/accounts/add", json=new).status_code == 422
-    made = browser.post("/access/tokens/make", json={"label": "ci", "role": "viewer", "days": 9}).json()
+    made = browser.post(
+        "/access/tokens/make", json={"label": "ci", "role": "viewer", "days": 9, "password": PASSWORD}
+    ).json()
     assert browser.post("/access/accounts/remove", json={"name": "ben"}).status_code == 200
     assert done(office)[1:] == [
         ("anna", "account.added", "ben"), ("anna", "token.made", "anna"), ("anna", "account.removed", "ben"),
@@ -190,7 +197,13 @@ def test_what_is_written_down_is_what_was_done(office: Office) -> None:
     assert browser.post("/access/leave", json={"name": "anna"}).status_code == 200
     assert done(office) == []
     browser.post("/access/enter", json={"name": "anna", "password": PASSWORD})
-    ben = {"name": "ben", "role": "viewer", "scope": ["north"], "password": "another few words"}
+    ben = {
+        "name": "ben",
+        "role": "viewer",
+        "scope": ["north"],
+        "new": "another few words",
+        "password": PASSWORD,
+    }
     assert browser.post("/access/accounts/add", json=ben).status_code == 200
     forged = '{"name": "ben", "label": "\\ud800", "role": "admin"}'
     assert browser.post("/access/accounts/remove", content=forged).status_code == 200
@@ -204,7 +217,7 @@ def test_who_is_of_some_groups_makes_a_token_for_them(office: Office) -> None:
     office.house.accounts.add("ben", "viewer", PASSWORD, ["north"])
     browser = office.browser()
     browser.post("/access/enter", json={"name": "ben", "password": PASSWORD})
-    asked = {"label": "ci", "role": "viewer", "days": 9}
+    asked = {"label": "ci", "role": "viewer", "days": 9, "password": PASSWORD}
     assert browser.post("/access/tokens/make", json=asked).status_code == 200
     assert [token.scope for token in office.house.tokens.all("ben")] == [frozenset({"north"})]
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import random
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,83 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from appliance.errors import StorageError
-from appliance.fleet import histogram, questions, store, views
+from appliance.fleet import dispatch, lists, questions, store, views
 from appliance.fleet.alerts import Watch
+from appliance.fleet.attention import attention
 from appliance.fleet.learning import Learning
 from appliance.fleet.ledger import Ledger, merge
+from appliance.fleet.scope import ALL
 from appliance.fleet.source import Received
 from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
 from appliance.telemetry import wire
 from appliance.telemetry.wire import Message
-from tests.fleet import databases
-
-BOOT = "0123456789abcdef"
-NOW = 1_900_000_000_000
-
-
-class Kept:
-    """A Source that gives nothing, and keeps what is published."""
-
-    def __init__(self) -> None:
-        self.published: list[tuple[str, bytes]] = []
-
-    def fetch(self, most: int, seconds: float) -> list[Received]:
-        return []
-
-    def ack(self, received: Sequence[Received]) -> None:
-        pass
-
-    def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
-        self.published.append((topic, payload))
-        return True
-
-
-class Server:
-    def __init__(self, where: Path | str) -> None:
-        self.time = NOW / 1000
-        self.store = Store(where, lambda: self.time)
-        with self.store.write() as db:
-            db.executemany(
-                "insert into box (name, site, since) values (?, 'North', 0)", [("lobby",), ("kitchen",)]
-            )
-        self.source = Kept()
-        self.worker = Worker(self.source, self.store)
-
-    def take(self, *messages: Message, device: str = "lobby") -> Counter[str]:
-        return self.worker.take(
-            [Received(wire.up(device, message.kind), message.pack()) for message in messages]
-        )
-
-    @property
-    def stored(self) -> list[int]:
-        return [seq for (seq,) in self.store.read("select seq from message order by boot, seq")]
-
-    @property
-    def acks(self) -> list[dict[str, object]]:
-        return [json.loads(payload) for topic, payload in self.source.published if topic.endswith("ack")]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[databases.Server]:
-    made = databases.Server()
-    yield made
-    made.close()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=databases.needs_postgres)])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    """Over both: what is true of one is true of the other."""
-    if request.param == "sqlite":
-        made = Server(tmp_path / "fleet.db")
-    else:
-        made = Server(request.getfixturevalue("postgres").database())
-    yield made
-    made.store.close()
-
-
-def fault(seq: int, boot: str = BOOT, at: int = NOW, on: bool = False) -> Message:
-    return Message(boot, seq, at, "fault", {"what": "gsm", "on": on})
+from tests.fleet.stored import BOOT, NOW, Server, fault
 
 
 def test_what_is_stored_is_acknowledged_to_the_first_gap_and_beyond(server: Server) -> None:
@@ -193,7 +124,7 @@ def test_a_zero_in_what_a_box_says_stops_nobody(server: Server) -> None:
     Watch(server.store).turn()
     assert views.overview(server.store)["boxes"] == 2
     assert off(server) == ["gsm is off"]
-    assert questions.unanswered(server.store)["questions"] == 1
+    assert len(questions.recent(server.store)) == 1
 
 
 def test_what_a_box_has_dropped_is_not_waited_for(server: Server) -> None:
@@ -323,16 +254,64 @@ def test_what_a_box_tells_is_on_the_page(server: Server) -> None:
     assert abs(found["latency"]["p95"] - 800) < 25
     box = views.box(server.store, "lobby")
     assert box
-    assert (box["version"], box["faults"][0]["why"], box["latest"][0]["outcome"]) == (
-        "1.2",
-        "no modem",
-        "failed",
-    )
+    assert (box["version"], box["faults"][0]["why"]) == ("1.2", "no modem")
+    [call] = lists.told(server.store, ALL, "call", 9, 0, "lobby")
+    assert (call["outcome"], call["at"]) == ("failed", NOW)
+    told = [each["kind"] for each in lists.happened(server.store, ALL, "lobby", 9, 0)]
+    assert told == ["fault", "began"]
+    assert lists.happened(server.store, ALL, "lobby", 1, 1)[0]["kind"] == "began"
     assert views.turns(server.store, "lobby", "a")[0]["wait"] == 800
     server.take(fault(6, on=True))
     box = views.box(server.store, "lobby")
     assert box
     assert [each["cause"] for each in box["faults"]] == ["too hot"]
+
+
+def test_no_box_tells_in_the_name_of_another(server: Server) -> None:
+    call = {"call": "a", "channel": "gsm", "outcome": "failed", "seconds": 20.0}
+    server.take(Message(BOOT, 1, NOW, "call", {**call, "box": "kitchen", "site": "South", "at": 1}))
+    fault = {"what": "gsm", "on": False, "kind": "answer"}
+    server.take(Message(BOOT, 2, NOW, "fault", fault))
+    [told] = lists.told(server.store, ALL, "call", 9, 0)
+    assert (told["box"], told["site"], told["at"]) == ("lobby", "North", NOW)
+    assert [each["kind"] for each in lists.happened(server.store, ALL, "lobby", 9, 0)] == ["fault"]
+
+
+def test_an_answer_on_the_timeline_bears_what_was_asked(server: Server) -> None:
+    id = dispatch.ask(server.store, "lobby", "doctor")
+    server.take(Message(BOOT, 1, NOW, "answer", {"id": id, "state": "done", "result": "fine"}))
+    [told] = lists.happened(server.store, ALL, "lobby", 9, 0)
+    assert (told["kind"], told["do"], told["state"]) == ("answer", "doctor", "done")
+
+
+def test_a_log_comes_in_pieces_in_its_order(server: Server) -> None:
+    many = 2 * views.PARTS + 3
+    told = [
+        Message(BOOT, seq, NOW, "log", {"id": "x", "part": seq, "parts": many, "lines": [f"line {seq}"]})
+        for seq in range(1, many + 1)
+    ]
+    server.take(*reversed(told))
+    lines, last, more = [], 0, True
+    while more:
+        found = views.log(server.store, "lobby", "x", last)
+        assert len(found["lines"]) <= views.PARTS
+        lines, last, more = [*lines, *found["lines"]], found["last"], found["more"]
+    assert lines == [f"line {seq}" for seq in range(1, many + 1)]
+    assert views.log(server.store, "lobby", "x", last) == {"lines": [], "last": many, "more": False}
+
+
+def test_a_desk_that_the_fleet_has_locked_needs_attention_until_it_is_unlocked(server: Server) -> None:
+    watch, seq = Watch(server.store), count(1)
+
+    def causes(locked: bool) -> list[str]:
+        for _ in range(2):
+            server.take(Message(BOOT, next(seq), round(server.time * 1000), "health", {"locked": locked}))
+            watch.turn()
+            server.time += 70
+        return [each["cause"] for each in attention(server.store)]
+
+    assert "locked: callers are turned away" in causes(True)
+    assert "locked: callers are turned away" not in causes(False)
 
 
 def test_boxes_come_by_the_page_the_bad_ones_first(server: Server) -> None:
@@ -372,91 +351,8 @@ def test_in_any_order_and_however_often_each_is_stored_once(
     server.store.close()
 
 
-@given(
-    some.lists(some.integers(1, 120_000), min_size=1, max_size=300), some.integers(1, 5), some.floats(0.01, 1)
-)
-def test_a_percentile_of_groups_added_up_is_that_of_all(waits: list[int], groups: int, share: float) -> None:
-    parts = [Counter(map(histogram.bucket, waits[start::groups])) for start in range(groups)]
-    found = histogram.percentile(sum(parts, Counter()), share)
-    true = sorted(waits)[max(0, -int(-share * len(waits) // 1) - 1)]
-    assert found is not None
-    assert abs(found - true) <= 0.011 * true + 1
-
-
 @given(some.lists(some.tuples(some.integers(1, 50), some.integers(0, 9))))
 def test_ranges_merged_hold_the_same(pairs: list[tuple[int, int]]) -> None:
     ranges = [(first, first + more) for first, more in pairs]
     held = {n for a, b in ranges for n in range(a, b + 1)}
     assert {n for a, b in merge(ranges) for n in range(a, b + 1)} == held
-
-
-# Whatever comes.
-
-TOPICS = [
-    *("va/1/lobby/up/ev", "va/1/lobby/up/m", "va/1/kitchen/up/ev", "va/1/stranger/up/ev", "va/1/lobby/state"),
-    *("va/1/lobby/up/nothing", "va/2/lobby/up/ev", "other", "va/1/lobby/dn/cmd"),
-]
-
-
-def mangled(chance: random.Random, seq: int) -> Received:
-    """A message that somebody has spoiled in one of many ways, or not at all."""
-    body = json.loads(fault(seq, boot=f"{chance.randrange(3):016x}").pack())
-    way = chance.randrange(12)
-    if way == 0:
-        body["ts"] = NOW + chance.randrange(10**13)
-    elif way == 1:
-        body[chance.choice(list(body))] = chance.choice([None, -1, 1.5, "x", [], {}, True, 2**70, "\ud800"])
-    elif way == 2:
-        body["d"] = {"what": "x" * chance.randrange(80), "on": chance.choice([True, "yes"]), "why": "y" * 600}
-    elif way == 3:
-        body["d"]["more"] = "z" * 40_000
-    elif way == 4:
-        del body[chance.choice(list(body))]
-    elif way == 5:
-        body["boot"] = f"{9:016x}"  # Of this start nothing is waited for any more.
-        body["k"], body["d"] = (
-            "dropped",
-            {"boot": body["boot"], "ranges": [[1, chance.choice([3, 2**53, -1])]]},
-        )
-    payload = json.dumps(body).encode()
-    if way == 6:
-        payload = payload[: chance.randrange(len(payload))]
-    elif way == 7:
-        place = chance.randrange(len(payload))
-        payload = payload[:place] + chance.randbytes(3) + payload[place + 1 :]
-    elif way == 8:
-        payload = chance.randbytes(chance.randrange(200))
-    return Received(chance.choice(TOPICS) if way > 8 else TOPICS[0], payload)
-
-
-def fuzz(server: Server, count: int) -> Counter[str]:
-    chance = random.Random(7)
-    counts: Counter[str] = Counter()
-    for start in range(0, count, 500):
-        batch = [
-            mangled(chance, 1 + chance.randrange(count // 2)) for _ in range(start, min(count, start + 500))
-        ]
-        counts += server.worker.take(batch)
-    states = counts["received"] - sum(
-        counts[name] for name in ("huge", "malformed", "unknown", "foreign", "stored", "replayed")
-    )
-    assert 0 <= states < count / 40  # What came on the state's topic and was one is not counted by itself.
-    assert counts["received"] == count
-    rows = server.store.read("select count(*), count(distinct boot || ' ' || seq) from message")
-    assert rows == [(counts["stored"], counts["stored"])]
-    for kind, data, at in server.store.read("select kind, data, at from message"):
-        wire.check(json.loads(data), kind)
-        assert at <= NOW + store.FUTURE
-    return counts
-
-
-def test_ten_thousand_spoiled_messages_are_each_counted_and_none_is_stored_wrongly(server: Server) -> None:
-    counts = fuzz(server, 10_000)
-    assert (
-        min(counts[name] for name in ("huge", "malformed", "unknown", "foreign", "future", "replayed")) > 50
-    )
-
-
-@pytest.mark.slow
-def test_a_hundred_thousand_spoiled_messages(server: Server) -> None:
-    print(dict(fuzz(server, int(os.environ.get("MESSAGES", "100000")))))

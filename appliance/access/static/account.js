@@ -57,18 +57,22 @@ function button(text, act) {
   return made;
 }
 
-/** Whether one means it; with a new password where one is due. */
-function sure(question, password = false) {
+/** Whether one means it: null where not, else what was typed. `fresh` asks for a new password, `proof` for one's own. */
+function sure(question, { fresh = false, proof = false } = {}) {
   const dialog = at("asking");
-  const [field] = dialog.querySelectorAll("input");
+  const form = dialog.querySelector("form");
+  const { new: other, password, code } = form.elements;
+  form.reset();
   at("asking-title").textContent = question;
-  field.parentElement.hidden = !password;
-  field.required = password;
-  field.value = "";
+  for (const [field, asked] of [[other, fresh], [password, proof], [code, proof && me.second]]) {
+    field.parentElement.hidden = !asked;
+    field.required = asked;
+  }
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((done) => {
-    dialog.addEventListener("close", () => done(dialog.returnValue && (password ? field.value : "yes")), { once: true });
+    const typed = () => ({ new: other.value, password: password.value, code: code.value });
+    dialog.addEventListener("close", () => done(dialog.returnValue ? typed() : null), { once: true });
   });
 }
 
@@ -149,18 +153,23 @@ function accountItem(account) {
   const role = document.createElement("select");
   role.ariaLabel = `Role of ${name}`;
   choices(role, me.roles, account.role);
-  role.addEventListener("change", () => doing("accounts/change", { name, role: role.value, scope }));
+  role.addEventListener("change", async () => {
+    const proof = await sure(`Let ${name} be ${role.value}?`, { proof: true });
+    if (proof) await doing("accounts/change", { ...proof, name, role: role.value, scope });
+    else role.value = account.role;
+  });
   const seen = `${scope ? `${scope.join(", ")}; ` : ""}came in ${day(account.seen)}${account.second ? "; second factor" : ""}`;
   const buttons = element("span", "", "buttons");
   const password = button("New password", async () => {
-    const given = await sure(`A new password for ${name}`, true);
-    if (given) await doing("accounts/password", { name, password: given }, `${name} has another password now.`);
+    const given = await sure(`A new password for ${name}`, { fresh: true, proof: true });
+    if (given) await doing("accounts/password", { ...given, name }, `${name} has another password now.`);
   });
   const remove = button("Remove", async () => {
     if (await sure(`Remove the account ${name}, with its tokens?`)) await doing("accounts/remove", { name });
   });
   const without = button("No second factor", async () => {
-    if (await sure(`Let ${name} in without the six digits?`)) await doing("accounts/second", { name });
+    const proof = await sure(`Let ${name} in without the six digits?`, { proof: true });
+    if (proof) await doing("accounts/second", { ...proof, name });
   });
   buttons.append(role, password, ...(account.second ? [without] : []), ...(name === me.name ? [] : [remove]));
   item.append(element("b", name), element("span", seen, "small"), buttons);

@@ -13,15 +13,16 @@ async function list(page) {
   const open = found.items.filter(({ cleared, acked }) => !cleared && !acked).length;
   put(at("verdict"), open ? `${count(open, "alert", "alerts")} that nobody has in hand` : "Nothing that nobody has in hand");
   at("verdict").classList.toggle("bad", open > 0);
-  return found.more;
+  return found;
 }
 
 function item({ id, cause, site, severity, since, cleared, boxes, most, told, acked_by: by, acked, note }) {
   const made = make("li", "", { class: cleared || acked ? "quiet" : "" });
   const hit = cleared ? most : boxes;
   const where = [site && ` at ${site}`, hit && ` ${count(hit, "box", "boxes")}`].filter(Boolean).join(",");
+  const place = site ? make("a", where, { href: `/?q=${encodeURIComponent(site)}` }) : where;
   made.append(make("time", when(since), { datetime: new Date(since).toISOString() }));
-  made.append(make("b", cause, { class: cleared ? "" : severity }), where);
+  made.append(make("b", cause, { class: cleared ? "" : severity }), place);
   const more = [told ? "" : "nobody was told yet", by && `${by} has it in hand${note && `: ${note}`}`];
   more.unshift(cleared ? `over ${ago(cleared, Date.now())}` : `since ${ago(since, Date.now())}`);
   made.append(make("span", ` · ${more.filter(Boolean).join(" · ")} `, { class: "why" }));

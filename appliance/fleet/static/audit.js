@@ -7,7 +7,7 @@ const pages = paging(async (page) => {
   const found = await api(`audit?page=${page}&size=50&about=${encodeURIComponent(at("about").value)}`);
   at("changes").replaceChildren(...found.items.map(row));
   put(at("verdict"), found.items.length ? "Each row holds the hash of the row before it" : "Nothing was changed yet");
-  return found.more;
+  return found;
 });
 
 function row({ number, utc, who, what, about, before, after, detail }) {

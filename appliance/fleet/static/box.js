@@ -1,9 +1,10 @@
-import { ago, api, ask, at, button, drawn, enter, make, milliseconds, put, tried, when as moment } from "./parts.js";
+import { ago, api, ask, at, drawn, enter, make, milliseconds, put, tried, when as moment } from "./parts.js";
+import { paging } from "./paging.js";
 
 const me = await enter();
 
 const name = decodeURIComponent(location.pathname.split("/")[2]);
-const data = `/data/box/${encodeURIComponent(name)}`;
+const of = (path) => `boxes/${encodeURIComponent(name)}/${path}`;
 const DEEDS = {
   doctor: "Run the doctor",
   logs: "Send the log",
@@ -16,69 +17,101 @@ const DEEDS = {
   renew: "Renew its certificate",
   restart: "Restart the program",
 };
-let shown = {};
+// What callers would feel is asked about first.
+const SURE = {
+  lock: `Turn away whoever calls ${name}, until it is unlocked?`,
+  restart: `Start ${name} again, once no call is under way?`,
+};
+const LIST = 10;
+const shown = {};
 
 at("name").textContent = document.title = name;
-const asked = (path, body, method) => api(`boxes/${encodeURIComponent(name)}/${path}`, body, method).finally(look);
 
 at("deeds")?.append(
-  ...Object.entries(DEEDS).map(([deed, label]) =>
-    button(label, () => asked("commands", { do: deed }), at("asked"), `${label}: queued`),
-  ),
+  ...Object.entries(DEEDS).map(([deed, label]) => {
+    const made = make("button", label, { type: "button" });
+    made.addEventListener("click", () => order(deed));
+    return made;
+  }),
 );
+
+async function order(deed) {
+  if (SURE[deed] && !(await sure(SURE[deed]))) return;
+  await tried(() => api(of("commands"), { do: deed }), at("asked"), `${DEEDS[deed]}: queued`);
+  await commands.turn(0);
+}
+
+function sure(question) {
+  put(at("sure-title"), question);
+  at("sure").returnValue = "";
+  at("sure").showModal();
+  return new Promise((done) => at("sure").addEventListener("close", () => done(at("sure").returnValue), { once: true }));
+}
 
 at("send")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const desk = await at("file").files[0].text();
-  tried(() => asked("desired", { desk }, "PUT"), at("asked"), "The desk file is signed, and on its way");
+  tried(() => api(of("desired"), { desk }, "PUT").finally(look), at("asked"), "The desk file is signed, and on its way");
 });
 
 async function look() {
   let box;
   try {
-    box = await ask(data);
+    box = await ask(`/data/box/${encodeURIComponent(name)}`);
   } catch (error) {
     put(at("verdict"), error.message);
     at("verdict").classList.add("bad");
     return;
   }
+  const { locked, muted } = box.health;
   const state = box.state === "revoked" ? "Revoked" : box.online ? "Here" : `Not here; heard from ${ago(box.seen, box.now)}`;
-  put(at("verdict"), [state, box.site, box.version && `program ${box.version}`, box.began.system].filter(Boolean).join(" · "));
-  at("verdict").classList.toggle("bad", !box.online);
-  when("figures", [box.health, box.latency, box.today, box.calls], () => showFigures(box));
-  when("faults", box.faults, () => {
+  const told = [state, locked && "locked: callers are turned away", muted && "the kiosk is muted", box.site];
+  put(at("verdict"), [...told, box.version && `program ${box.version}`, box.began.system].filter(Boolean).join(" · "));
+  at("verdict").classList.toggle("bad", !box.online || Boolean(locked));
+  changed("figures", [box.health, box.latency, box.today, box.calls], () => showFigures(box));
+  changed("faults", box.faults, () => {
     at("off").hidden = !box.faults.length;
     at("faults").replaceChildren(...box.faults.map((fault) => entry(fault.since, [fault.cause, fault.why].filter(Boolean).join(": "))));
   });
-  when("commands", box.commands, () => at("commands").replaceChildren(...box.commands.map(command)));
-  when("desk", [box.desk, box.wanted, box.reported, box.wished], () => showDesk(box));
-  when("calls", box.latest, () => at("calls").replaceChildren(...some(box.latest.map(call))));
-  when("timeline", box.timeline, () => at("timeline").replaceChildren(...some(box.timeline.map(happened))));
+  changed("desk", [box.desk, box.wanted, box.reported, box.wished], () => showDesk(box));
 }
 
 // What is open, focused or selected stays so while nothing has changed.
-function when(part, found, draw) {
+function changed(part, found, draw) {
   const told = JSON.stringify(found);
   if (shown[part] !== told) draw();
   shown[part] = told;
 }
 
-const some = (items) => (items.length ? items : [make("li", "Nothing yet.")]);
+function listed(id, path, item) {
+  return paging(async (page) => {
+    const found = await api(`${of(path)}?page=${page}&size=${LIST}`);
+    changed(id, [page, found.items], () =>
+      at(id).replaceChildren(...(found.items.length ? found.items.map(item) : [make("li", "Nothing yet.")])),
+    );
+    return found;
+  }, at(`${id}-pages`));
+}
 
-function showFigures({ health, latency, today, calls, target, outbox }) {
+const commands = listed("commands", "commands", command);
+const calls = listed("calls", "calls", call);
+const timeline = listed("timeline", "timeline", happened);
+
+function showFigures({ health, latency, today, calls: now, target, outbox }) {
   const all = Object.values(today).reduce((sum, n) => sum + n, 0);
   const failed = (today.failed ?? 0) + (today.crash ?? 0);
-  const of = (value, unit) => (value == null ? "–" : `${Math.round(value)} ${unit}`);
+  const round = (value, unit) => (value == null ? "–" : `${Math.round(value)} ${unit}`);
   const figures = [
-    [calls, "calls now"],
+    [now, "calls now"],
     [failed, `failed today, of ${all}`, failed > 0],
     [milliseconds(latency.p95), `answer, 95 of 100; median ${milliseconds(latency.p50)}`, latency.p95 > target],
-    [of(health.temperature, "°C"), health.throttled ? "slowed down" : "heat", health.temperature >= 80 || health.throttled],
-    [of(health.cpu, "%"), "processor"],
-    [of(health.memory, "%"), "memory", health.memory >= 95],
-    [of(health.disk, "%"), "disk", health.disk >= 90],
-    [health.signal == null ? "–" : of(health.signal * 100, "%"), "modem's signal"],
-    [of(outbox, "s"), "oldest untold", outbox > 600],
+    [round(health.temperature, "°C"), health.throttled ? "slowed down" : "heat", health.temperature >= 80 || health.throttled],
+    [round(health.cpu, "%"), "processor"],
+    [round(health.memory, "%"), "memory", health.memory >= 95],
+    [round(health.disk, "%"), "disk", health.disk >= 90],
+    [health.signal == null ? "–" : round(health.signal * 100, "%"), "modem's signal"],
+    [round(outbox, "s"), "oldest untold", outbox > 600],
+    [health.uptime == null ? "–" : ago(1, 1 + 1000 * health.uptime).replace(" ago", ""), "since its start"],
   ];
   at("figures").replaceChildren(
     ...figures.map(([value, label, bad]) => {
@@ -102,60 +135,94 @@ function showDesk({ desk, wanted, reported, wished, serial, wanted_serial }) {
   if (wanted_serial > serial && reported.state !== "fetching") rows.push(["state", "has not answered yet"]);
   else if (state) rows.push(["state", state]);
   if (reported.fine === false) rows.push([reported.state === "ended" ? "ended by itself" : "refused", reported.why]);
-  at("desk").replaceChildren(...rows.flatMap(([term, text]) => [make("dt", term), make("dd", text)]));
+  at("desk").replaceChildren(
+    ...rows.flatMap(([term, text]) => [make("dt", term), make("dd", text, term === "refused" ? { class: "bad" } : {})]),
+  );
 }
 
-function entry(then, text, more) {
+function entry(then, ...parts) {
   const item = make("li");
-  const time = make("time", moment(then), {
-    datetime: new Date(then).toISOString(),
-  });
-  item.append(time, text);
-  if (more) item.append(more);
+  item.append(make("time", moment(then), { datetime: new Date(then).toISOString() }), ...parts);
   return item;
 }
 
 function command({ id, do: deed, at: then, state, result }) {
-  const more = result ? make("pre", result) : null;
-  const item = entry(then, `${DEEDS[deed] ?? deed}: ${state}`, more);
+  const label = make("span", state, { class: ["failed", "expired"].includes(state) ? "state bad" : "state" });
+  const item = entry(then, `${DEEDS[deed] ?? deed} `, label);
+  if (result) item.append(make("pre", result));
   const there = (deed === "logs" && state === "done") || (deed === "stream" && ["running", "done"].includes(state));
-  if (there && me.may("operator")) {
-    const show = make("button", "Show", { type: "button" });
-    show.addEventListener("click", async () => {
-      const lines = await ask(`${data}/logs/${id}`);
-      show.replaceWith(make("pre", lines.join("\n") || "The lines are not here any more."));
-    });
-    item.append(" ", show);
-  }
+  if (there && me.may("operator")) item.append(" ", logOf(id, state === "running"));
   return item;
+}
+
+// The lines of the log that a command asked for, by the page; while it is followed they come by themselves.
+const logs = {};
+
+function logOf(id, follows) {
+  const known = (logs[id] ??= { last: 0, open: false, busy: false, lines: make("pre", "", { class: "pre", tabindex: 0 }) });
+  const more = make("button", known.open ? "More" : "Show", { type: "button" });
+  more.addEventListener("click", () => readOn(id));
+  Object.assign(known, { follows, more });
+  known.lines.hidden = !known.open;
+  if (known.open) readOn(id);
+  const both = make("span");
+  both.append(more, known.lines);
+  return both;
+}
+
+async function readOn(id) {
+  const known = logs[id];
+  const { lines } = known;
+  if (known.busy) return;
+  [known.busy, known.open, lines.hidden] = [true, true, false];
+  let found = { lines: [], last: known.last, more: false };
+  try {
+    found = await api(`${of(`logs/${id}`)}?after=${known.last}`);
+  } catch (error) {
+    if (!known.follows && !known.last) put(lines, error.message);
+  }
+  const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
+  lines.append(...found.lines.map((line) => `${line}\n`));
+  if (atEnd && known.follows) lines.scrollTop = lines.scrollHeight;
+  Object.assign(known, { busy: false, last: found.last });
+  [known.more.textContent, known.more.hidden] = ["More", !found.more];
 }
 
 function call({ at: then, call: id, channel, outcome, seconds, turns }) {
   const fold = make("details");
   fold.append(make("summary", `${outcome} · ${channel} · ${Math.round(seconds)} s · ${turns ?? 0} turns`));
   fold.addEventListener("toggle", async () => {
-    if (fold.open && fold.childElementCount === 1)
-      fold.append(waterfall(await ask(`${data}/calls/${encodeURIComponent(id)}`)));
+    if (!fold.open || fold.childElementCount > 1) return;
+    try {
+      const found = await api(of(`calls/${encodeURIComponent(id)}/turns`));
+      fold.append(waterfall(found.turns));
+    } catch (error) {
+      fold.append(make("p", error.message, { class: "why" }));
+    }
   });
-  return entry(then, "", fold);
+  return entry(then, fold);
 }
 
 function waterfall(turns) {
   const all = make("div", "", { class: "fall" });
   const most = Math.max(1, ...turns.map(({ heard, wait, spoke }) => (heard ?? 0) + (wait ?? 0) + (spoke ?? 0)));
-  for (const { intent, heard, wait, spoke } of turns) {
-    const line = make("div");
-    const bar = drawn("svg", { viewBox: "0 0 1000 12", preserveAspectRatio: "none", "aria-hidden": "true" });
+  for (const { intent, heard, wait, decided, spoke } of turns) {
+    const told = [
+      heard && `the caller spoke for ${milliseconds(heard)}`,
+      wait && `waited ${milliseconds(wait)}${decided ? `, of which deciding took ${milliseconds(decided)}` : ""}`,
+      spoke && `the desk spoke for ${milliseconds(spoke)}`,
+    ].filter(Boolean).join("; ");
+    const bar = drawn("svg", { viewBox: "0 0 1000 12", preserveAspectRatio: "none", role: "img", "aria-label": told });
     let x = 0;
     for (const [kind, length] of Object.entries({ heard, wait, spoke })) {
       const width = (1000 * (length ?? 0)) / most;
       bar.append(drawn("rect", { x, y: 0, width, height: 12, class: kind }));
       x += width;
     }
+    const line = make("div", "", { title: told });
     line.append(make("span", intent || "–"), bar, make("span", milliseconds(wait), { class: "n" }));
     all.append(line);
   }
-  if (!turns.length) all.append(make("span", "Its turns are not here any more."));
   return all;
 }
 
@@ -164,12 +231,20 @@ function happened({ at: then, kind, ...told }) {
     began: () => `Started, program ${told.version}, desk file ${told.desk}`,
     fault: () => (told.on ? `${told.what} is on again` : `${told.what} is off: ${told.why}`),
     reported: () => (told.fine ? `Serves desk file ${told.desk}` : `Refused a desk file: ${told.why}`),
-    answer: () => `Command ${told.id}: ${told.state}`,
+    answer: () => `${DEEDS[told.do] ?? "A command"}: ${told.state}`,
     dropped: () => "Had no room for what it was to tell, and dropped some",
     unanswered: () => (told.text ? `Could not answer: ${told.text}` : "Could not answer a question"),
   };
   return entry(then, text[kind]());
 }
 
+const quietly = (list) => list.draw().catch(() => {});
+
 look();
+[commands, calls, timeline].forEach(quietly);
 setInterval(look, 2000);
+setInterval(() => {
+  quietly(commands);
+  for (const [id, { open, follows }] of Object.entries(logs)) if (open && follows) readOn(id);
+}, 2000);
+setInterval(() => [calls, timeline].forEach(quietly), 6000);

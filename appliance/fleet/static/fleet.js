@@ -1,11 +1,11 @@
 import { ago, api, ask, at, button, count, drawn, enter, make, milliseconds, put } from "./parts.js";
 import { DEEDS, STATES, gates } from "./gates.js";
+import { paging } from "./paging.js";
 
 const me = await enter();
 
-let page = 0;
+const pages = paging(list);
 let listed = "";
-let pages = 1;
 
 const events = new EventSource("/events");
 events.addEventListener("message", ({ data }) => show(JSON.parse(data)));
@@ -55,7 +55,7 @@ function showRollout(told) {
   const wave = `wave ${told.wave + 1} of ${told.plan.waves.length}; ${told.wrong} of ${count(told.answered, "call", "calls")} went wrong, on ${told.hit} of ${count(told.had, "box", "boxes")} that had it`;
   put(at("rollout-state"), `It ${STATES[told.state]}${told.why ? `: ${told.why}` : ""}; ${wave}`);
   at("rollout-state").classList.toggle("bad", ["failed", "undoing"].includes(told.state));
-  at("gates").replaceChildren(gates(told.gates));
+  at("gates").replaceChildren(gates(told.gates, told));
   const stop = at("stop");
   if (stop) [stop.hidden, stop.dataset.rollout] = [!DEEDS.stop[0].includes(told.state), told.id];
 }
@@ -76,7 +76,7 @@ function showCauses({ attention, now }) {
   const told = JSON.stringify(attention);
   if (told === causes) return;
   causes = told;
-  const items = attention.map(({ cause, boxes, since, why, named, sites, alerts, acked_by: by, note, quiet }) => {
+  const items = attention.map(({ rule, cause, boxes, since, why, named, places, acked_by: by, note, quiet }) => {
     const item = make("li", "", by || quiet ? { class: "quiet" } : {});
     const names = make("span", "", { class: "why" });
     named.forEach((name, number) => {
@@ -84,12 +84,12 @@ function showCauses({ attention, now }) {
     });
     if (boxes > named.length) names.append(` and ${(boxes - named.length).toLocaleString("en")} more`);
     if (since) names.append(`; ${ago(since, now)}`);
-    if (sites.length > 1) names.append(`; ${sites.length} sites`);
+    if (places > 1) names.append(`; ${places.toLocaleString("en")} sites`);
     if (why) names.append(`; ${why}`);
     if (by) names.append(`; ${by} has it in hand${note && `: ${note}`}`);
     if (quiet) names.append("; nobody is told");
     if (!by && me.may("operator")) {
-      const all = () => Promise.all(alerts.map((id) => api(`alerts/${id}/acknowledgement`, {})));
+      const all = () => api("attention/acknowledgement", { rule, cause });
       names.append(" ", button("Take in hand", all, at("said"), `${cause}: you have it in hand`));
     }
     item.append(make("span", boxes ? boxes.toLocaleString("en") : "!", { class: "n" }), make("span", cause), names);
@@ -119,20 +119,18 @@ function showHours({ hours, target, now }) {
   at("latency").replaceChildren(...parts);
 }
 
-async function list() {
+async function list(page) {
   const found = await ask(`/data/boxes?page=${page}&q=${encodeURIComponent(at("text").value)}`);
-  pages = found.pages;
-  put(at("page"), `page ${page + 1} of ${pages}, ${count(found.total, "box", "boxes")}`);
-  at("before").disabled = page === 0;
-  at("after").disabled = page + 1 >= pages;
+  const turned = { pages: found.pages, more: page + 1 < found.pages, of: count(found.total, "box", "boxes") };
   const told = JSON.stringify(found.boxes.map((box) => ({ ...box, seen: !box.online && ago(box.seen, found.now) })));
-  if (told === listed) return;
+  if (told === listed) return turned;
   listed = told;
   const focused = document.activeElement?.closest?.("#boxes")?.contains(document.activeElement)
     ? document.activeElement.getAttribute("href")
     : null;
   at("boxes").replaceChildren(...found.boxes.map((box) => row(box, found.now)));
   if (focused) document.querySelector(`#boxes a[href="${focused}"]`)?.focus();
+  return turned;
 }
 
 function row(box, now) {
@@ -158,18 +156,12 @@ function row(box, now) {
 let waiting = 0;
 
 at("text").addEventListener("input", () => {
-  page = 0;
   clearTimeout(waiting);
-  waiting = setTimeout(list, 150);
+  waiting = setTimeout(() => pages.turn(0), 150);
 });
 at("search").addEventListener("submit", (event) => event.preventDefault());
-at("before").addEventListener("click", () => turn(-1));
-at("after").addEventListener("click", () => turn(1));
 
-function turn(by) {
-  page = Math.min(pages - 1, Math.max(0, page + by));
-  list();
-}
-
-list();
-setInterval(list, 5000);
+// Another page may lead to the boxes of a site.
+at("text").value = new URLSearchParams(location.search).get("q") ?? "";
+pages.draw();
+setInterval(pages.draw, 5000);

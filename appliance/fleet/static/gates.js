@@ -13,10 +13,11 @@ const NAMES = {
 
 const share = (rate) => `${(100 * rate).toLocaleString("en", { maximumFractionDigits: 1 })} %`;
 
-export function gates(found) {
+// `compared`: how many calls of either there are; a share of none is nothing.
+export function gates(found, { candidate: ours, rest: others }) {
   const table = make("table");
   const head = make("tr");
-  for (const [text, kind] of [["Calls in which the caller", ""], ["candidate", "n"], ["others", "n"], ["evidence that it is worse", ""]])
+  for (const [text, kind] of [["Of the calls", ""], [`candidate, of ${ours.toLocaleString("en")}`, "n"], [`others, of ${others.toLocaleString("en")}`, "n"], ["evidence that it is worse", ""]])
     head.append(make("th", text, { scope: "col", class: kind }));
   const body = make("tbody");
   for (const { gate, candidate, rest, evidence, fine } of found) {
@@ -26,8 +27,8 @@ export function gates(found) {
     last.append(meter, fine ? "" : " failed");
     row.append(
       make("th", NAMES[gate] ?? gate, { scope: "row" }),
-      make("td", share(candidate), { class: fine ? "n" : "n bad" }),
-      make("td", share(rest), { class: "n" }),
+      make("td", ours ? share(candidate) : "–", { class: fine ? "n" : "n bad" }),
+      make("td", others ? share(rest) : "–", { class: "n" }),
       last,
     );
     body.append(row);

@@ -1,19 +1,31 @@
-import { at, put } from "./parts.js";
+// A list that is turned page by page: `show` is given a page's number and draws it, and tells whether more follow and,
+// where it knows, how many pages and things there are. `holder` gets the buttons.
+import { make, put } from "./parts.js";
 
-// A list that is turned page by page: `show` is given a page's number and draws it; it tells whether more follow.
-export function paging(show) {
+export function paging(show, holder = document.querySelector(".pages")) {
   let page = 0;
+  const before = make("button", "‹", { type: "button", "aria-label": "The page before" });
+  const said = make("span", "", { "aria-live": "polite" });
+  const after = make("button", "›", { type: "button", "aria-label": "The next page" });
+  before.addEventListener("click", () => turn(page - 1));
+  after.addEventListener("click", () => turn(page + 1));
+  // Where there is one page only, there is nothing to turn.
+  [before.hidden, after.hidden] = [true, true];
+  holder.replaceChildren(before, said, after);
+
   async function draw() {
-    const more = await show(page);
-    put(at("page"), `page ${page + 1}`);
-    at("before").disabled = page === 0;
-    at("after").disabled = !more;
+    const { more, pages, of } = await show(page);
+    // What was turned to may be gone by now.
+    if (pages && page >= pages) return turn(pages - 1);
+    put(said, [`page ${page + 1}${pages ? ` of ${pages.toLocaleString("en")}` : ""}`, of].filter(Boolean).join(", "));
+    [before.disabled, after.disabled] = [page === 0, !more];
+    before.hidden = after.hidden = page === 0 && !more;
+    said.hidden = before.hidden && !of;
   }
-  at("before").addEventListener("click", () => turn(page - 1));
-  at("after").addEventListener("click", () => turn(page + 1));
-  const turn = (to) => {
+
+  function turn(to) {
     page = Math.max(0, to);
     return draw();
-  };
+  }
   return { draw, turn };
 }

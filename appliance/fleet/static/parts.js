@@ -70,6 +70,8 @@ export async function tried(deed, told, done) {
 const PLACES = [
   ["/", "The fleet", "viewer"],
   ["/alerts", "Alerts", "viewer"],
+  ["/rollouts", "Rollouts", "viewer", true],
+  ["/questions", "Questions", "viewer"],
   ["/settings", "Settings", "admin"],
   ["/audit", "Changes", "admin"],
 ];
@@ -79,7 +81,7 @@ export async function enter() {
   const me = await ask("/access/me");
   const may = (role) => me.roles.indexOf(me.role) >= me.roles.indexOf(role);
   for (const part of document.querySelectorAll("[data-role]")) if (!may(part.dataset.role)) part.remove();
-  const links = PLACES.filter(([, , role]) => may(role)).map(([address, label]) => {
+  const links = PLACES.filter(([, , role, whole]) => may(role) && !(whole && me.scope)).map(([address, label]) => {
     const here = location.pathname === address ? { "aria-current": "page" } : {};
     return make("a", label, { href: address, ...here });
   });

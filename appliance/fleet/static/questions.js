@@ -1,29 +1,27 @@
 // What nothing answered, over all boxes.
-import { ago, ask, at, make, put } from "./parts.js";
+import { ago, ask, at, count, enter, make, put } from "./parts.js";
+import { paging } from "./paging.js";
 
-let page = 0;
-let pages = 1;
+await enter();
 
-async function look() {
+const pages = paging(async (page) => {
   const found = await ask(`/data/questions?page=${page}`);
-  pages = found.pages;
-  put(at("verdict"), found.questions ? `${found.questions.toLocaleString("en")} questions of the last 7 days` : "None was told of in the last 7 days");
-  put(at("page"), `page ${page + 1} of ${pages}`);
-  at("before").disabled = page === 0;
-  at("after").disabled = page + 1 >= pages;
+  put(at("verdict"), found.questions ? `${count(found.questions, "question", "questions")} of the last 7 days` : "None was told of in the last 7 days");
+  at("by").hidden = found.by === "meaning";
   at("groups").replaceChildren(...found.groups.map(shown));
-}
+  return { pages: found.pages, more: page + 1 < found.pages };
+});
 
-function shown({ times, boxes, sites, newest, phrases, phrase }) {
+function shown({ times, boxes, sites, newest, phrases, more, phrase }) {
   const item = make("li");
   const words = make("div");
   const [first, ...others] = phrases;
   const where = sites.filter(Boolean).join(", ");
   words.append(
     make("div", `“${first}”`),
-    make("div", [`${boxes} ${boxes === 1 ? "box" : "boxes"}`, where, ago(newest, Date.now())].filter(Boolean).join("; "), { class: "why" }),
+    make("div", [count(boxes, "box", "boxes"), where, ago(newest, Date.now())].filter(Boolean).join("; "), { class: "why" }),
   );
-  if (others.length) words.append(make("div", `also: ${others.map((text) => `“${text}”`).join(", ")}`, { class: "why" }));
+  if (others.length) words.append(make("div", `also: ${others.map((text) => `“${text}”`).join(", ")}${more ? ` and ${more} more` : ""}`, { class: "why" }));
   words.append(proposal(phrase));
   item.append(make("span", times.toLocaleString("en"), { class: "n" }), words);
   return item;
@@ -46,10 +44,4 @@ function proposal(phrase) {
   return details;
 }
 
-const turn = (by) => {
-  page = Math.min(pages - 1, Math.max(0, page + by));
-  look();
-};
-at("before").addEventListener("click", () => turn(-1));
-at("after").addEventListener("click", () => turn(1));
-look();
+pages.draw();

@@ -55,7 +55,7 @@ function show(told) {
       }),
   );
   if (focused) document.querySelector(`[data-deed="${focused}"]`)?.focus();
-  at("gates").replaceChildren(gates(told.gates));
+  at("gates").replaceChildren(gates(told.gates, told));
   at("waves").replaceChildren(
     ...plan.waves.map(([boxes, calls], number) => {
       const state = number < told.wave || told.state === "done" ? "done" : number === told.wave ? "now" : "later";

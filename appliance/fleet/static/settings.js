@@ -7,7 +7,7 @@ const told = at("verdict");
 const pages = paging(async (page) => {
   const found = await api(`sites?page=${page}&size=50`);
   at("sites").replaceChildren(...found.items.map(site));
-  return found.more;
+  return found;
 });
 
 function site({ site: name, group, boxes }) {
