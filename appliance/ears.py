@@ -192,8 +192,8 @@ class Ears:
             self._events.put_nowait(None)
 
     def _step(self, probability: float, recent: bytearray, end: int, clear: bool) -> None:
-        """Follow one VAD window; `recent` is the latest sound, which ends at clock `end`. `clear`: no echo was
-        expected in it."""
+        """Follow one VAD window; `recent` is the latest sound, which ends at clock `end`. `clear`: no echo
+        was expected in it."""
         assert self._window_end is not None
         window, at = self._hearing.vad.window, self._window_end
         self._window_end += window

@@ -47,8 +47,8 @@ class Foreground:
         """... and of quiet since any."""
 
     def step(self, probability: float, sound: bytes | bytearray, clear: bool = True) -> float:
-        """The `probability` of speech in a window of `sound`, s16le, as far as it is the caller's. Where it is
-        not `clear`, because an echo was taken out of it and perhaps some of a voice too, nothing is learnt."""
+        """The `probability` of speech in a window of `sound`, s16le, as far as it is the caller's. Of sound
+        that is not `clear`, which an echo was taken out of and perhaps some of a voice, nothing is learnt."""
         heard = np.frombuffer(sound, dtype="<i2").astype(np.float32) / np.float32(32768)
         self._recent = np.concatenate([self._recent[len(heard) :], heard])
         loud = 10 * math.log10(float(np.mean(self._recent**2)) + 1e-10)

@@ -219,7 +219,7 @@ class Deaf(FakeAsr):
 
 async def test_recognition_that_fails_is_like_a_noise(tmp_path: Path) -> None:
     result = await call(tmp_path, ["when are you open"], asr=Deaf(["when are you open"]))
-    assert said(result.turns) == [LINES.greeting]
+    assert said(result.turns) == [LINES.greeting, LINES.again]
     assert any(isinstance(event, Noise) for event in result.events)
 
 

@@ -17,8 +17,8 @@ SURE = 8.0
 people who speak meanwhile, do not reach it: then nothing is told."""
 
 ALMOST = 0.5
-"""Share of that likeness from which another delay, up to `NEAR` samples off, still stands: a room whose second
-wall is as loud as the way straight on has two."""
+"""Share of that likeness from which the delay that was found before still stands, give or take `NEAR`: where
+a wall's echo is as loud as the way straight on there are two."""
 
 NEAR = samples(0.002)
 

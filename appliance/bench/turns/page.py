@@ -214,7 +214,8 @@ def _plot(points: list[dict[str, Any]]) -> str:
         f'<line class="mark" x1="{LEFT}" x2="{WIDTH}" y1="{mark:.1f}" y2="{mark:.1f}"/>'
         f'<text x="{WIDTH}" y="{mark - 4:.1f}" text-anchor="end">mark: 5 % cut off</text>'
         + "".join(
-            f'<text x="{LEFT - 6}" y="{BASE - (BASE - 16) * at / highest + 4:.1f}" text-anchor="end">{at} %</text>'
+            f'<text x="{LEFT - 6}" y="{BASE - (BASE - 16) * at / highest + 4:.1f}" text-anchor="end">'
+            f"{at} %</text>"
             for at in range(0, int(highest) + 1, 10)
         )
         + f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">median wait</text>'
