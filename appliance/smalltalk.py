@@ -11,7 +11,7 @@ from appliance.answers import Answer, Place, chained, fixed, lines
 from appliance.config import Lines
 from appliance.errors import StorageError
 from appliance.memory.notebook import Notebook
-from appliance.messages import Decision, Expect, samples
+from appliance.messages import Decision, Expect, Noise, samples
 from appliance.observe.redaction import without
 from appliance.slots.acts import Act
 from appliance.wording import sentences
@@ -70,24 +70,24 @@ class SmallTalk:
         self._silences = 0
         self._asked_again = False
 
-    def break_silence(self, place: Place, meant: str) -> Answer:
+    def break_silence(self, meant: str, place: Place, expect: Expect) -> Answer:
         """Ask once more what `meant` had asked, if anything; then more plainly; then no more."""
         self._silences += 1
-        question = "" if place == "open" else asked(meant) if place == "offered" else meant
         if self._silences > PATIENCE:
             return fixed("silence", "nobody is there", self._say.goodbye, hang_up=True)
-        again = fixed("silence", "nobody speaks", question or self._say.still_there)
+        question = "" if place == "open" else asked(meant) if place == "offered" else meant
+        again = fixed("silence", "nobody speaks", question or self._say.still_there, expect, then=place)
         if self._silences < PATIENCE:
             return again
         return replace(again, lines=chained(lines([self._say.unheard]), again.lines))
 
-    def mumbled(self, length: int) -> Answer | None:
-        """To so many samples of a voice whose words nobody could make out: two who speak at once, or somebody
-        far off. Once, until somebody is understood."""
-        if length < MUMBLED or self._asked_again:
+    def mumbled(self, noise: Noise, place: Place, expect: Expect) -> Answer | None:
+        """To a voice whose words nobody could make out: two who speak at once, or somebody far off. Once,
+        until somebody is understood."""
+        if noise.end - noise.start < MUMBLED or self._asked_again:
             return None
         self._asked_again = True
-        return fixed("again", "a voice, and no words", self._say.again)
+        return fixed("again", "a voice, and no words", self._say.again, expect, then=place)
 
     async def unknown(self, text: str, score: float = 0.0, foreign: bool = False) -> Answer:
         """Nothing answers it: that is noted, and a message is offered; who speaks another language is told
