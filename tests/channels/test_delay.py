@@ -76,8 +76,9 @@ def test_a_kiosk_with_such_a_sound_card_is_half_duplex_and_says_why() -> None:
     kiosk = Kiosk(card, FakeVad(), echo="cancel")
     assert isinstance(card.echo, Canceller)
     heard_back = 0.3 * late(PLAYED, [0.06, 0.21, 0.1, 0.3])
-    for at, (said, heard) in enumerate(pieces(PLAYED, heard_back)):
-        card.echo.playing(said, at * FRAME)
+    frames = pieces(PLAYED, heard_back)
+    card.echo.playing(b"".join(said for said, _ in frames), 0)  # It is told before it is heard.
+    for at, (_, heard) in enumerate(frames):
         card.echo.clean(heard, at * FRAME)
     assert kiosk.half_duplex
     assert "now sooner, now later" in kiosk.state[1]
