@@ -182,8 +182,10 @@ class Brain:
                 return Answer(
                     Decision("news", "what came of it was not heard", "desk.toml flow"), lines(news)
                 )
+            case Noise() if self._said is None:
+                return None
             case Noise():
-                return self._go_on()
+                return self._go_on() or self._smalltalk.mumbled(cause, self._place, self.expects)
             case Silence():
                 return await self._break_silence()
 
@@ -382,10 +384,10 @@ class Brain:
             return self._form(await self._clerk.quiet())
         if self._said is None:
             return self._smalltalk.greet("nobody speaks", self._closed)
-        answer = self._smalltalk.break_silence()
+        answer = self._smalltalk.break_silence(self._said.meant, self._place, self.expects)
         if self._place == "recording" and not answer.hang_up:
             return self._open()
-        return await self._leave(answer) if answer.hang_up else replace(answer, then=self._place)
+        return await self._leave(answer) if answer.hang_up else answer
 
     async def _leave(self, goodbye: Answer) -> Answer:
         """Before the end: how to go on with what is unfinished."""

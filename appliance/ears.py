@@ -11,6 +11,7 @@ from typing import Any
 
 from appliance.engines import Asr, AsrStream, EndOfTurn, Vad
 from appliance.engines.thread import EngineThread
+from appliance.foreground import Foreground
 from appliance.messages import (
     RATE,
     Audio,
@@ -130,6 +131,7 @@ class Ears:
         self._watch = watch
         self._silence = samples(silence)
         self._turn = TurnTaking()
+        self._foreground = Foreground()
         self._expect = Expect()
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -183,20 +185,22 @@ class Ears:
                 if self._window_end is None:
                     self._window_end = self._quiet_since = frame.at
                 for probability in await self._hearing.vad_thread.run(vad.push, frame.pcm):
-                    self._step(probability, recent, frame.end)
+                    self._step(probability, recent, frame.end, clear=frame.near is None)
                 self._keep_up(frame.end)
             await self._end_of_call()
         finally:
             self._events.put_nowait(None)
 
-    def _step(self, probability: float, recent: bytearray, end: int) -> None:
-        """Follow one VAD window; `recent` is the latest sound, which ends at clock `end`."""
+    def _step(self, probability: float, recent: bytearray, end: int, clear: bool) -> None:
+        """Follow one VAD window; `recent` is the latest sound, which ends at clock `end`. `clear`: no echo
+        was expected in it."""
         assert self._window_end is not None
         window, at = self._hearing.vad.window, self._window_end
         self._window_end += window
         speaks = self._desk_speaks()
         if not self._turn.in_turn and self._deaf():
             probability = 0.0
+        probability = self._foreground.step(probability, recent[2 * (at - end) :][: 2 * window], clear)
         self._watch(probability, at, window)
         match self._turn.step(probability, at, window):
             case Change.STARTED:

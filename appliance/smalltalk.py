@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from copy import copy
+from dataclasses import replace
 
-from appliance.answers import Answer, fixed, lines
+from appliance.answers import Answer, Place, chained, fixed, lines
 from appliance.config import Lines
 from appliance.errors import StorageError
 from appliance.memory.notebook import Notebook
-from appliance.messages import Decision, Expect
+from appliance.messages import Decision, Expect, Noise, samples
 from appliance.observe.redaction import without
 from appliance.slots.acts import Act
+from appliance.wording import sentences
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 2
 """Times the desk asks whether anybody is there before it says goodbye."""
+
+MUMBLED = samples(1.0)
+"""What is shorter may be a cough, or a door."""
 
 
 class SmallTalk:
@@ -28,6 +33,7 @@ class SmallTalk:
         self._notebook = notebook
         self._call = call
         self._silences = 0
+        self._asked_again = False
         self._message: int | None = None
         """The message being taken, once a part of it is kept."""
         self._pen = asyncio.Lock()
@@ -62,12 +68,26 @@ class SmallTalk:
     def heard(self) -> None:
         """Somebody spoke."""
         self._silences = 0
+        self._asked_again = False
 
-    def break_silence(self) -> Answer:
+    def break_silence(self, meant: str, place: Place, expect: Expect) -> Answer:
+        """Ask once more what `meant` had asked, if anything; then more plainly; then no more."""
         self._silences += 1
-        if self._silences <= PATIENCE:
-            return fixed("silence", "nobody speaks", self._say.still_there)
-        return fixed("silence", "nobody is there", self._say.goodbye, hang_up=True)
+        if self._silences > PATIENCE:
+            return fixed("silence", "nobody is there", self._say.goodbye, hang_up=True)
+        question = "" if place == "open" else asked(meant) if place == "offered" else meant
+        again = fixed("silence", "nobody speaks", question or self._say.still_there, expect, then=place)
+        if self._silences < PATIENCE:
+            return again
+        return replace(again, lines=chained(lines([self._say.unheard]), again.lines))
+
+    def mumbled(self, noise: Noise, place: Place, expect: Expect) -> Answer | None:
+        """To a voice whose words nobody could make out: two who speak at once, or somebody far off. Once,
+        until somebody is understood."""
+        if noise.end - noise.start < MUMBLED or self._asked_again:
+            return None
+        self._asked_again = True
+        return fixed("again", "a voice, and no words", self._say.again, expect, then=place)
 
     async def unknown(self, text: str, score: float = 0.0, foreign: bool = False) -> Answer:
         """Nothing answers it: that is noted, and a message is offered; who speaks another language is told
@@ -113,3 +133,9 @@ class SmallTalk:
     def message_taken(self) -> None:
         """What was said moved on from the message: the next is another."""
         self._message = None
+
+
+def asked(line: str) -> str:
+    """The question at a line's end; the line where it ends with none."""
+    last = sentences(line)[-1:]
+    return last[0] if last and last[0].endswith("?") else line

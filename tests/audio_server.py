@@ -63,9 +63,10 @@ class AudioServer:
             sink = f"module-null-sink sink_name={name} rate=16000 channels=1 format=s16le"
             assert self._run("pactl", "load-module", *sink.split()) == 0
 
-    def loop_back(self) -> None:
-        """The microphone hears the speaker."""
-        loop = "module-loopback source=speaker.monitor sink=mic latency_msec=30"
+    def loop_back(self, late: int = 30) -> None:
+        """The microphone hears the speaker, from now on so many milliseconds later."""
+        self._run("pactl", "unload-module", "module-loopback")
+        loop = f"module-loopback source=speaker.monitor sink=mic latency_msec={late}"
         assert self._run("pactl", "load-module", *loop.split()) == 0
 
     def unplug(self) -> None:

@@ -40,6 +40,7 @@ LINES = Lines(
     taken="Thank you I have noted that",
     goodbye="Goodbye",
     still_there="Are you still there",
+    unheard="I cannot hear you",
 )
 DESK = DeskFile(
     "Alder House",

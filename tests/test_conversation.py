@@ -106,10 +106,32 @@ async def test_a_noise_when_the_desk_is_quiet_gets_no_answer(tmp_path: Path) -> 
 
 async def test_nobody_there_is_asked_twice_and_then_left(tmp_path: Path) -> None:
     result = await call(tmp_path, [], linger=30.0)
-    assert said(result.turns) == [LINES.greeting, LINES.still_there, LINES.still_there, LINES.goodbye]
+    plainly = f"{LINES.unheard} {LINES.still_there}"
+    assert said(result.turns) == [LINES.greeting, LINES.still_there, plainly, LINES.goodbye]
     assert all(isinstance(turn.cause, Silence) for turn in result.turns[1:])
     gaps = [b.spoken.start - a.spoken.end for a, b in zip(result.turns, result.turns[1:], strict=False)]
     assert all(gap == pytest.approx(samples(DESK.silence), abs=samples(0.2)) for gap in gaps)
+
+
+def quiet(seconds: float) -> bytes:
+    return bytes(2 * samples(seconds))
+
+
+async def test_who_says_nothing_to_an_offer_is_asked_it_again_and_a_yes_is_one_to_that(
+    tmp_path: Path,
+) -> None:
+    offer = "Shall I take a message?"
+    desk = replace(DESK, lines=replace(LINES, unknown=f"I don't know that. {offer}"))
+    sayings = [Saying(voice(1.0)), Saying(quiet(20.0) + voice(1.0))]
+    result = await call(tmp_path, ["zebra quartz violin", "yes"], sayings, desk)
+    assert said(result.turns)[2:] == [offer, f"{LINES.unheard} {offer}", LINES.message]
+
+
+async def test_a_voice_of_which_no_words_come_is_asked_once_to_say_it_again(tmp_path: Path) -> None:
+    mumbling, asking = voice(1.4), quiet(3.0) + voice(1.0)
+    sayings = [Saying(mumbling), Saying(mumbling + asking), Saying(mumbling)]
+    result = await call(tmp_path, ["", "", "when are you open", ""], sayings)
+    assert said(result.turns) == [LINES.greeting, LINES.again, DESK.fact["hours"].say, LINES.again]
 
 
 async def test_goodbye_ends_the_call(tmp_path: Path) -> None:
@@ -197,7 +219,7 @@ class Deaf(FakeAsr):
 
 async def test_recognition_that_fails_is_like_a_noise(tmp_path: Path) -> None:
     result = await call(tmp_path, ["when are you open"], asr=Deaf(["when are you open"]))
-    assert said(result.turns) == [LINES.greeting]
+    assert said(result.turns) == [LINES.greeting, LINES.again]
     assert any(isinstance(event, Noise) for event in result.events)
 
 

@@ -107,7 +107,7 @@ async def test_the_words_in_a_pause_are_told_as_such(tmp_path: Path) -> None:
     assert [isinstance(turn, Turn) for turn in result.turns] == [True, True]
 
 
-async def test_recognition_that_fails_leaves_a_noise_and_the_call_goes_on(tmp_path: Path) -> None:
+async def test_recognition_that_fails_leaves_a_noise_and_the_caller_is_asked_again(tmp_path: Path) -> None:
     class Failing(FakeAsr):
         def next_line(self) -> str:
             raise RuntimeError("no memory")
@@ -115,7 +115,7 @@ async def test_recognition_that_fails_leaves_a_noise_and_the_call_goes_on(tmp_pa
     result = await call(tmp_path, [""], asr=Failing())
     noise = next(event for event in result.events if isinstance(event, Noise))
     assert noise.end - noise.start == pytest.approx(samples(1.0), abs=samples(0.1))
-    assert [turn.spoken.text for turn in result.turns] == [LINES.greeting]
+    assert [turn.spoken.text for turn in result.turns] == [LINES.greeting, LINES.again]
 
 
 async def test_a_recogniser_that_hears_how_the_voice_ends_is_asked_alone(tmp_path: Path) -> None:

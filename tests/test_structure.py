@@ -17,7 +17,17 @@ LAYERS = [
     {"engines", "channels", "memory", "observe", "guard", "memo", "slots", "telemetry", "access"},
     {"actions", "flows", "understanding", "documents"},
     {
-        *("turntaking", "patience", "ears", "speech", "mouth", "interruption", "keypad", "lastline"),
+        *(
+            "turntaking",
+            "foreground",
+            "patience",
+            "ears",
+            "speech",
+            "mouth",
+            "interruption",
+            "keypad",
+            "lastline",
+        ),
         *("wording", "picking", "knowledge", "language", "answers", "acquaintance", "aftermath", "consent"),
     },
     {

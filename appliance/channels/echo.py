@@ -9,6 +9,7 @@ from statistics import median
 
 import numpy as np
 
+from appliance.channels.delay import EchoDelay
 from appliance.channels.expected import ExpectedEcho
 from appliance.engines import EchoStream
 from appliance.messages import RATE, Audio, samples
@@ -61,6 +62,7 @@ class Canceller:
         self._played: deque[tuple[int, bytes]] = deque()
         self._seconds: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._expected = ExpectedEcho()
+        self._delay = EchoDelay()
         self._moment: deque[float] = deque(maxlen=MOMENT)
         self._word = 0
         """Frames for which somebody speaks still."""
@@ -77,6 +79,7 @@ class Canceller:
         reference = self._reference(at + self._lead, len(pcm) // 2)
         cleaned = self._stream.remove(reference, pcm)
         self._judge(_level(reference), _level(pcm), _level(cleaned))
+        self._delay.step(reference, pcm)
         near = self._stands_out(self._expected.surplus(reference, pcm))
         return Audio(self._given(pcm, cleaned, near), at, near=near)
 
@@ -84,6 +87,7 @@ class Canceller:
         """Other devices are there: how well it went with the ones before tells nothing of them."""
         self._seconds.clear()
         self._expected = ExpectedEcho()
+        self._delay = EchoDelay()
 
     @property
     def removed(self) -> float | None:
@@ -94,10 +98,16 @@ class Canceller:
         return median(told) if len(told) >= JUDGED else None
 
     @property
+    def unsteady(self) -> bool:
+        """Whether the echo comes now sooner, now later. Each time the canceller must learn it anew, and what
+        it lets through until then may sound like somebody."""
+        return self._delay.unsteady
+
+    @property
     def fails(self) -> bool:
-        """Whether there is an echo and it stays."""
+        """Whether there is an echo and it stays, or comes back again and again."""
         removed = self.removed
-        return removed is not None and removed < ENOUGH
+        return self.unsteady or (removed is not None and removed < ENOUGH)
 
     def _reference(self, start: int, count: int) -> bytes:
         """What is played in those samples; silence where nothing is."""

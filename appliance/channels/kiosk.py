@@ -234,6 +234,8 @@ class Kiosk:
             return "echo is not cancelled (box.toml kiosk.echo)"
         if self._echo == "cancel" and self._sound.echo is None:
             return "there is no echo cancellation"
+        if self._sound.echo and self._sound.echo.unsteady:
+            return 'its echo comes now sooner, now later; use another sound card, or echo = "hardware"'
         return "the microphone hears the loudspeaker; turn it down, or put them farther apart"
 
     def _tell(self, on: bool, why: str) -> None:

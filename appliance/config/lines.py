@@ -22,6 +22,8 @@ class Lines:
     more: str = "What can I do for you?"
     """To a yes after "is there anything else?"."""
     still_there: str = "Are you still there?"
+    unheard: str = "I am sorry, I cannot hear you."
+    """Before that, or the question that is open, when it is asked the second time."""
     goodbye: str = "Goodbye."
     leaving: str = "I am sorry, I have to stop here. Please call again in a few minutes. Goodbye."
     """To who is on the line when the desk is stopped."""

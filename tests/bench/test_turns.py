@@ -121,9 +121,10 @@ def test_a_page_loads_nothing_and_shows_names_as_they_are() -> None:
     calls = [call | {"said": [said | {"latency": wait}]} for wait in (0.4, "never")]
     point = {"series": "manners", "name": "normal", "cut_off": 4.0, "median": 400.0, "p95": 900.0}
     figure = {"part": "fixed", "what": "x < y", "value": "never", "unit": "ms", "mark": 500, "count": 2}
+    wait = figure | {"what": "end of speech to first sound, median", "mark": 450}
     report = {
         "when": "2026-01-01", "machine": {"processor": "x", "cores": 2}, "half": "test", "took_s": 1,
-        "figures": [figure | {"met": False, "note": ""}],
+        "figures": [each | {"met": False, "note": ""} for each in (figure, wait)],
         "parts": [
             {"name": "fixed", "pace": "real time", "calls": calls, "curve": []},
             {"name": "curve", "pace": "offline", "calls": [], "curve": [point]},
@@ -137,6 +138,9 @@ def test_a_page_loads_nothing_and_shows_names_as_they_are() -> None:
     assert "1 never came" in html
     assert "prefers-color-scheme: dark" in html
     assert "normal: 4.0 % cut off, 400 ms" in html
+    assert "median &le; 450" in html
+    assert ">400 ms</text>" in html
+    assert ">never</text>" in html
     drawn = {name: ElementTree.fromstring(svg) for name, svg in page.plots(report).items()}
     assert drawn.keys() == {"turns-fixed.svg", "turns-curve.svg"}
     assert html.index("never, pause") < html.index("latency 400 ms")  # What went wrong comes first.

@@ -213,3 +213,31 @@ async def test_a_sound_card_whose_microphone_hears_its_speaker_does_not(audio_se
     assert await heard_back(audio_server, card) < alone - 15
     assert card.echo
     assert not card.echo.fails
+
+
+@pytest.mark.slow
+async def test_a_sound_system_whose_delay_jumps_is_found_and_nobody_can_cut_in_then(
+    audio_server: AudioServer,
+) -> None:
+    audio_server.plug()
+    audio_server.loop_back()
+    card, playout = SoundCard(echo=WebrtcEcho().stream()), Playout()
+    kiosk = Kiosk(card, FakeVad(), echo="cancel")
+    said = np.concatenate([person("cards/001.wav", "cards/002.wav", "cards/003.wav")] * 20)[: 40 * RATE]
+    keeping = asyncio.create_task(card.keep())
+    try:
+        await until(lambda: card.on)
+        assert not kiosk.half_duplex
+        card.play(playout, card.now())
+        writing = asyncio.create_task(playout.write(said.astype("<i2").tobytes()))
+        for late in (250, 60, 180, 30, 220, 100, 280, 40):
+            for _ in range(4 * 50):
+                await card.read()
+            if kiosk.half_duplex:
+                break
+            await asyncio.to_thread(audio_server.loop_back, late)
+        writing.cancel()
+        assert "now sooner, now later" in kiosk.state[1]
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])

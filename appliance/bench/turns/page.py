@@ -14,7 +14,8 @@ COLOURS = """
   --paper: #14181d; --caller: #78b0ea; --desk: #eaa567; --bad: #ff8a80; --good: #7fd19b; --third: #c0a0ec; } }
 svg text { fill: var(--dim); font: 11px system-ui, sans-serif; }
 .axis { stroke: var(--line); } .caller { fill: var(--caller); } .desk { fill: var(--desk); }
-.third { fill: var(--third); } .bad { fill: var(--bad); } .mark { stroke: var(--bad); stroke-dasharray: 4 3; }
+.third { fill: var(--third); } .bad { fill: var(--bad); } svg .told { fill: var(--ink); }
+svg .wrong { fill: var(--bad); font-weight: 600; } .mark { stroke: var(--bad); stroke-dasharray: 4 3; }
 """
 
 STYLE = """
@@ -32,10 +33,19 @@ summary { cursor: pointer; margin: .6rem 0; } .dot { display: inline; width: 12p
 WIDTH, HEIGHT, LEFT, BASE = 760, 240, 46, 206
 """Of a plot, in SVG units; its axes stand at LEFT and BASE."""
 
+WAIT = "end of speech to first sound"
+"""How the figures of waits begin."""
+
 SERIES = {"the desk": "caller", "fixed quiet": "desk", "manners": "third"}
 
 SHOWN = 40
 """Calls of a part that are drawn; those in which something went wrong come first."""
+
+
+LEGEND = (
+    "<h2>The calls</h2><p class=dim>Above each caller's turn: how long until the desk was heard, how soon it "
+    "fell silent, or for how long it was held. Red is what went wrong, and comes first.</p>"
+)
 
 
 def render(report: dict[str, Any]) -> str:
@@ -47,8 +57,9 @@ def render(report: dict[str, Any]) -> str:
         f"{report['machine']['cores']} cores, the {escape(report['half'])} half of the recordings, "
         f"{report['took_s']} s. Measured from the two-channel recordings of the calls.</p>",
         _table(report["figures"]),
-        _latencies(parts),
+        _latencies(parts, report["figures"]),
         *(_curve(part["curve"]) for part in report["parts"] if part["curve"]),
+        LEGEND,
         *(_calls(part) for part in report["parts"] if part["calls"]),
     ]
     return (
@@ -84,7 +95,10 @@ def _value(figure: dict[str, Any]) -> str:
 def plots(report: dict[str, Any]) -> dict[str, str]:
     """The page's plots as SVG files, by name."""
     parts = {part["name"]: part for part in report["parts"]}
-    drawn = {f"turns-{name}.svg": _histogram(name, waits) for name, waits in _waits(parts).items()}
+    drawn = {
+        f"turns-{name}.svg": _histogram(name, waits, _marks(report["figures"], name))
+        for name, waits in _waits(parts).items()
+    }
     if curve := parts.get("curve", {}).get("curve"):
         drawn["turns-curve.svg"] = _plot(curve)
     head = '<svg xmlns="http://www.w3.org/2000/svg"'
@@ -103,17 +117,24 @@ def _waits(parts: dict[str, dict[str, Any]]) -> dict[str, list[float | str]]:
     return {name: values for name, values in waits.items() if values}
 
 
-def _latencies(parts: dict[str, dict[str, Any]]) -> str:
+def _marks(figures: Iterable[dict[str, Any]], part: str) -> list[tuple[str, float]]:
+    """What the waits of a part are to be at most: median or p95, ms."""
+    waits = (each for each in figures if each["part"] == part and each["what"].startswith(WAIT))
+    return [(each["what"].rsplit(" ", 1)[-1], each["mark"]) for each in waits if each["mark"] is not None]
+
+
+def _latencies(parts: dict[str, dict[str, Any]], figures: Sequence[dict[str, Any]]) -> str:
     """Share of answers by how long callers waited: each way of answering over the other."""
     rows = []
     for name, waits in _waits(parts).items():
         never = sum(isinstance(wait, str) for wait in waits)
         told = f"{len(waits)} answers{f', {never} never came' if never else ''}"
-        rows.append(f"<h3>{escape(name)}: {told}</h3>{_histogram(name, waits)}")
+        drawn = _histogram(name, waits, _marks(figures, name))
+        rows.append(f"<h3>{escape(name)}: {told}</h3>{drawn}")
     return "<h2>From the end of speech to the first sound</h2>" + "".join(rows) if rows else ""
 
 
-def _histogram(name: str, waits: Sequence[float | str]) -> str:
+def _histogram(name: str, waits: Sequence[float | str], marks: Sequence[tuple[str, float]] = ()) -> str:
     heard = [wait for wait in waits if not isinstance(wait, str)]
     bins = [0] * 31
     for wait in heard:
@@ -121,17 +142,29 @@ def _histogram(name: str, waits: Sequence[float | str]) -> str:
     highest, step = max(bins) or 1, (WIDTH - LEFT) / 31
     bars = "".join(
         f'<rect class="caller" x="{LEFT + number * step:.1f}" width="{step - 1:.1f}" '
-        f'y="{100 - 80 * count / highest:.1f}" height="{80 * count / highest:.1f}">'
+        f'y="{110 - 80 * count / highest:.1f}" height="{80 * count / highest:.1f}">'
         f"<title>{count} at {number * 100} ms and more</title></rect>"
+        f'<text x="{LEFT + (number + 0.5) * step:.1f}" y="{106 - 80 * count / highest:.1f}" '
+        f'text-anchor="middle">{count}</text>'
         for number, count in enumerate(bins)
+        if count
     )
     ticks = "".join(
-        f'<text x="{LEFT + number * step:.1f}" y="114">{number * 100} ms</text>' for number in range(0, 30, 5)
+        f'<text x="{LEFT + number * step:.1f}" y="124" text-anchor="{"end" if number == 30 else "middle"}">'
+        f"{number * 100} ms{' +' if number == 30 else ''}</text>"
+        for number in range(0, 31, 5)
+    )
+    lines = "".join(
+        f'<line class="mark" x1="{LEFT + at / 100 * step:.1f}" x2="{LEFT + at / 100 * step:.1f}" y1="14" '
+        f'y2="110"/><text x="{LEFT + at / 100 * step:.1f}" y="10" text-anchor="middle">'
+        f"{escape(what)} &le; {at:g}</text>"
+        for what, at in marks
+        if at <= 3000
     )
     return (
-        f'<svg viewBox="0 0 {WIDTH} 120" role="img" aria-label="waits of {escape(name)}">'
-        f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="100.5" y2="100.5"/>{bars}{ticks}'
-        "</svg>"
+        f'<svg viewBox="0 0 {WIDTH} 130" role="img" aria-label="waits of {escape(name)}">'
+        f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="110.5" y2="110.5"/>{bars}{ticks}{lines}'
+        '<text x="0" y="106">answers</text></svg>'
     )
 
 
@@ -170,13 +203,22 @@ def _plot(points: list[dict[str, Any]]) -> str:
                 f"<title>{escape(told)}</title></circle>"
             )
             if series == "manners":
-                drawn.append(f'<text x="{x + 8:.1f}" y="{y - 6:.1f}">{escape(point["name"])}</text>')
+                drawn.append(
+                    f'<text class="told" x="{x - 9:.1f}" y="{y + 14:.1f}" text-anchor="end">'
+                    f"{escape(point['name'])}</text>"
+                )
     mark = BASE - (BASE - 16) * min(5.0, highest) / highest
     axes = (
         f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="{BASE}" y2="{BASE}"/>'
         f'<line class="axis" x1="{LEFT}" x2="{LEFT}" y1="10" y2="{BASE}"/>'
         f'<line class="mark" x1="{LEFT}" x2="{WIDTH}" y1="{mark:.1f}" y2="{mark:.1f}"/>'
-        f'<text x="0" y="20">{highest:.0f} %</text><text x="0" y="{mark:.1f}">5 %</text>'
+        f'<text x="{WIDTH}" y="{mark - 4:.1f}" text-anchor="end">mark: 5 % cut off</text>'
+        + "".join(
+            f'<text x="{LEFT - 6}" y="{BASE - (BASE - 16) * at / highest + 4:.1f}" text-anchor="end">'
+            f"{at} %</text>"
+            for at in range(0, int(highest) + 1, 10)
+        )
+        + f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">median wait</text>'
         + "".join(
             f'<text x="{LEFT + (WIDTH - LEFT - 60) * at / widest:.0f}" y="{BASE + 16}">{at} ms</text>'
             for at in range(0, int(widest) + 1, 500)
@@ -219,20 +261,32 @@ def _timeline(call: dict[str, Any]) -> str:
         )
 
     said = "".join(
-        box("bad" if _went_wrong(each) else "caller", each["start"], each["end"], 4, _told(each))
+        box("bad" if _went_wrong(each) else "caller", each["start"], each["end"], 18, _told(each))
+        + f'<text class="{"wrong" if _went_wrong(each) else "told"}" x="{LEFT + each["start"] * scale:.1f}" '
+        f'y="13">{escape(_outcome(each))}</text>'
         for each in call["said"]
     )
-    desk = "".join(box("desk", start, end, 22, f"{start:.2f} to {end:.2f} s") for start, end in call["desk"])
+    desk = "".join(box("desk", start, end, 36, f"{start:.2f} to {end:.2f} s") for start, end in call["desk"])
     seconds = "".join(
-        f'<line class="axis" x1="{LEFT + at * scale:.1f}" x2="{LEFT + at * scale:.1f}" y1="2" y2="38"/>'
-        f'<text x="{LEFT + at * scale:.1f}" y="50">{at} s</text>'
+        f'<line class="axis" x1="{LEFT + at * scale:.1f}" x2="{LEFT + at * scale:.1f}" y1="16" y2="52"/>'
+        f'<text x="{LEFT + at * scale:.1f}" y="64">{at} s</text>'
         for at in range(0, int(call["length"]) + 1, 5)
     )
     return (
         f"<div class=call><span class=dim>{escape(_title(call))}</span>"
-        f'<svg viewBox="0 0 {WIDTH} 54" role="img" aria-label="{escape(call["name"])}">{seconds}'
-        f'<text x="0" y="15">caller</text><text x="0" y="33">desk</text>{said}{desk}</svg></div>'
+        f'<svg viewBox="0 0 {WIDTH} 68" role="img" aria-label="{escape(call["name"])}">{seconds}'
+        f'<text x="0" y="29">caller</text><text x="0" y="47">desk</text>{said}{desk}</svg></div>'
     )
+
+
+def _outcome(said: dict[str, Any]) -> str:
+    """What came of a saying, in a word."""
+    if said.get("cut_off"):
+        return "cut off"
+    if said.get("taken"):
+        return "taken"
+    value = next((said[name] for name in ("stop", "latency", "held") if said.get(name) is not None), "")
+    return value if isinstance(value, str) else f"{1000 * value:.0f} ms"
 
 
 def _title(call: dict[str, Any]) -> str:
