@@ -18,7 +18,7 @@ from appliance.memory.store import Store
 from appliance.messages import Turn
 from tests import desk as whole
 from tests.audio_server import until
-from tests.test_acquaintance import DESK
+from tests.regulars import DESK
 
 NONE = Engine("none")
 ENGINES = Engines(NONE, NONE, NONE, NONE, NONE, NONE)

@@ -25,7 +25,7 @@ from appliance.messages import RATE, Line
 from tests.desk import voice
 from tests.observe.test_many import SAYS
 from tests.observe.test_sealing import FAKES
-from tests.test_acquaintance import DESK
+from tests.regulars import DESK
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "360"))
 REAL = os.environ.get("SOAK_ENGINES") == "real"

@@ -31,8 +31,8 @@ from appliance.telemetry.bundle import Manifest
 from appliance.telemetry.outbox import Outbox
 from appliance.workshop.workshop import Workshop
 from tests.fleet.conftest import until
+from tests.regulars import DESK
 from tests.telemetry.brokers import needs_mosquitto
-from tests.test_acquaintance import DESK
 from tests.test_app import ENGINES
 
 pytestmark = needs_mosquitto

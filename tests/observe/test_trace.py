@@ -28,7 +28,7 @@ from appliance.observe.calls import Calls, Kept
 from appliance.observe.otlp import Exporter
 from appliance.observe.trace import CONVENTIONS, STAGES, Span, spans
 from tests.desk import call, voice
-from tests.test_acquaintance import DESK
+from tests.regulars import DESK
 from tests.test_app import ENGINES
 
 BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
