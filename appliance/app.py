@@ -149,7 +149,7 @@ class App:
         if "llm" in self._engines:
             self._wording = Wording(*self._engines["llm"])
             self._picker = Picker(*self._engines["llm"])
-        self._stack.callback(lambda: self._preparing.cancel())
+        self._stack.callback(self._leave_off)
         self._preparing = asyncio.create_task(self._prepare())
 
     def _join(self, store: Store) -> None:
@@ -198,6 +198,12 @@ class App:
                 await lay_in(self.speech, self._wording, lambda: self.served, self.quiet, self.box.data)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
+
+    def _leave_off(self) -> None:
+        """Prepare no more. The task that is cancelled holds its frames, and they this: kept here it would be
+        a ring, and every engine in it."""
+        self._preparing.cancel()
+        del self._preparing
 
     async def prepared(self, within: float | None = None) -> None:
         """Wait until the desk is as quick as it will be, or for so many seconds."""
