@@ -26,6 +26,7 @@ from appliance.engines.fake import FakeAsr
 from appliance.memory.events import insert
 from appliance.memory.store import stamp
 from appliance.messages import RATE, Line
+from tests.conftest import resident
 from tests.desk import voice
 from tests.observe.test_many import SAYS
 from tests.observe.test_sealing import FAKES
@@ -34,7 +35,7 @@ from tests.regulars import DESK
 MINUTES = float(os.environ.get("SOAK_MINUTES", "360"))
 REAL = os.environ.get("SOAK_ENGINES") == "real"
 SPEED = float(os.environ.get("SOAK_SPEED", "4"))
-HANDLES, STATUS = Path("/proc/self/fd"), Path("/proc/self/status")
+HANDLES = Path("/proc/self/fd")
 WARM = 0.25
 """Share of the time after which nothing may grow any more."""
 
@@ -65,10 +66,9 @@ class Soak:
 
     def look(self, began: float) -> None:
         gc.collect()
-        [own] = [line.split()[1] for line in STATUS.read_text().splitlines() if line.startswith("RssAnon")]
         self.seen.append(
             Seen(
-                (time.monotonic() - began) / 3600, int(own) * 1024 / 1e6,
+                (time.monotonic() - began) / 3600, resident(),
                 threading.active_count(), len([*HANDLES.iterdir()]), len(asyncio.all_tasks()),
             )
         )  # fmt: skip

@@ -18,6 +18,7 @@ from appliance.memory.people import People
 from appliance.memory.sqlite import sqlite3
 from appliance.memory.store import Store
 from appliance.observe.encrypting import encrypt
+from tests.conftest import resident
 
 
 def schema(path: Path) -> list[Any]:
@@ -217,12 +218,6 @@ def test_a_folder_that_cannot_be_written_is_said_plainly(tmp_path: Path) -> None
         Store(tmp_path / "file" / "desk.db")
 
 
-def own() -> float:
-    """MB of this process's own that are resident."""
-    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if "RssAnon" in line]
-    return int(line.split()[1]) / 1000
-
-
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_scrubbing_copies_a_file_by_way_of_the_disk_and_an_encrypted_one_as_it_is(
     tmp_path: Path, encrypted: bool
@@ -237,7 +232,7 @@ def test_scrubbing_copies_a_file_by_way_of_the_disk_and_an_encrypted_one_as_it_i
     plain: list[bool] = []
 
     def look() -> int:
-        memory.append(own())
+        memory.append(resident())
         for file in Path("/proc/self/fd").iterdir():
             with suppress(OSError):
                 if "etilqs" in str(file.readlink()):
@@ -245,7 +240,7 @@ def test_scrubbing_copies_a_file_by_way_of_the_disk_and_an_encrypted_one_as_it_i
         return 0
 
     store._kept.set_progress_handler(look, 20_000)
-    before = own()
+    before = resident()
     store.scrub()
     assert max(memory) - before < 5
     assert plain
