@@ -149,7 +149,8 @@ class App:
         if "llm" in self._engines:
             self._wording = Wording(*self._engines["llm"])
             self._picker = Picker(*self._engines["llm"])
-        self._stack.callback(self._leave_off)
+        # Popped: a task that is cancelled holds its frames, and they this, in a ring with every engine.
+        self._stack.callback(lambda: vars(self).pop("_preparing").cancel())
         self._preparing = asyncio.create_task(self._prepare())
 
     def _join(self, store: Store) -> None:
@@ -198,12 +199,6 @@ class App:
                 await lay_in(self.speech, self._wording, lambda: self.served, self.quiet, self.box.data)
         except Exception:
             log.exception("preparing failed: the first answers will be slower")
-
-    def _leave_off(self) -> None:
-        """Prepare no more. The task that is cancelled holds its frames, and they this: kept here it would be
-        a ring, and every engine in it."""
-        self._preparing.cancel()
-        del self._preparing
 
     async def prepared(self, within: float | None = None) -> None:
         """Wait until the desk is as quick as it will be, or for so many seconds."""
@@ -282,8 +277,7 @@ class App:
         hearing, speech = candidate.voice(served, self.candidate, self.hearing, self.speech)
         hearing = replace(hearing, patience=MANNERS[desk.turns])
         speech = speech if desk is self.desk else speech.for_desk(desk)
-        # That it is recorded must be heard.
-        whole = {*unbroken(desk), desk.lines.recorded}
+        whole = {*unbroken(desk), desk.lines.recorded}  # That it is recorded must be heard.
         voice = Voice(channel, hearing, speech, recorder, desk.silence, whole, desk.keys)
         handoff = self._handoff(served, voice, channel)
         leaving = nullcontext() if served.place.trial else self.leave.talking(voice)

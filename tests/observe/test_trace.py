@@ -174,7 +174,7 @@ async def booked(folder: Path, collector: Collector | None = None) -> None:
     async with App(Box(folder, engines=ENGINES, traces=traces), desk) as app:
         await app.chat(ScriptedCaller(says, "booking"))
         if collector:
-            assert await asyncio.to_thread(collector.asked.wait, 5)
+            assert await asyncio.to_thread(collector.asked.wait, 60)
 
 
 async def test_an_action_is_a_span_of_the_turn_that_led_to_it(tmp_path: Path) -> None:
