@@ -151,7 +151,8 @@ class App:
         self.off.update(dict.fromkeys(LATER, "it is being loaded"))
         self._voicing = asyncio.create_task(self._load_voice())
         self._preparing = asyncio.create_task(self._prepare())
-        self._stack.callback(lambda: [each.cancel() for each in (self._voicing, self._preparing)])
+        # Popped: a task that is cancelled holds its frames, and they this, in a ring with every engine.
+        self._stack.callback(lambda: [vars(self).pop(it).cancel() for it in ("_voicing", "_preparing")])
 
     async def _load_voice(self) -> None:
         await self._engines.load(LATER)
@@ -287,8 +288,7 @@ class App:
         hearing, speech = candidate.voice(served, self.candidate, self.hearing, self.speech)
         hearing = replace(hearing, patience=MANNERS[desk.turns])
         speech = speech if desk is self.desk else speech.for_desk(desk)
-        # That it is recorded must be heard.
-        whole = {*unbroken(desk), desk.lines.recorded}
+        whole = {*unbroken(desk), desk.lines.recorded}  # That it is recorded must be heard.
         voice = Voice(channel, hearing, speech, recorder, desk.silence, whole, desk.keys)
         handoff = self._handoff(served, voice, channel)
         leaving = nullcontext() if served.place.trial else self.leave.talking(voice)

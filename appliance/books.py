@@ -76,10 +76,9 @@ class Books:
         too old is deleted."""
         await ready(SETTLED)
         await self._finish()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._purge(retention))
-            if self._exporter:
-                tasks.create_task(self._exporter.serve())
+        # No TaskGroup: one that is cancelled stays in a ring with whom it serves until it is collected.
+        sending = [self._exporter.serve()] if self._exporter else []
+        await asyncio.gather(self._purge(retention), *sending)
 
     async def _purge(self, retention: Callable[[], Retention]) -> None:
         while True:

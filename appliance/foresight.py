@@ -71,8 +71,9 @@ class Foresight:
         self._stop()
 
     def _stop(self) -> None:
-        if self._task:
-            self._task.cancel()
+        task, self._task = self._task, None  # Cancelled, it holds its frames, and they hold this: a ring.
+        if task:
+            task.cancel()
 
     async def _answer(self, text: str) -> None:
         try:

@@ -4,6 +4,7 @@ where callers are served worse."""
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import secrets
@@ -52,7 +53,10 @@ class Trying:
         self._workshop = workshop
         self._box_with = box_with
         self._tell = tell
-        self._racks: list[Rack] = []
+        self._rack: Rack | None = None
+        """Engines of its own that the candidate has."""
+        self._leaving: dict[asyncio.Task[None], Rack] = {}
+        """Those of candidates before, to whom somebody may still be talking."""
         self._judging: asyncio.Task[None] | None = None
 
     @property
@@ -113,7 +117,7 @@ class Trying:
     async def _serve(self, manifest: Manifest, secret: bytes, evidence: Evidence) -> None:
         app = self._app
         served = await self._served_by(self._pantry.text(manifest, "desk"))
-        speech = hearing = None
+        speech = hearing = rack = None
         if settings := self._pantry.text(manifest, "settings"):
             rack = await self._engines_of(manifest, settings)
             if "tts" in rack:
@@ -124,6 +128,8 @@ class Trying:
                 hearing = replace(app.hearing, asr=asr, asr_thread=thread)
         app.candidate = Candidate(manifest.version, manifest.share, secret, served, speech, hearing, evidence)
         app.candidate.judged = self._judged
+        self._dismiss()
+        self._rack = rack
         log.info("version %d answers %d %% of the callers", manifest.version, manifest.share)
 
     async def _served_by(self, text: str) -> Served:
@@ -145,9 +151,9 @@ class Trying:
         }
         await asyncio.to_thread(self._shelf.lay, laid, files, own.models)
         rack = Rack(replace(own, engines=box.engines, models=self._shelf.of(laid) / "models"))
-        self._racks.append(rack)
         await rack.load(kinds)
         if rack.off:
+            await rack.close()
             raise ApplianceError("; ".join(f"{kind}: {why}" for kind, why in rack.off.items()))
         return rack
 
@@ -181,6 +187,7 @@ class Trying:
         if version and candidate and candidate.version != version:
             return
         self._app.candidate = None
+        self._dismiss()
 
         def end() -> None:
             with self._app.place.store.write() as db:
@@ -190,10 +197,26 @@ class Trying:
         if candidate:
             log.info("version %d answers nobody any more: %s", candidate.version, why)
 
+    def _dismiss(self) -> None:
+        """The engines that the candidate has of its own are needed only by those who talk to it now."""
+        if rack := self._rack:
+            self._rack = None
+            leaving = asyncio.create_task(self._let_go(rack))
+            self._leaving[leaving] = rack
+            leaving.add_done_callback(self._leaving.pop)
+
+    async def _let_go(self, rack: Rack) -> None:
+        await self._app.quiet()
+        await rack.close()
+        gc.collect()  # Calls that are over hold them in rings: hundreds of MB, on a board that has little.
+
     async def close(self) -> None:
         if self._judging:
             await asyncio.wait([self._judging])
-        for rack in self._racks:
+        racks = [*self._leaving.values(), *([self._rack] if self._rack else [])]
+        for leaving in self._leaving:
+            leaving.cancel()
+        for rack in racks:
             await rack.close()
 
     async def _run(self, do: Callable[..., Any], *arguments: Any) -> Any:

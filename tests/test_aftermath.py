@@ -18,7 +18,7 @@ from appliance.aftermath import settle
 from appliance.memory.events import EventLog
 from appliance.memory.sqlite import sqlite3
 from appliance.memory.store import Store
-from tests.test_acquaintance import BOOK, THURSDAY, Desk
+from tests.regulars import BOOK, THURSDAY, Desk
 
 WAS_DONE = "was done, and the caller perhaps did not hear it"
 

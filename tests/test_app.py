@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
 import threading
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from appliance.memory.store import Store
 from appliance.messages import Turn
 from tests import desk as whole
 from tests.audio_server import until
-from tests.test_acquaintance import DESK
+from tests.regulars import DESK
 
 NONE = Engine("none")
 ENGINES = Engines(NONE, NONE, NONE, NONE, NONE, NONE)
@@ -186,3 +188,27 @@ async def test_thinking_gives_way_to_hearing(tmp_path: Path) -> None:
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert levels["asr"] == levels["vad"] == levels["tts"] == ours
     assert levels["llm"] == min(19, ours + GIVES_WAY["llm"])
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+async def test_a_desk_that_is_over_holds_nothing_that_only_a_collection_would_free(
+    tmp_path: Path, prepared: bool
+) -> None:
+    (tmp_path / "desk.toml").write_text(DESK)
+    desk, _ = read_desk(tmp_path / "desk.toml")
+    gc.collect()
+    gc.disable()
+    try:
+        async with App(Box(tmp_path, engines=VOICE), desk) as app:
+            if prepared:
+                await app.prepared()
+                await app.chat(ScriptedCaller(("book an appointment", "never mind"), "one"))
+            assert app.hearing
+            assert app.speech
+            engines = (app.hearing.asr, app.speech, app.served.knowledge)
+            held = [weakref.ref(each) for each in (app, app.books, *engines)]
+        del app, engines
+        await asyncio.sleep(0)
+        assert [each() for each in held if each()] == []
+    finally:
+        gc.enable()

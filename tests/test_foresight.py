@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -246,3 +248,19 @@ async def test_what_was_prepared_in_the_pause_sounds_as_soon_as_the_wait_is_over
     assert turn.spoken.start is not None
     assert turn.cause.decided - turn.cause.end > samples(0.3), "there was a wait"
     assert (turn.spoken.start - turn.cause.decided <= samples(0.08)) == at_once
+
+
+async def test_what_was_being_prepared_as_a_call_ended_holds_nothing_of_it(mind: Mind) -> None:
+    await mind.hears(*BOOK[:1])
+    foresight = Foresight(mind.brain)
+    gone = weakref.ref(foresight)
+    gc.disable()
+    try:
+        foresight.paused("next Thursday")
+        await asyncio.sleep(0.01)  # It waits for the pause to go on.
+        foresight.close()
+        del foresight
+        await asyncio.sleep(0.01)
+        assert gone() is None
+    finally:
+        gc.enable()

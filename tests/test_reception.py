@@ -14,7 +14,7 @@ from appliance.keypad import Keypad
 from appliance.memory.errands import Errands
 from appliance.memory.texts import Refusals, Texts
 from appliance.messages import Heard
-from tests.test_acquaintance import BOOK, DESK, Desk
+from tests.regulars import BOOK, DESK, Desk
 
 CONFIRMED = DESK.replace(
     'done = "Booked for {day}."', 'done = "Booked for {day}."\nsms = "Alder House: {day}, {time}, {name}."'

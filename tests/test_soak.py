@@ -10,7 +10,9 @@ import os
 import statistics
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -21,11 +23,14 @@ from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.config import Box, read_desk
 from appliance.engines.fake import FakeAsr
+from appliance.memory.events import insert
+from appliance.memory.store import stamp
 from appliance.messages import RATE, Line
+from tests.conftest import resident
 from tests.desk import voice
 from tests.observe.test_many import SAYS
 from tests.observe.test_sealing import FAKES
-from tests.test_acquaintance import DESK
+from tests.regulars import DESK
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "360"))
 REAL = os.environ.get("SOAK_ENGINES") == "real"
@@ -34,6 +39,10 @@ HANDLES = Path("/proc/self/fd")
 WARM = 0.25
 """Share of the time after which nothing may grow any more."""
 
+PAST = 2000
+"""Calls that the box has had before: its databases are larger than what a connection holds of them in memory,
+which else would fill up for the first hours."""
+
 
 @dataclass
 class Seen:
@@ -41,7 +50,7 @@ class Seen:
 
     hours: float
     memory: float
-    """MB that are resident."""
+    """MB of its own that are resident. Those of files are not: the kernel takes and gives as it likes."""
     threads: int
     handles: int
     tasks: int
@@ -52,27 +61,28 @@ class Soak:
     seen: list[Seen] = field(default_factory=list)
     took: list[float] = field(default_factory=list)
     """Seconds of this machine's own clock for a second of each call."""
+    worked: list[float] = field(default_factory=list)
+    """Seconds of processor for a second of each call: neighbours do not lengthen them."""
 
     def look(self, began: float) -> None:
         gc.collect()
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
         self.seen.append(
             Seen(
-                (time.monotonic() - began) / 3600, pages * os.sysconf("SC_PAGE_SIZE") / 1e6,
+                (time.monotonic() - began) / 3600, resident(),
                 threading.active_count(), len([*HANDLES.iterdir()]), len(asyncio.all_tasks()),
             )
         )  # fmt: skip
 
     def told(self) -> str:
         warm = self.warm()
-        half = len(self.took) // 2
-        first, last = (statistics.quantiles(each, n=20)[18] for each in (self.took[:half], self.took[half:]))
+        (first, last), (effort, later) = halves(self.took), halves(self.worked)
         return (
             f"{len(self.took)} calls in {self.seen[-1].hours:.2f} h: {warm[0].memory:.0f} MB when warm,"
             f" {warm[-1].memory:.0f} MB at the end, {self.slope():+.2f} MB/h;"
             f" threads {warm[0].threads} to {warm[-1].threads}, handles {warm[0].handles} to"
             f" {warm[-1].handles}, tasks {warm[0].tasks} to {warm[-1].tasks}; of each second of a call"
-            f" {first * 1000:.0f} ms (p95) in the first half, {last * 1000:.0f} ms in the second"
+            f" {first * 1000:.0f} ms (p95) in the first half, {last * 1000:.0f} ms in the second,"
+            f" of the processor {effort * 1000:.0f} and {later * 1000:.0f} ms"
         )
 
     def warm(self) -> list[Seen]:
@@ -82,6 +92,30 @@ class Soak:
         """MB in an hour."""
         warm = self.warm()
         return float(np.polyfit([each.hours for each in warm], [each.memory for each in warm], 1)[0])
+
+
+def halves(values: Sequence[float]) -> tuple[float, float]:
+    """The 95th percentile of the first half, and of the second."""
+    half = len(values) // 2
+    first, last = (statistics.quantiles(each, n=20)[18] for each in (values[:half], values[half:]))
+    return first, last
+
+
+def live_long(app: App) -> None:
+    """Leave what `PAST` calls leave in both databases, by the connections that are used from then on."""
+    began, said = stamp(datetime.now(UTC)), '{"past": "' + "x" * 700 + '"}'
+    with app.books.calls.store.write() as calls, app.place.store.write() as db:
+        for number in range(PAST):
+            id = f"past-{number}"
+            [(call,)] = calls.execute(
+                """insert into call (id, trace, channel, agent, desk, began, ended)
+                    values (?, ?, 'recorded', '', '', ?, ?) returning number""",
+                id, f"{number:032x}", began, began,
+            )  # fmt: skip
+            for turn in range(4):
+                calls.execute("insert into turn values (?, ?, ?)", call, turn, said)
+                insert(db, id, began, "past", {"past": "x" * 300})
+            insert(db, id, began, "ended", {})
 
 
 async def spoken(app: App, text: str) -> Saying:
@@ -99,10 +133,11 @@ async def soak(folder: Path, minutes: float) -> Soak:
     found, began = Soak(), time.monotonic()
     async with App(box, desk) as app:
         await app.prepared()
+        live_long(app)
         sounds = {text: await spoken(app, text) for says in SAYS for text in says}
         looked = began
         for number in count():
-            says, start = SAYS[number % len(SAYS)], time.monotonic()
+            says, start, effort = SAYS[number % len(SAYS)], time.monotonic(), time.process_time()
             if start - began > minutes * 60:
                 break
             assert app.hearing
@@ -112,6 +147,7 @@ async def soak(folder: Path, minutes: float) -> Soak:
             await app.talk(caller)
             length = caller.now() / RATE
             found.took.append((time.monotonic() - start) / length)
+            found.worked.append((time.process_time() - effort) / length)
             await asyncio.sleep(max(0.0, length / SPEED - (time.monotonic() - start)))
             for recording in app.books.recordings.glob("*.ogg"):
                 recording.unlink()  # A disk is no endless one.
@@ -131,6 +167,5 @@ async def test_nothing_grows_and_nobody_waits_longer(tmp_path: Path) -> None:
         values = [getattr(each, name) for each in warm]
         assert max(values[-len(values) // 4 :]) <= max(values[: len(values) // 4]) + 2, name
     assert found.slope() < 1.0
-    half = len(found.took) // 2
-    first, last = (statistics.quantiles(each, n=20)[18] for each in (found.took[:half], found.took[half:]))
+    first, last = halves(found.took)
     assert last < 1.5 * first

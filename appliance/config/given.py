@@ -84,6 +84,7 @@ class Shelf:
                 else:
                     _link(content, path)
             if given.models and models.is_dir():
+                (folder / "models").mkdir(exist_ok=True)
                 for model in models.iterdir():
                     beside = folder / "models" / model.name
                     if model.is_dir() and not beside.exists():

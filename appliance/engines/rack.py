@@ -26,7 +26,7 @@ LATER = tuple(kind for kind in KINDS if kind != "embed")
 
 
 class Rack:
-    """`close` ends every thread that it made."""
+    """`close` ends every thread that it made, and holds no engine any more."""
 
     def __init__(self, box: config.Box, make: Callable[[str, int], EngineThread] = EngineThread) -> None:
         """`make`: a thread of a name that gives way by so much."""
@@ -68,8 +68,9 @@ class Rack:
         return thread
 
     async def close(self) -> None:
-        """All at once: each may have a piece of work in hand."""
+        """All threads at once: each may have a piece of work in hand. The engines are let go of."""
         await asyncio.gather(*(asyncio.to_thread(thread.close) for thread in self._threads))
+        self._engines.clear()
 
     async def _load(self, kind: str) -> None:
         """Load one engine in its own thread; where it cannot be, the desk does without and says why."""

@@ -136,10 +136,16 @@ class Store:
         return db
 
     def scrub(self) -> None:
-        """Leave no byte of what was deleted, neither in the file nor in its log. StorageError where somebody
-        else reads or writes for so long that it cannot be done."""
+        """Leave no byte of what was deleted, neither in the file nor in its log; meanwhile the disk holds it
+        three times. StorageError where it has no room, or where somebody else reads or writes for so long
+        that it cannot be done."""
         with self._lock, self._plain_errors():
-            self._kept.execute("vacuum")
+            # SQLCipher would copy all of it into memory. In a file the copy is encrypted as the original is.
+            self._kept.execute("pragma temp_store = file")
+            try:
+                self._kept.execute("vacuum")
+            finally:
+                self._kept.execute("pragma temp_store = default")
         self.empty_log()
 
     def empty_log(self) -> None:

@@ -21,7 +21,7 @@ from appliance.telemetry import enrol
 from appliance.telemetry.bundle import Manifest
 from appliance.workshop.workshop import Workshop
 from tests.fleet.waiting import until
-from tests.test_acquaintance import DESK
+from tests.regulars import DESK
 from tests.test_app import ENGINES
 
 

@@ -23,8 +23,8 @@ from appliance.telemetry.outbox import Outbox
 from appliance.workshop.workshop import Workshop
 from tests.fleet.desks import Make, all_that_was_told, wish, wished
 from tests.fleet.waiting import until
+from tests.regulars import DESK
 from tests.telemetry.brokers import needs_mosquitto
-from tests.test_acquaintance import DESK
 
 pytestmark = needs_mosquitto
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from appliance.memory.notebook import Notebook
 from appliance.memory.people import People
 from appliance.memory.sqlite import PAGE, sqlite3
 from appliance.memory.store import Store
+from appliance.observe.encrypting import encrypt
+from tests.conftest import resident
 
 
 def schema(path: Path) -> list[Any]:
@@ -223,3 +225,33 @@ def test_a_folder_that_cannot_be_written_is_said_plainly(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be read or written"):
         Store(tmp_path / "file" / "desk.db")
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_scrubbing_copies_a_file_by_way_of_the_disk_and_an_encrypted_one_as_it_is(
+    tmp_path: Path, encrypted: bool
+) -> None:
+    if encrypted:
+        encrypt(tmp_path / "var", tmp_path / "key")
+    store = Store(tmp_path / "var" / "desk.db")
+    with store.write() as db:
+        for _ in range(10_000):
+            db.execute("insert into notice (at, recipient, text) values ('', '', ?)", "violet teapot" * 80)
+    memory: list[float] = []
+    plain: list[bool] = []
+
+    def look() -> int:
+        memory.append(resident())
+        for file in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                if "etilqs" in str(file.readlink()):
+                    plain.append(b"violet teapot" in file.read_bytes())
+        return 0
+
+    store._kept.set_progress_handler(look, 20_000)
+    before = resident()
+    store.scrub()
+    assert max(memory) - before < 5
+    assert plain
+    assert any(plain) != encrypted
+    store.close()

@@ -27,8 +27,8 @@ from appliance.observe.locked import opened
 from appliance.observe.restoring import chosen, restore
 from appliance.observe.snapshot import lines, unsealed
 from appliance.writing import write
-from tests.observe.test_erasing import NUMBER, SECRETS, erases_and_dies, found, lived
-from tests.observe.test_erasing import opened as opened_box
+from tests.observe.lived import NUMBER, SECRETS, erases_and_dies, found, lived
+from tests.observe.lived import opened as opened_box
 
 BEN = ("Benedict", "Okafor")
 

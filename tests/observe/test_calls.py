@@ -12,7 +12,7 @@ from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Box, read_desk
 from appliance.errors import StorageError
 from appliance.observe.calls import ASIDE, Calls
-from tests.test_acquaintance import DESK
+from tests.regulars import DESK
 from tests.test_app import ENGINES
 
 GARBAGE = b"no database at all, but long enough to be looked at" * 100

@@ -32,7 +32,7 @@ from appliance.observe.recorder import Recorder
 from appliance.observe.sealing import Beep, seal, side, unfinished
 from appliance.observe.waveform import waveform
 from tests.desk import voice
-from tests.observe.test_erasing import SECRETS, found, lived
+from tests.observe.lived import SECRETS, found, lived
 from tests.observe.test_sealing import DESK, FAKES
 from tests.test_app import ENGINES
 

@@ -1,4 +1,4 @@
-"""What is erased is in no file any more, whenever the power goes; what is old goes by itself."""
+"""Of who is erased nothing is in any file any more, whenever the power goes."""
 
 from __future__ import annotations
 
@@ -6,100 +6,28 @@ import asyncio
 import json
 import os
 import shutil
-import signal
-import tempfile
 import zipfile
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from appliance.app import App
 from appliance.books import Books
 from appliance.commands import erasing as erasing_command
-from appliance.config import Box, DeskFile, read_desk
-from appliance.config.keeping import Keep, Retention
+from appliance.config import Box
+from appliance.config.keeping import Retention
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
 from appliance.errors import StorageError
-from appliance.memory.events import EventLog, insert
+from appliance.memory.events import EventLog
 from appliance.memory.recall import Recall
-from appliance.memory.store import Store, stamp
-from appliance.messages import RATE
-from appliance.observe.calls import ASIDE, Calls
-from appliance.observe.corrections import correct
-from appliance.observe.erasing import Eraser
+from appliance.observe.calls import ASIDE
 from appliance.telemetry.outbox import Outbox
 from appliance.telemetry.told import Discreet
 from tests.audio_server import until
-from tests.test_acquaintance import DESK
-from tests.test_app import ENGINES, Caller
-
-ANN = ("book an appointment", "next Thursday", "half past ten", "Annika Lindqvist", "212 555 0142", "yes")
-ASKED = ("xyzzy plugh the violet teapot", "yes", "tell them about the violet teapot")
-BEN = ("book an appointment", "next Friday", "half past nine", "Benedict Okafor", "212 555 0199", "yes", "no")
-SECRETS = ("Annika", "Lindqvist", "555 0142", "5550142", "five five five, zero one four two", "violet teapot")
-NUMBER = "+12125550142"
-
-
-def opened(folder: Path) -> tuple[Store, Calls, Eraser]:
-    store, calls = Store(folder / "desk.db"), Calls(folder)
-    return store, calls, Eraser(folder, store, calls)
-
-
-def found(folder: Path, secrets: tuple[str, ...] = SECRETS) -> dict[str, list[str]]:
-    """The files in whose bytes any of it stands, in whatever encoding the box writes."""
-    files = {path: path.read_bytes().lower() for path in folder.rglob("*") if path.is_file()}
-    return {
-        str(path.relative_to(folder)): there
-        for path, text in files.items()
-        if (there := [each for each in secrets if each.lower().encode() in text])
-    }
-
-
-LIVED: list[Path] = []
-"""Where such a box was made once."""
-
-
-async def lived(folder: Path) -> DeskFile:
-    """A box that Ann and Ben have called, both recorded, whose index of recollections is made."""
-    if not LIVED:
-        LIVED.append(Path(tempfile.mkdtemp()))
-        await live(LIVED[0])
-    shutil.copytree(LIVED[0], folder, dirs_exist_ok=True)
-    return read_desk(folder / "desk.toml")[0]
-
-
-async def live(folder: Path) -> None:
-    path = folder / "desk.toml"
-    path.write_text(DESK)
-    desk, _ = read_desk(path)
-    async with App(Box(folder / "var", engines=ENGINES), desk) as app:
-        await app.chat(Caller(*ANN, call="ann-books", number=NUMBER))
-        await app.chat(Caller(*ASKED, call="ann-asks", number=NUMBER))
-        await app.chat(Caller(*BEN, call="ben-books", number="+12125550199"))
-        recall = app.place.recall
-        assert recall
-        await recall.thread.run(recall.find, 1, "the teapot")
-    store, calls, _ = opened(folder / "var")
-    (folder / "var" / "recordings").mkdir()
-    for id in ("ann-books", "ann-asks", "ben-books"):
-        call = calls.call(id)
-        assert call
-        soundfile.write(folder / "var" / "recordings" / f"{id}.ogg", np.zeros((RATE, 2)), RATE, format="OGG")
-        assert call.ended
-        calls.end(call.number, call.ended, call.length, call.deeds, call.flows, call.marks, f"{id}.ogg")
-    asked = calls.call("ann-asks")
-    assert asked
-    correct(folder / "var" / "scenarios.toml", path, asked, calls.turns(asked.number), 2, "hours")
-    with store.write() as db:
-        db.execute("insert into text (at, number, text) values ('2026', ?, 'for Annika')", NUMBER)
-        db.execute("insert into notice (at, recipient, text) values ('2026', '', 'Annika Lindqvist came')")
-    calls.close()
-    store.close()
+from tests.observe.lived import NUMBER, erases_and_dies, found, lived, opened
+from tests.test_app import ENGINES
 
 
 async def test_of_who_was_erased_no_byte_is_left_in_any_file(tmp_path: Path) -> None:
@@ -130,27 +58,6 @@ async def test_a_person_is_found_by_name_or_by_number_however_it_is_written(tmp_
     assert not any(eraser.find("Nobody Atall").counts.values())
     calls.close()
     store.close()
-
-
-def erases_and_dies(var: Path, step: int) -> bool:
-    """Erase Ann in a process that is killed before the statement number `step` that writes; False where there
-    are not so many."""
-    child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
-    store, calls, eraser = opened(var)
-    subject = eraser.find(NUMBER)
-    left = iter(range(step))
-
-    def count(statement: str) -> None:
-        reads = statement.lower().startswith(("select", "pragma table_info", "--"))
-        if not reads and next(left, None) is None:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    store._kept.set_trace_callback(count)
-    calls.store._kept.set_trace_callback(count)
-    eraser.erase(subject)
-    os._exit(0)
 
 
 async def test_killed_in_the_middle_the_next_start_finishes_it(tmp_path: Path) -> None:
@@ -232,56 +139,6 @@ async def test_the_commands_find_ask_and_erase(
     assert found(tmp_path / "var") == {}
 
 
-# What is too old.
-
-
-async def test_each_kind_goes_when_its_time_is_over(tmp_path: Path) -> None:
-    await lived(tmp_path)
-    var = tmp_path / "var"
-    store, calls, eraser = opened(var)
-    now = datetime.now().astimezone()
-    retention = Retention()
-    store.now = lambda: now + timedelta(days=6)
-    assert eraser.purge(retention) == {}
-    store.now = lambda: now + timedelta(days=8)
-    assert eraser.purge(retention) == {"recording": 3}
-    assert list((var / "recordings").iterdir()) == []
-    store.now = lambda: now + timedelta(days=31)
-    assert eraser.purge(retention) == {"transcript": 3, "unanswered": 1}
-    assert "violet teapot" not in json.dumps(calls.turns(2))
-    assert calls.turns(2)[1]["heard"]["start"]
-    store.now = lambda: now + timedelta(days=400)
-    assert eraser.purge(retention)["call"] == 3
-    assert store.read("select count(*) from event") == [(0,)]
-    assert eraser.purge(retention) == {}
-    assert found(var, ("violet teapot",)).keys() <= {"recall.db"}
-    calls.close()
-    store.close()
-
-
-async def test_a_flow_may_be_kept_for_a_shorter_time(tmp_path: Path) -> None:
-    await lived(tmp_path)
-    store, calls, eraser = opened(tmp_path / "var")
-    eraser.purge(Retention(flow={"book": Keep(audio=0, transcript=0)}))
-    assert [call.recording for call in calls.page()] == ["", "ann-asks.ogg", ""]
-    assert calls.turns(1)[1]["heard"]["words"] == []
-    assert calls.turns(2)[1]["heard"]["words"]
-    calls.close()
-    store.close()
-
-
-def test_a_recording_of_no_call_that_is_known_goes_too(tmp_path: Path) -> None:
-    store, calls, eraser = opened(tmp_path)
-    stray = tmp_path / "recordings" / "stray.ogg"
-    stray.parent.mkdir()
-    stray.write_bytes(b"sound")
-    assert eraser.purge(Retention()) == {}
-    os.utime(stray, (0, 0))
-    assert eraser.purge(Retention()) == {"recording": 1}
-    calls.close()
-    store.close()
-
-
 def test_recall_is_there_again_after_an_erasure(tmp_path: Path) -> None:
     store, calls, eraser = opened(tmp_path)
     recall = Recall(store, tmp_path / "recall.db", FakeEmbed(), InlineThread())
@@ -315,54 +172,6 @@ async def test_an_account_that_was_set_aside_goes_with_a_person_or_when_its_time
     os.utime(var / ASIDE, (0, 0))
     assert eraser.purge(Retention())["damaged file"] == 1
     assert not (var / ASIDE).exists()
-    calls.close()
-    store.close()
-
-
-def test_what_still_waits_or_lasts_is_not_of_the_past(tmp_path: Path) -> None:
-    store, calls, eraser = opened(tmp_path)
-    now = datetime.now(UTC)
-    today, later, before = stamp(now), stamp(now + timedelta(days=9)), stamp(now - timedelta(days=9))
-    with store.write() as db:
-        insert(db, "lasts", stamp(now - timedelta(minutes=5)), "flow.started", {"flow": "book", "form": 1})
-        texts = "insert into text (at, number, text, state) values (?, '1', ?, ?)"
-        db.execute(texts, before, "is late", "waiting")
-        db.execute(texts, before, "went out", "sent")
-        errands = "insert into errand (at, number, what, due, until) values (?, '1', ?, ?, ?)"
-        db.execute(errands, before, "a reminder", today, later)
-        db.execute(errands, before, "is over", before, before)
-    eraser.purge(Retention(events=0))
-    assert store.read("select text from text") == [("is late",)]
-    assert store.read("select what from errand") == [("a reminder",)]
-    assert store.read("select conversation from event") == [("lasts",)]
-    calls.close()
-    store.close()
-
-
-def test_a_log_that_could_not_be_emptied_is_emptied_the_next_time(tmp_path: Path) -> None:
-    store, calls, eraser = opened(tmp_path)
-    with store.write() as db:
-        db.execute("insert into notice (at, recipient, text) values ('2020', '', 'the violet teapot')")
-    store._kept.execute("pragma busy_timeout = 10")
-    with closing(store.connect()) as reader:
-        reader.execute("begin")
-        reader.execute("select * from notice").fetchone()
-        with pytest.raises(StorageError, match="in use"):
-            eraser.purge(Retention())
-    assert eraser.purge(Retention()) == {}
-    assert found(tmp_path, ("violet teapot",)) == {}
-    calls.close()
-    store.close()
-
-
-def test_a_recording_that_is_sealed_meanwhile_stops_no_purge(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, calls, eraser = opened(tmp_path)
-    (tmp_path / "recordings").mkdir()
-    gone = tmp_path / "recordings" / "gone.part"
-    monkeypatch.setattr(Path, "iterdir", lambda _: iter([gone]))
-    assert eraser.purge(Retention()) == {}
     calls.close()
     store.close()
 

@@ -20,7 +20,7 @@ from appliance.observe.encrypting import encrypt
 from appliance.observe.trace import spans
 from tests.desk import voice
 from tests.observe.test_sealing import FAKES
-from tests.test_acquaintance import DESK
+from tests.regulars import DESK
 
 SAYS = (
     ("when are you open", "thank you", "goodbye"),

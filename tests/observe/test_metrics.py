@@ -12,7 +12,7 @@ from appliance.commands import bundle
 from appliance.observe.account import kept
 from appliance.observe.metrics import Metrics
 from appliance.observe.score import Mark
-from tests.observe.test_erasing import SECRETS, lived
+from tests.observe.lived import SECRETS, lived
 from tests.observe.test_score import GREETING, turn
 
 LABEL = r'\w+="(?:[^"\\]|\\.)*"'

@@ -21,8 +21,8 @@ from appliance.memory.events import Event
 from appliance.messages import Word
 from appliance.observe.calls import Calls
 from appliance.observe.redaction import find, luhn, redact, tells_card, without
-from tests.observe.test_erasing import found
-from tests.test_acquaintance import DESK
+from tests.observe.lived import found
+from tests.regulars import DESK
 from tests.test_app import ENGINES
 
 CARD = "4111 1111 1111 1111"

@@ -20,7 +20,7 @@ from appliance.observe.account import kept
 from appliance.observe.calls import Calls
 from appliance.observe.score import Mark, score
 from tests.desk import call
-from tests.test_acquaintance import DESK
+from tests.regulars import DESK
 from tests.test_app import ENGINES
 
 GREETING = Turn(

@@ -28,7 +28,7 @@ from appliance.observe.calls import Calls, Kept
 from appliance.observe.otlp import Exporter
 from appliance.observe.trace import CONVENTIONS, STAGES, Span, spans
 from tests.desk import call, voice
-from tests.test_acquaintance import DESK
+from tests.regulars import DESK
 from tests.test_app import ENGINES
 
 BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -174,7 +174,7 @@ async def booked(folder: Path, collector: Collector | None = None) -> None:
     async with App(Box(folder, engines=ENGINES, traces=traces), desk) as app:
         await app.chat(ScriptedCaller(says, "booking"))
         if collector:
-            assert await asyncio.to_thread(collector.asked.wait, 5)
+            assert await asyncio.to_thread(collector.asked.wait, 60)
 
 
 async def test_an_action_is_a_span_of_the_turn_that_led_to_it(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from appliance.voice import Voice
 from appliance.workshop import shadow as shadowing
 from appliance.workshop.shadow import Went, nightly, shadow
 from tests.audio_server import until
-from tests.observe.test_erasing import NUMBER, found, lived, opened
+from tests.observe.lived import NUMBER, found, lived, opened
 from tests.test_app import ENGINES
 
 
