@@ -86,6 +86,8 @@ class Door:
         self.context = ssl.create_default_context(cafile=str(self.authority.ca))
         self.context.load_cert_chain(both)
         self.broker.start()
+        # Its own socket is there before the boxes' port.
+        wait_for(lambda: not is_refused(self.come))
 
     def come(self, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
         """A line that the broker has taken; OSError where it does not."""
