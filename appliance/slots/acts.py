@@ -185,6 +185,7 @@ ASKING = frozenset(
 """Words before a wish for a person."""
 LEADS = frozenset("um uh umm er erm hmm hm mm ah well oh so please and hey look then now just".split())
 TAILS = LEADS | frozenset("there sir maam too".split())
+COURTESY = TAILS | {"thanks", "thank", "you"}
 JOINTS = frozenset("but and only just then please though so except".split())
 REASONS = frozenset("that because cause since im i ive theres we were".split())
 DEEPEST = 4
@@ -198,6 +199,11 @@ def act(text: str) -> tuple[Act, str]:
     ("none", text) where the caller tells something. A "no" with something after it that holds no value of the
     slot that was asked is to be taken for a plain no."""
     return _act(" ".join(text[:LONGEST].split()), 0)
+
+
+def courtesy(text: str) -> bool:
+    """Whether it is only what people put behind what they said."""
+    return all(_bare(token) in COURTESY for token in tokens(text, fillers=True))
 
 
 def _act(text: str, depth: int) -> tuple[Act, str]:
