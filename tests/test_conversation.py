@@ -397,6 +397,16 @@ async def test_what_was_expected_before_a_false_end_is_expected_after_it(tmp_pat
     assert [expect.kind for expect in asr.expected] == ["any", "any"]
 
 
+@pytest.mark.parametrize("more", ["violin", "mhm"])
+async def test_who_goes_on_is_listened_to_as_before_and_the_next_as_the_desk_asked(
+    tmp_path: Path, more: str
+) -> None:
+    asr = FakeAsr(["zebra quartz", more, "yes"])
+    sayings = [Saying(voice(1.0)), Saying(voice(1.0), into=0.6), Saying(voice(1.0))]
+    await call(tmp_path, [], sayings, asr=asr, eot=FakeEndOfTurn())
+    assert [expect.kind for expect in asr.expected] == ["any", "any", "yes_no"]
+
+
 @pytest.mark.parametrize(("takes", "fillers"), [(0.7, []), (0.9, [0.8])])
 def test_who_waits_longer_than_800_ms_for_an_answer_hears_that_it_comes(
     takes: float, fillers: list[float]
