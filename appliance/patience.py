@@ -21,18 +21,23 @@ from appliance.slots.acts import act
 FILLERS = frozenset("um uh er erm m mm hmm hm".split())
 """What is said so that the turn is kept."""
 
-LINKS = FILLERS | frozenset(
-    "and or but because cos if than whether the a an my your our their its double triple dot underscore"
-    " mr mrs ms dr".split()
+LINKS = frozenset(
+    "um uh er erm mm hmm hm and or but because cos if than whether the an my your our their its dot"
+    " underscore mr mrs ms dr".split()
 )
-"""Words behind which something must come, whatever was said before them: a yes, or all that was asked for."""
+"""Words behind which something must come, whatever was said before them: a yes, or all that was asked for.
+Not "m", "a" and "double", which are sizes, plans and rooms."""
 
-HANGING = LINKS | frozenset(
-    "so when while that as like well with without to of in on at for from by about into between after before"
-    " until till via near his her this these some any every is are was am be been i'm it's that's there's"
-    " what's i'd i'll i've we're we'll you're they're i we he she they have has had do does don't didn't"
-    " can't want need would could should will can may might must which who whose first maybe also just very"
-    " really not".split()
+HANGING = (
+    LINKS
+    | FILLERS
+    | frozenset(
+        "so when while that as like well with without to of in on at for from by about into between after before"
+        " until till via near his her this these some any every is are was am be been i'm it's that's there's"
+        " what's i'd i'll i've we're we'll you're they're i we he she they have has had do does don't didn't"
+        " can't want need would could should will can may might must which who whose first maybe also just very"
+        " really not a double triple".split()
+    )
 )
 """Words with which nobody ends."""
 

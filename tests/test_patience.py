@@ -101,6 +101,11 @@ def test_a_whole_answer_with_a_word_that_links_it_to_more_is_not_whole(said: str
         assert known > 2 * wait("yes", kind=kind)
 
 
+@pytest.mark.parametrize("said", ["a double", "plan A", "size M", "come in"])
+def test_what_hangs_in_other_sentences_may_be_all_that_was_asked_for(said: str) -> None:
+    assert NORMAL(Pause(said, Expect(), 0.9, enough=True)) == NORMAL.shortest
+
+
 @pytest.mark.parametrize(
     "said", ["Excuse me.", "Sorry,", "I'm sorry", "Okay.", "I am", "I have", "it is", "I don't"]
 )
