@@ -24,7 +24,7 @@ from appliance.phone.gist import gist
 from appliance.phone.handoff import HandOff
 from appliance.picking import Picker
 from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
-from appliance.slots.acts import Act, act, courtesy
+from appliance.slots.acts import Act, act
 from appliance.smalltalk import SmallTalk
 from appliance.wording import Wording
 
@@ -61,6 +61,7 @@ class Brain:
         self._desk = knowledge.desk
         self._lines = knowledge.desk.lines
         self._knowing = Knowing(knowledge, wording, picker)
+        self.stands_alone = self._knowing.stands_alone
         self._smalltalk = SmallTalk(self._lines, notebook, call)
         self._clerk = clerk
         self._handoff = handoff
@@ -116,11 +117,6 @@ class Brain:
         if self._clerk and self._clerk.busy:
             return not self._clerk.asks_for_text and self._clerk.consider(text).understood
         return await self._knowing.exactly(text)
-
-    async def stands_alone(self, text: str) -> bool:
-        """Whether these words mean something whatever was said before them. "Please" does not."""
-        said = act(text)[0] not in ("none", "thanks") and not courtesy(text)
-        return said or await self._knowing.exactly(text)
 
     def rehearsal(self) -> Brain:
         """A mind that thinks as this one does and leaves no trace."""

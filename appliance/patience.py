@@ -28,16 +28,13 @@ LINKS = frozenset(
 """Words behind which something must come, whatever was said before them: a yes, or all that was asked for.
 Not "m", "a" and "double", which are sizes, plans and rooms."""
 
-HANGING = (
-    LINKS
-    | FILLERS
-    | frozenset(
-        "so when while that as like well with without to of in on at for from by about into between after before"
-        " until till via near his her this these some any every is are was am be been i'm it's that's there's"
-        " what's i'd i'll i've we're we'll you're they're i we he she they have has had do does don't didn't"
-        " can't want need would could should will can may might must which who whose first maybe also just very"
-        " really not a double triple".split()
-    )
+HANGING = LINKS.union(
+    FILLERS,
+    "so when while that as like well with without to of in on at for from by about into between after"
+    " before until till via near his her this these some any every is are was am be been i'm it's that's"
+    " there's what's i'd i'll i've we're we'll you're they're i we he she they have has had do does don't"
+    " didn't can't want need would could should will can may might must which who whose first maybe also"
+    " just very really not a double triple".split(),
 )
 """Words with which nobody ends."""
 

@@ -185,7 +185,6 @@ ASKING = frozenset(
 """Words before a wish for a person."""
 LEADS = frozenset("um uh umm er erm hmm hm mm ah well oh so please and hey look then now just".split())
 TAILS = LEADS | frozenset("there sir maam too".split())
-COURTESY = TAILS | {"thanks", "thank", "you"}
 JOINTS = frozenset("but and only just then please though so except".split())
 REASONS = frozenset("that because cause since im i ive theres we were".split())
 DEEPEST = 4
@@ -201,9 +200,10 @@ def act(text: str) -> tuple[Act, str]:
     return _act(" ".join(text[:LONGEST].split()), 0)
 
 
-def courtesy(text: str) -> bool:
-    """Whether it is only what people put behind what they said."""
-    return all(_bare(token) in COURTESY for token in tokens(text, fillers=True))
+def stands_alone(text: str) -> bool:
+    """Whether it begins with an act. What people put behind what they said, as "please", is none."""
+    courtesy = all(_bare(token) in TAILS for token in tokens(text, fillers=True))
+    return not courtesy and act(text)[0] not in ("none", "thanks")
 
 
 def _act(text: str, depth: int) -> tuple[Act, str]:
