@@ -103,7 +103,7 @@ async def converse(
 
 async def went_on(turn: Turn, last: Turn, event: Cause, brain: Brain) -> bool:
     """Whether what the desk began to answer in `turn` was not over: the caller spoke on, or a sound cut the
-    answer off, before anything of it was heard. `last` is the last turn that came to an answer."""
+    answer off, before anything of it was heard or understood. `last` is the last turn that came to an answer."""
     if isinstance(event, Silence | TakenBack) or (last.number == turn.number and last.spoken.whole):
         return False
     if last.number < turn.number or last.spoken.start is None:

@@ -96,7 +96,7 @@ def test_a_short_answer_that_is_whole_is_not_waited_for(said: str) -> None:
 def test_a_whole_answer_with_a_word_that_links_it_to_more_is_not_whole(said: str, end: str) -> None:
     """Though the slot is filled, and though it begins with a yes."""
     for kind in ("any", "yes_no"):
-        known = NORMAL(Pause(f"{said} {end}", Expect(kind), 0.2, enough=True))  # type: ignore[arg-type]
+        known = NORMAL(Pause(f"{said} {end}", Expect(kind), 0.2, enough=True))
         assert known == wait(f"{said} {end}", kind=kind)
         assert known > 2 * wait("yes", kind=kind)
 
