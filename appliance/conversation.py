@@ -103,7 +103,8 @@ async def converse(
 
 async def went_on(turn: Turn, last: Turn, event: Cause, brain: Brain) -> bool:
     """Whether what the desk began to answer in `turn` was not over: the caller spoke on, or a sound cut the
-    answer off, before anything of it was heard or understood. `last` is the last turn that came to an answer."""
+    answer off, before anything of it was heard or understood. `last` is the last turn that came to an
+    answer."""
     if isinstance(event, Silence | TakenBack) or (last.number == turn.number and last.spoken.whole):
         return False
     if last.number < turn.number or last.spoken.start is None:
@@ -111,7 +112,13 @@ async def went_on(turn: Turn, last: Turn, event: Cause, brain: Brain) -> bool:
     if not isinstance(event, Heard):
         return False
     into = seconds(event.start - last.spoken.start)
-    return into < REACTION or (into < GOING_ON and not await brain.stands_alone(event.text))
+    if not REACTION <= into < GOING_ON:
+        return into < REACTION
+    try:
+        return not await brain.stands_alone(event.text)
+    except Exception:
+        log.exception("call %s: whether the caller went on could not be told", turn.call)
+        return False
 
 
 async def respond(
