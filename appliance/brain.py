@@ -61,6 +61,7 @@ class Brain:
         self._desk = knowledge.desk
         self._lines = knowledge.desk.lines
         self._knowing = Knowing(knowledge, wording, picker)
+        self.stands_alone = self._knowing.stands_alone
         self._smalltalk = SmallTalk(self._lines, notebook, call)
         self._clerk = clerk
         self._handoff = handoff

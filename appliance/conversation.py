@@ -11,6 +11,7 @@ from appliance.answers import Answer
 from appliance.brain import Brain
 from appliance.channels import Call
 from appliance.foresight import Foresight
+from appliance.interruption import GOING_ON
 from appliance.messages import (
     Cause,
     Closing,
@@ -24,7 +25,7 @@ from appliance.messages import (
     Spoken,
     TakenBack,
     Turn,
-    samples,
+    seconds,
 )
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ async def converse(
                     before = turn.cause
                     if (
                         isinstance(before, Heard)
-                        and went_on(turn, last, event)
+                        and await went_on(turn, last, event, brain)
                         and await brain.retract(before)
                     ):
                         event = before.going_on(event) if isinstance(event, Heard) else before
@@ -100,14 +101,24 @@ async def converse(
         await cut(answering)
 
 
-def went_on(turn: Turn, last: Turn, event: Cause) -> bool:
+async def went_on(turn: Turn, last: Turn, event: Cause, brain: Brain) -> bool:
     """Whether what the desk began to answer in `turn` was not over: the caller spoke on, or a sound cut the
-    answer off, before anything of it was heard. `last` is the last turn that came to an answer."""
+    answer off, before anything of it was heard or understood. `last` is the last turn that came to an
+    answer."""
     if isinstance(event, Silence | TakenBack) or (last.number == turn.number and last.spoken.whole):
         return False
     if last.number < turn.number or last.spoken.start is None:
         return True
-    return isinstance(event, Heard) and event.start < last.spoken.start + samples(REACTION)
+    if not isinstance(event, Heard):
+        return False
+    into = seconds(event.start - last.spoken.start)
+    if not REACTION <= into < GOING_ON:
+        return into < REACTION
+    try:
+        return not await brain.stands_alone(event.text)
+    except Exception:
+        log.exception("call %s: whether the caller went on could not be told", turn.call)
+        return False
 
 
 async def respond(

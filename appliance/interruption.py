@@ -37,6 +37,10 @@ WARIER = 0.8
 SOFTER = 0.5
 """... and so much without."""
 
+GOING_ON = 1.0
+"""Seconds into an answer in which hardly anything of it was understood: who speaks by then goes on with what
+was being said, unless the words mean something by themselves."""
+
 CALM = samples(0.2)
 """Quiet after which a sound too short to be a word is over."""
 
@@ -127,14 +131,15 @@ class Verdict(Enum):
     TURN = "somebody who wants to speak"
 
 
-def judge(heard: str, played: str) -> Verdict:
-    """`heard` are the words of an utterance, `played` those that the desk was saying meanwhile."""
+def judge(heard: str, played: str, dictated: bool = False) -> Verdict:
+    """`heard` are the words of an utterance, `played` those that the desk was saying meanwhile. `dictated`:
+    whether more digits or letters may come, so that "oh" is one of them."""
     said = words(heard)
     if not said:
         return Verdict.NOTHING
     if is_echo(said, words(played)):
         return Verdict.ECHO
-    if len(said) <= FEW and is_aside(said):
+    if len(said) <= FEW and is_aside(said) and not dictated:
         return Verdict.ASIDE
     return Verdict.TURN
 

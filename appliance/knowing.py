@@ -13,7 +13,7 @@ from appliance.knowledge import Knowledge
 from appliance.language import foreign
 from appliance.messages import Decision, Line
 from appliance.picking import Picker
-from appliance.slots.acts import Act
+from appliance.slots.acts import Act, stands_alone
 from appliance.spoken import words
 from appliance.understanding import Candidate, Understood
 from appliance.wording import Wording, sentences
@@ -139,6 +139,10 @@ class Knowing:
     async def exactly(self, text: str) -> bool:
         """Whether this is one of the desk's very phrases."""
         return (await self._understand(text)).how == "phrase"
+
+    async def stands_alone(self, text: str) -> bool:
+        """Whether these words mean something whatever was said before them. "Please" does not."""
+        return stands_alone(text) or await self.exactly(text)
 
     async def aside(self, text: str, flow: str) -> Meant | Answer | Unknown | None:
         """What somebody surely asks for in the middle of a flow."""

@@ -111,7 +111,7 @@ class Heard:
     """Clock when the final words were there (they may precede `decided`: they are prepared in the pause)."""
     confidence: float = 1.0
     false_ends: int = 0
-    """Pauses in it that were taken for its end, and of which the caller heard nothing."""
+    """Pauses in it that were taken for its end; the caller heard no more than the beginning of an answer."""
 
     def going_on(self, more: Heard) -> Heard:
         """What was taken for two utterances, as the one that it was."""

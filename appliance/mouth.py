@@ -68,6 +68,11 @@ class Mouth:
         return self._paused
 
     @property
+    def spoken_from(self) -> int | None:
+        """Clock of the first sample played; None when nothing was."""
+        return self._spoken.start
+
+    @property
     def spoken_until(self) -> int | None:
         """Clock just after the last sample played; None when nothing was."""
         return self._spoken.end

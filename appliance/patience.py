@@ -18,17 +18,31 @@ from appliance import spoken
 from appliance.messages import Expect
 from appliance.slots.acts import act
 
-HANGING = frozenset(
-    "um uh er erm m mm hmm hm and or but so because cos if when while that than as whether like well with"
-    " without to of in on at for from by about into between after before until till via near the a an my"
-    " your his her our their its this these some any is are was am be been i'm it's that's there's what's"
-    " i'd i'll i we he she they have has had do does want need would could should will can may might must"
-    " which who whose first maybe also just very really not double triple".split()
+FILLERS = frozenset("um uh er erm m mm hmm hm".split())
+"""What is said so that the turn is kept."""
+
+LINKS = frozenset(
+    "um uh er erm mm hmm hm and or but because cos if than whether the an my your our their its dot"
+    " underscore mr mrs ms dr".split()
+)
+"""Words behind which something must come, whatever was said before them: a yes, or all that was asked for.
+Not "m", "a" and "double", which are sizes, plans and rooms."""
+
+HANGING = LINKS.union(
+    FILLERS,
+    "so when while that as like well with without to of in on at for from by about into between after"
+    " before until till via near his her this these some any every is are was am be been i'm it's that's"
+    " there's what's i'd i'll i've we're we'll you're they're i we he she they have has had do does don't"
+    " didn't can't want need would could should will can may might must which who whose first maybe also"
+    " just very really not a double triple".split(),
 )
 """Words with which nobody ends."""
 
-FILLERS = frozenset("um uh er erm m mm hmm hm".split())
-"""What is said so that the turn is kept."""
+OPENERS = frozenset(("excuse me", "sorry", "i am sorry", "pardon me", "okay", "right", "good", "please"))
+"""With what people begin, as with "I am" and "it is", where no yes or no is awaited."""
+
+CLOCK = re.compile(r"\d\s*[ap]\.?\s?m\b\.?|\b[ap]\.\s?m\b\.?")
+"""Half of the day, in lower case, with which a time ends: its m is no "um", and its am no verb."""
 
 TRAILS = re.compile(r"(\.\.\.|…|,|-|–|—|:)\s*$")
 """How a recogniser writes that a voice hangs in the air."""
@@ -133,7 +147,8 @@ def awaited(pause: Pause) -> str:
 
 
 def whole(pause: Pause) -> bool:
-    return pause.enough or complete(pause)
+    """Whether nothing is missing: "yes" and "Tuesday" may be all, "yes, but" and "Tuesday or" never are."""
+    return (pause.enough or complete(pause)) and not links(pause)
 
 
 def complete(pause: Pause) -> bool:
@@ -148,8 +163,16 @@ def complete(pause: Pause) -> bool:
         return any(plain == spoken.words(word) for word in expect.words)
     if expect.kind in ("spelled", "message"):
         return False
+    if expect.kind != "yes_no" and opens(pause):
+        return False
     does, rest = act(pause.text)
     return does not in ("none", "correct", "hello") and not rest
+
+
+def opens(pause: Pause) -> bool:
+    """Whether the words are only how people begin, and would be a whole answer to a question."""
+    said = spoken.words(pause.text)
+    return " ".join(said) in OPENERS or (said[:1] in (["i"], ["it"]) and hangs(pause))
 
 
 def missing(pause: Pause) -> bool:
@@ -166,6 +189,11 @@ def hangs(pause: Pause) -> bool:
     return bool(TRAILS.search(pause.text)) or not last or (last in HANGING and awaited(pause) != "spelled")
 
 
+def links(pause: Pause) -> bool:
+    """Whether the last word is one behind which something must come."""
+    return _last(pause.text) in LINKS and awaited(pause) != "spelled"
+
+
 def fills(pause: Pause) -> bool:
     """Whether the caller keeps the turn with an "um"."""
     return _last(pause.text) in FILLERS and awaited(pause) != "spelled"
@@ -173,7 +201,7 @@ def fills(pause: Pause) -> bool:
 
 def _last(text: str) -> str:
     """The last word; "" where there is none."""
-    found = re.findall(r"[\w'’]+", text.lower().replace("’", "'"))
+    found = re.findall(r"[\w']+", CLOCK.sub("o'clock", text.lower().replace("’", "'")))
     return found[-1] if found else ""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from appliance.channels import AudioChannel
 from appliance.ears import Ears, Hearing
-from appliance.interruption import Act, Evidence, Verdict, judge
+from appliance.interruption import GOING_ON, Act, Evidence, Verdict, judge
 from appliance.keypad import NOTHING, Keypad
 from appliance.messages import (
     RATE,
@@ -64,6 +64,8 @@ class _CutIn:
     at: int
     answers: bool
     """Whether a yes would be an answer: the question was almost out."""
+    goes_on: bool = False
+    """Whether the answer had only begun, so that it is probably more of what was being said."""
     told: bool = False
     """Whether the loop was told that somebody speaks."""
     idle: bool = False
@@ -108,7 +110,8 @@ class Voice:
         """What is told when the answer is over ..."""
         self._presses = False
         """... or when it comes to a line that may be cut."""
-        self._expect = Expect()
+        self._expect = self._before = Expect()
+        """What is awaited after the present answer, and what was before it."""
         self._itself = 0
         self._talked_down = 0
         self._keypad = Keypad(shortcuts)
@@ -134,7 +137,7 @@ class Voice:
         return self._mouth.spoken()
 
     def expect(self, what: Expect) -> None:
-        self._expect = what
+        self._before, self._expect = self._expect, what
         self._ears.expect(what)
         self._keypad.expect(what)
 
@@ -240,7 +243,9 @@ class Voice:
         match event:
             case SpeechStarted() if self._mouth.speaking or self._within_tail(event.at):
                 answers = self._mouth.left <= NEARLY and self._asks()
-                self._cut_in = _CutIn(event.at, answers)
+                self._cut_in = _CutIn(event.at, answers, self._goes_on(event.at))
+                if self._cut_in.goes_on:
+                    self._ears.expect(self._before)
             case Partial() if self._cut_in:
                 self._hear_so_far(self._cut_in, event)
             case Heard() if self._cut_in:
@@ -254,7 +259,7 @@ class Voice:
     def _hear_so_far(self, cut_in: _CutIn, event: Partial) -> None:
         if cut_in.told:
             return self._tell(event)
-        verdict = self._judge(event.text, cut_in.at, event.at)
+        verdict = self._judge(event.text, cut_in.at, event.at, cut_in)
         if verdict is Verdict.TURN and self._may_cut():
             self._mouth.pause()
             self._tell(SpeechStarted(cut_in.at))
@@ -267,7 +272,7 @@ class Voice:
         return None
 
     def _hear_out(self, cut_in: _CutIn, heard: Heard) -> None:
-        verdict = self._judge(heard.text, heard.start, heard.end)
+        verdict = self._judge(heard.text, heard.start, heard.end, cut_in)
         wanted = verdict is Verdict.TURN or (verdict is Verdict.ASIDE and cut_in.answers)
         if verdict is Verdict.ECHO:
             self._hear_itself()
@@ -289,6 +294,8 @@ class Voice:
         """It was nobody who wanted the turn."""
         if cut_in.told:
             self._tell(Noise(cut_in.at, self.now()))
+        if cut_in.goes_on:
+            self._ears.expect(self._expect)
         self._cut_in = None
         self._go_on()
 
@@ -297,8 +304,13 @@ class Voice:
             self._evidence.mistaken()
         self._mouth.resume()
 
-    def _judge(self, heard: str, start: int, end: int) -> Verdict:
-        return judge(heard, self._mouth.words_between(start - LATE - RATE // 2, end + LATE))
+    def _goes_on(self, at: int) -> bool:
+        began = self._mouth.spoken_from
+        return self._mouth.speaking and began is not None and at - began < samples(GOING_ON)
+
+    def _judge(self, heard: str, start: int, end: int, cut_in: _CutIn) -> Verdict:
+        played = self._mouth.words_between(start - LATE - RATE // 2, end + LATE)
+        return judge(heard, played, cut_in.goes_on and self._before.kind in ("digits", "spelled"))
 
     def _may_cut(self) -> bool:
         wanted = self._mouth.interruptible and self._talked_down < TALKED_DOWN

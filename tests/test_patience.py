@@ -58,7 +58,23 @@ def test_enough_is_never_waited_for_longer(pause: Pause) -> None:
 
 
 @pytest.mark.parametrize(
-    "end", ["and", "um", "because", "my name is", "with", "for the", "I would like", "or...", "please, uh"]
+    "end",
+    [
+        "and",
+        "um",
+        "because",
+        "my name is",
+        "with",
+        "for the",
+        "I would like",
+        "or...",
+        "please, uh",
+        "every",
+        "with Dr.",
+        "at gmail dot",
+        "but I can't",
+        "if we're",
+    ],
 )
 def test_words_with_which_nobody_ends_are_waited_for(end: str) -> None:
     assert wait(f"can I book a room {end}") > 2 * wait("can I book a room there")
@@ -73,6 +89,35 @@ def test_who_keeps_the_turn_with_an_um_is_waited_for_however_the_voice_sounds(fi
 def test_a_short_answer_that_is_whole_is_not_waited_for(said: str) -> None:
     assert wait(said) < 0.3
     assert wait(said, kind="yes_no") <= 0.25
+
+
+@pytest.mark.parametrize("end", ["and", "but", "um", "or the", "because my"])
+@pytest.mark.parametrize("said", ["yes", "no", "Tuesday"])
+def test_a_whole_answer_with_a_word_that_links_it_to_more_is_not_whole(said: str, end: str) -> None:
+    """Though the slot is filled, and though it begins with a yes."""
+    for kind in ("any", "yes_no"):
+        known = NORMAL(Pause(f"{said} {end}", Expect(kind), 0.2, enough=True))
+        assert known == wait(f"{said} {end}", kind=kind)
+        assert known > 2 * wait("yes", kind=kind)
+
+
+@pytest.mark.parametrize("said", ["a double", "plan A", "size M", "come in"])
+def test_what_hangs_in_other_sentences_may_be_all_that_was_asked_for(said: str) -> None:
+    assert NORMAL(Pause(said, Expect(), 0.9, enough=True)) == NORMAL.shortest
+
+
+@pytest.mark.parametrize(
+    "said", ["Excuse me.", "Sorry,", "I'm sorry", "Okay.", "I am", "I have", "it is", "I don't"]
+)
+def test_with_what_people_begin_they_have_not_answered_unless_a_yes_is_awaited(said: str) -> None:
+    assert wait(said, 0.9) >= NORMAL.least > NORMAL.shortest == wait("no thank you", 0.9)
+    if said.startswith(("Okay", "I have", "it is", "I don't")):
+        assert wait(said, 0.9, kind="yes_no") == NORMAL.shortest
+
+
+@pytest.mark.parametrize("said", ["tomorrow at 9 a.m.", "at 3 p.m", "10 AM", "at nine a.m.", "at 9 p. m."])
+def test_half_of_the_day_ends_a_time_and_is_no_um(said: str) -> None:
+    assert wait(said, 0.9) == wait("tomorrow at nine", 0.9)
 
 
 def test_the_desks_own_phrase_is_enough() -> None:

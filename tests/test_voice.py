@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.ears import Hearing
 from appliance.engines.fake import PACE, FakeAsr, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
-from appliance.messages import FRAME, RATE, Heard, samples
+from appliance.messages import FRAME, RATE, Expect, Heard, Line, samples
 from appliance.observe.recorder import Recorder
 from appliance.speech import Speech
 from appliance.voice import Voice
@@ -107,6 +109,24 @@ async def test_a_yes_to_a_question_that_is_not_out_is_none(tmp_path: Path) -> No
     result = await call(tmp_path, ["zebra quartz violin", "yes"], sayings)
     assert [turn.spoken.text for turn in result.turns][1:] == [LINES.unknown]
     assert result.turns[1].spoken.whole
+
+
+@pytest.mark.parametrize(("awaited", "told"), [("digits", ["oh"]), ("any", [])])
+async def test_a_nought_that_goes_on_with_a_number_is_no_agreement(awaited: Any, told: list[str]) -> None:
+    thread = InlineThread()
+    caller = RecordedCaller([Saying(voice(0.4), into=0.5)], pace=False, linger=2.0)
+    hearing = Hearing(FakeVad(), thread, FakeAsr(["oh"]), thread, None, thread)
+    call = Voice(caller, hearing, Speech(FakeTts(), thread))
+    call.expect(Expect(awaited))
+    call.expect(Expect())
+
+    async def answer() -> AsyncIterator[Line]:
+        yield Line(ANSWER)
+
+    saying = asyncio.create_task(call.say(answer()))
+    assert [event.text async for event in call.hear() if isinstance(event, Heard)] == told
+    saying.cancel()
+    await asyncio.wait([saying])
 
 
 async def test_a_line_that_must_be_said_is_said_and_the_caller_answered_after_it(tmp_path: Path) -> None:

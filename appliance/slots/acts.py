@@ -200,6 +200,12 @@ def act(text: str) -> tuple[Act, str]:
     return _act(" ".join(text[:LONGEST].split()), 0)
 
 
+def stands_alone(text: str) -> bool:
+    """Whether it begins with an act. What people put behind what they said, as "please", is none."""
+    courtesy = all(_bare(token) in TAILS for token in tokens(text, fillers=True))
+    return not courtesy and act(text)[0] not in ("none", "thanks")
+
+
 def _act(text: str, depth: int) -> tuple[Act, str]:
     heard = tokens(text, fillers=True)
     said, end = _begin(heard)

@@ -17,10 +17,13 @@ from appliance.bench.turns.answers import fixed, plain_way
 from appliance.bench.turns.bench import Bench
 from appliance.bench.turns.desk import ANSWERS, desk_file, is_worded
 from appliance.bench.turns.floor import echo, stops
-from appliance.bench.turns.pauses import Observed, curve, trade_off
+from appliance.bench.turns.instrument import Measured
+from appliance.bench.turns.pauses import Observed, curve, loses, trade_off
 from appliance.bench.turns.recordings import Clip, Library
+from appliance.bench.turns.room import Said
+from appliance.bench.turns.scenes import Saying
 from appliance.errors import StorageError
-from appliance.messages import Expect
+from appliance.messages import Expect, Heard, Turn, samples
 from appliance.models import ROOT
 from appliance.patience import Pause
 from tests.bench.test_turns_scenes import make_data
@@ -148,6 +151,24 @@ def test_a_page_loads_nothing_and_shows_names_as_they_are() -> None:
 
 def pause(text: str = "x", lasts: float | None = None, lag: float = 0.0) -> Observed:
     return Observed(Pause(text, Expect()), lasts, lag)
+
+
+@pytest.mark.parametrize(
+    ("heard", "cut", "spoke", "lost"),
+    [
+        (((1.2, 4.9),), True, 0.4, False),
+        (((1.2, 2.0), (3.0, 4.9)), True, 0.4, True),
+        (((1.2, 4.9),), True, 1.4, True),
+        (((1.2, 2.0),), False, None, False),
+    ],
+)
+def test_a_caller_who_is_heard_whole_by_a_desk_that_soon_fell_silent_lost_nothing(
+    heard: tuple[tuple[float, float], ...], cut: bool, spoke: float | None, lost: bool
+) -> None:
+    said = Said(Saying(np.zeros(samples(4.0), dtype=np.float32)), samples(1.0))
+    spans = [(samples(start), samples(end)) for start, end in heard]
+    turns = [Turn("a", number, Heard("", *span, span[1], span[1])) for number, span in enumerate(spans)]
+    assert loses(turns, said, Measured("turn", None, cut, spoke)) is lost
 
 
 def test_a_policy_that_is_less_patient_than_the_caller_cuts_them_off() -> None:

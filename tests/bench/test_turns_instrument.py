@@ -73,6 +73,12 @@ def test_a_caller_who_is_cut_off_is_found_and_has_no_wait(into: float) -> None:
     assert measured.latency is None
 
 
+def test_how_long_the_desk_spoke_into_a_turn_is_told() -> None:
+    cut = one(desk(8, (1.5, voice(0.2)), (2.8, voice(1))), said("turn", 1, 3))
+    assert cut.spoke == pytest.approx(0.4, abs=2 * WITHIN)
+    assert one(desk(8, (3.5, voice(1))), said("turn", 1, 3)).spoke is None
+
+
 def test_an_answer_upon_the_last_sound_cuts_nobody_off() -> None:
     measured = one(desk(8, (2.97, voice(1))), said("turn", 1, 3))
     assert measured.cut_off is False

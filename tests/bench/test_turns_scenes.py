@@ -318,6 +318,12 @@ def test_an_interruption_begins_with_its_word_and_not_with_the_breath_before_it(
     assert len(from_first_word(word)) == len(word)
 
 
+def test_no_word_begins_with_quiet_though_a_consonant_could_be_as_long() -> None:
+    click, word = tone(0.03, 0.02), tone(0.5)
+    quiet = np.zeros(samples(0.12), dtype=np.float32)
+    assert len(from_first_word(np.concatenate([click, quiet, quiet, word]))) == len(word)
+
+
 @needs_data
 def test_the_real_recordings_give_every_kind_of_caller() -> None:
     library = Library(DATA)

@@ -88,6 +88,8 @@ class Measured:
     """Last sample of speech to first sound of the desk; infinite where none came."""
     cut_off: bool | None = None
     """The desk spoke before the turn was over."""
+    spoke: float | None = None
+    """How much it then spoke while the turn lasted."""
     stop: float | None = None
     """First sample of the interruption to the desk's last sound; infinite where it did not stop."""
     taken: bool | None = None
@@ -96,7 +98,7 @@ class Measured:
     """How long it was quiet, where it went on at the word."""
 
     def record(self) -> dict[str, Any]:
-        names = ("kind", "latency", "cut_off", "stop", "taken", "held")
+        names = ("kind", "latency", "cut_off", "spoke", "stop", "taken", "held")
         values = {name: getattr(self, name) for name in names}
         return {name: _told(value) for name, value in values.items() if value is not None}
 
@@ -125,7 +127,7 @@ def measure(recording: Recording, said: Sequence[Said], reference: Sound | None 
             case "interruption":
                 stop = _stop(recording, each, reference)
                 answer = _turn(recording, each, until) if stop is not None else Measured("turn")
-                results.append(Measured("interruption", answer.latency, None, stop))
+                results.append(Measured("interruption", answer.latency, stop=stop))
             case kind:
                 results.append(_bystander(recording, each, kind, reference))
     return results
@@ -135,7 +137,12 @@ def _turn(recording: Recording, said: Said, until: int) -> Measured:
     onsets = [each.start for each in recording.stretches if said.start < each.start < until]
     before = [onset for onset in onsets if onset < said.end - AT_ONCE]
     if before:
-        return Measured("turn", None, cut_off=True)
+        spoke = sum(
+            min(each.end, said.end) - each.start
+            for each in recording.stretches
+            if said.start < each.start < said.end
+        )
+        return Measured("turn", None, cut_off=True, spoke=seconds(spoke))
     latency = seconds(onsets[0] - said.end) if onsets else math.inf
     return Measured("turn", latency, cut_off=False)
 

@@ -12,15 +12,22 @@ from appliance.bench.turns import figures
 from appliance.bench.turns.bench import Bench, Part, cut_offs, hold_scripted, shown
 from appliance.bench.turns.desk import Desk, desk_file
 from appliance.bench.turns.figures import Figure
-from appliance.bench.turns.instrument import measure
+from appliance.bench.turns.instrument import Measured, measure
+from appliance.bench.turns.room import Said
 from appliance.bench.turns.scenes import PAUSES, Saying, calls, in_places, paused_turns, turns
 from appliance.ears import BEFORE, SOUNDED, Hearing
-from appliance.messages import samples, seconds
+from appliance.messages import Heard, Turn, samples, seconds
 from appliance.patience import MANNERS, Pause
 from appliance.turntaking import Change, TurnTaking
 
 AFTER = samples(3.5)
 """Quiet put after a turn, in which it must end."""
+
+FALSE_START = 1.0
+"""Seconds that a desk may have spoken into a turn for it to be made good."""
+
+EDGE = samples(0.6)
+"""Sound at the edges of a turn that speech detection may take for none: a breath, a soft consonant."""
 
 EASES = tuple(np.arange(-5, 5.01, 0.5).tolist())
 """Log-odds with which the default manner is made more and less patient."""
@@ -34,14 +41,29 @@ def cutoffs(bench: Bench) -> Part:
     said = paused_turns(bench.library, bench.count(100, 14))
     scenes = list(in_places(calls(said, 5, "paused"), bench.library))
     part = Part("cutoffs")
+    lost: list[bool] = []
 
     async def with_desk(app: Desk) -> None:
         for scene in shown(scenes, "turns with pauses"):
             called = await app.call(scene, bench.folder)
-            part.add(called, measure(called.recording, called.said))
+            part.add(called, found := measure(called.recording, called.said))
+            lost.extend(
+                loses(called.turns, said, result) for said, result in zip(called.said, found, strict=True)
+            )
 
     part.pace = hold_scripted(bench, desk_file(), with_desk)
-    part.figures.append(cut_offs(part, 5))
+    spoke = [m.spoke for m in part.measured if m.spoke is not None]
+    part.figures += [
+        cut_offs(part, 5),
+        figures.share("cutoffs", "cut off and not made good: the desk spoke on, or lost words", lost, None),
+        *(
+            Figure("cutoffs", f"of those who are cut off, spoken into: {name}", value, "ms", None, len(spoke))
+            for name, value in (
+                ("median", figures.percentile(spoke, 50)),
+                ("p95", figures.percentile(spoke, 95)),
+            )
+        ),
+    ]
     for kind in ("any", "digits", "spelled"):
         cut = [m.cut_off for s, m in part.results if s.expect.kind == kind and m.cut_off is not None]
         part.figures.append(figures.share("cutoffs", f"of these where {kind} was expected", cut, None))
@@ -50,6 +72,17 @@ def cutoffs(bench: Bench) -> Part:
         part.figures.append(figures.share("cutoffs", f"of these with {pause} s", cut, None))
     part.figures += figures.latency("cutoffs", part.measured)
     return part
+
+
+def loses(turns: Sequence[Turn], said: Said, result: Measured) -> bool:
+    """Whether a caller who was cut off lost by it: the desk did not soon fall silent again, or did not take
+    for one utterance what was said before and after. The latter is its own account: no sound tells it."""
+    if not result.cut_off:
+        return False
+    first, last = said.start + EDGE, said.end - EDGE
+    heard = (turn.cause for turn in turns)
+    whole = any(isinstance(each, Heard) and each.start <= first and each.end >= last for each in heard)
+    return not whole or (result.spoke or 0.0) > FALSE_START
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ WINDOW = RATE // 200
 STEADY = 6
 """Windows of sound that are speech; a click is shorter."""
 
+FAINT = 32
+"""A voice is nowhere so many times, 30 dB, below its loudest."""
+
 LOUD = 0.05
 """Level that callers are brought to: root mean square of their speech, full scale 1."""
 
@@ -176,11 +179,17 @@ def trimmed(sound: Sound) -> Sound:
     if not len(level) or not level.max():
         return sound[:0]
     floor = float(np.percentile(level, 5))
-    loud = level > max(level.max() / 32, min(3 * floor, level.max() / 6))
+    loud = level > max(level.max() / FAINT, min(3 * floor, level.max() / 6))
     steady = np.flatnonzero(np.convolve(loud, np.ones(STEADY), "valid") == STEADY)
     if not len(steady):
         return sound[:0]
     return sound[steady[0] * WINDOW : (steady[-1] + STEADY) * WINDOW]
+
+
+def first_heard(level: Sound) -> int:
+    """The first window of a stretch of 30 ms that is within 30 dB of the loudest; 0 where there is none."""
+    heard = np.convolve(level > level.max(initial=0.0) / FAINT, np.ones(STEADY), "valid") == STEADY
+    return int(np.argmax(heard)) if len(heard) else 0
 
 
 def levels(sound: Sound) -> Sound:

@@ -17,6 +17,7 @@ from appliance.bench.turns.recordings import (
     Clip,
     Library,
     Sound,
+    first_heard,
     levels,
 )
 from appliance.messages import RATE, Expect, samples
@@ -159,11 +160,14 @@ def interruptions(library: Library, count: int) -> list[Saying]:
 
 
 def from_first_word(sound: Sound) -> Sound:
-    """Without the breath or the click that comes before it. No consonant is longer than `CONSONANT`, so no
-    word has begun earlier than that before the voice is loud."""
+    """Without the breath or the click that comes before it, and the quiet between. No consonant is longer
+    than `CONSONANT`, so no word has begun earlier than that before the voice is loud; and it is heard."""
     level = levels(sound)
     loud = np.flatnonzero(level > level.max(initial=0.0) / 10)
-    return sound[max(0, int(loud[0]) * WINDOW - CONSONANT) :] if len(loud) else sound
+    if not len(loud):
+        return sound
+    first = max(0, int(loud[0]) - CONSONANT // WINDOW)
+    return sound[(first + first_heard(level[first:])) * WINDOW :]
 
 
 def bystanders(library: Library, count: int) -> list[Saying]:
