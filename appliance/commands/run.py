@@ -43,6 +43,7 @@ from appliance.firstboot import reset
 from appliance.gpio.held import held
 from appliance.home import HomeLine
 from appliance.membership import Membership, Restart, faults
+from appliance.memory.key import key_of
 from appliance.notify import Manager
 from appliance.phone.outbound import Outbound
 from appliance.phone.texting import Texting
@@ -278,7 +279,7 @@ class Running:
         than a visitor, and nobody else comes in."""
         web, data = self._app.box.web, self._app.box.data
         try:
-            house = House(data / "access.db", ROLES)
+            house = House(data / "access.db", ROLES, key=lambda: key_of(data))
             if not web.network:
                 return house, None
             own = certificates.own(data / "tls", web.names)
