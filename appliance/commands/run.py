@@ -48,6 +48,7 @@ from appliance.notify import Manager
 from appliance.phone.outbound import Outbound
 from appliance.phone.texting import Texting
 from appliance.pulse import Pulse
+from appliance.safekeeping import Safekeeping, by_program
 from appliance.workshop.lint import lint
 from appliance.workshop.shadow import nightly
 from appliance.workshop.workshop import Workshop
@@ -159,6 +160,7 @@ class Running:
         self._outbound = self._make_outbound()
         self._fleet, self._fleet_off = self._make_fleet()
         self._home = self._make_home()
+        self._backups = Safekeeping(app.box, app.place.store, by_program(files), app.quiet)
         lines = (
             *(self._console, self._kiosk, *gsm, self._sip, self._texting),
             *(self._outbound, self._fleet, self._home),
@@ -187,7 +189,8 @@ class Running:
         pins = self._wiring.status
         lines = [page, kiosk, *self._sensor, *gsm, sip, sms, Status("outgoing calls", *out)]
         home = [Status("home", *self._home.state)] if self._home else []
-        return [*lines, *talks, *pins, *engines, *papers, Status("fleet", *fleet), *home]
+        backups = [Status("backups", *state)] if (state := self._backups.state) else []
+        return [*lines, *talks, *pins, *engines, *papers, *backups, Status("fleet", *fleet), *home]
 
     async def serve(self, manager: Manager) -> None:
         """Every line, until cancelled or one fails."""
@@ -204,6 +207,7 @@ class Running:
                     tasks.create_task(line.serve(self._app), name=line.name)
                 tasks.create_task(self.announce(pulse, manager.runtime))
                 tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
+                tasks.create_task(self._backups.serve())
                 if self._wiring.button:
                     tasks.create_task(held(self._wiring.button, self._held_enough, self._forget_everything))
                 if self._sip:

@@ -183,6 +183,12 @@ class Backup:
         log.info("the backup %s can be read: %d rows", path, count)
 
 
+def folder_of(store: Store, place: Path) -> Path | None:
+    """Where a box's own backups lie in a place; None where it never made any."""
+    rows = store.read("select id from backup_box")
+    return place.absolute() / f"appliance-{rows[0][0]}" if rows else None
+
+
 def snapshots(folder: Path) -> list[Path]:
     """Oldest first."""
     return sorted(path for path in folder.glob(f"*{SNAPSHOT}") if path.name != KEYS)
