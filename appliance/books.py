@@ -59,6 +59,11 @@ class Books:
         endpoint = box.traces.endpoint
         self._exporter = Exporter(endpoint, self.calls, memory) if endpoint else None
 
+    @property
+    def records(self) -> bool:
+        """Whether box.toml wants calls recorded."""
+        return self._box.recordings
+
     async def settle(self) -> None:
         """At the start, before there are calls: close what a crash left open. What cannot be done keeps
         nobody from being answered."""

@@ -87,6 +87,10 @@ class House:
         self.pairing.use(code)
         self.accounts.add(name, self.roles[-1], password)
 
+    def spoken_code(self) -> str:
+        """The code by which the first admin is made; nothing where there is one."""
+        return "" if self.accounts.claimed() else self.pairing.code()
+
     async def known(self, session: str, token: str, used: bool = True) -> Who | None:
         """Whose session or token it is; `used` as for sessions."""
         if not session and not token:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from appliance import config
 from appliance.access import certificates
 from appliance.access.house import House
+from appliance.actions.page import CODE
 from appliance.app import App
 from appliance.channels import WaitingLine
 from appliance.channels.exchange import Exchange, Trunk
@@ -172,9 +173,8 @@ class Running:
         kiosk = (
             Status("kiosk", *self._kiosk.state) if self._kiosk else Status("kiosk", False, self._kiosk_off)
         )
-        page = Status("page", False, "switched off in box.toml")
-        if self._console:
-            page = Status("page", True, self._console.where)
+        where = self._console.where if self._console else ""
+        page = Status("page", bool(where), where or "switched off in box.toml")
         modems = self._modems.lines if self._modems else []
         gsm = [Status(line.name, *line.state) for line in modems] or [Status("gsm", False, self._gsm_off)]
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
@@ -203,10 +203,10 @@ class Running:
                     asyncio.get_running_loop().add_signal_handler(
                         signal.SIGHUP, lambda: tasks.create_task(reload())
                     )
+                    tasks.create_task(nightly(self._app, workshop.candidate_file))
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
                 tasks.create_task(self.announce(pulse, manager.runtime))
-                tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
                 tasks.create_task(self._backups.serve())
                 if self._wiring.button:
                     tasks.create_task(held(self._wiring.button, self._held_enough, self._forget_everything))
@@ -272,10 +272,10 @@ class Running:
             return None
         wake = self._kiosk.wake_now if self._kiosk else None
         workshop, books = self._workshop, self._app.books
-        editor = Editor(workshop) if workshop else None
-        calls = CallsPage(books, workshop) if workshop else None
+        editor, calls = (Editor(workshop), CallsPage(books, workshop)) if workshop else (None, None)
         title = lambda: self._app.desk.name  # noqa: E731
         house, network = self._make_house()
+        CODE[:] = [house.spoken_code] if house and network else []
         return Console(web.listen, title, self.status, wake, editor, calls, books.metrics, house, network)
 
     def _make_house(self) -> tuple[House | None, Network | None]:

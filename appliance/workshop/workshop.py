@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 TRIALS = 3
 """Desks that are tried out at the same time; the oldest that nobody talks to makes room."""
 
+CANDIDATE = "candidate.toml"
+"""Beside the desk file."""
+
 RECENT = timedelta(days=30)
 QUESTIONS = 20
 """Unanswered questions that are shown, and how old they may be."""
@@ -126,6 +129,27 @@ class Workshop:
         """The desk file as it lies on the disk; the one that is served where there is none."""
         found = _read(self.path)
         return self._text if found is None else found
+
+    @property
+    def candidate_file(self) -> Path:
+        """What is tried in the night by what callers said yesterday."""
+        return self.path.with_name(CANDIDATE)
+
+    def candidate(self) -> str:
+        """The version that is to be tried; empty where none is."""
+        found = _read(self.candidate_file)
+        return digest(found) if found else ""
+
+    def put_candidate(self, text: str) -> str:
+        """Have a text tried in the night; its version. ConfigError where it is not valid."""
+        read_desk(self.path, text=text)
+        with plain_errors(self.candidate_file):
+            write(self.candidate_file, text)
+        return digest(text)
+
+    def drop_candidate(self) -> None:
+        with plain_errors(self.candidate_file):
+            self.candidate_file.unlink(missing_ok=True)
 
     def check(self, text: str) -> list[Finding]:
         """What `appliance check` would find. Blocks for some tens of milliseconds."""
