@@ -76,6 +76,11 @@ def find(store: Store, who: str) -> Subject:
         for row, conversation in store.read(f"select rowid, {column} from {table}"):
             if conversation in conversations:
                 found[table].add(row)
+    if mentioned := _mentioned(who):
+        for table in ("message", "unanswered"):
+            for row, text in store.read(f"select rowid, text from {table}"):
+                if mentioned.search(text):
+                    found[table].add(row)
     names = _names(store, who, conversations)
     badges = _badges(store, conversations)
     found["visit"] |= {row for (row,) in store.read("select badge from visit") if row in badges}
@@ -122,7 +127,9 @@ def told(store: Store, subject: Subject) -> dict[str, list[dict[str, Any]]]:
 def _conversations(store: Store, who: str, found: Mapping[str, set[int]]) -> set[str]:
     """The conversations in which somebody was, or gave himself to be, that person."""
     conversations = set()
-    rows = store.read("select conversation, data from event where kind in ('identified', 'slot.filled')")
+    rows = store.read(
+        "select conversation, data from event where kind in ('identified', 'slot.filled', 'slot.doubted')"
+    )
     for conversation, text in rows:
         data = json.loads(text)
         told = [data.get("number", ""), data.get("name", ""), data.get("value", ""), data.get("spoken", "")]
@@ -132,7 +139,26 @@ def _conversations(store: Store, who: str, found: Mapping[str, set[int]]) -> set
         if table in NAMED:
             rows = store.read(f"select rowid, {column} from {table}")
             conversations |= {each for row, each in rows if row in found[table] and each}
+    if introduced := _introduced(who):
+        for text, call in store.read("select text, call from message"):
+            if call and introduced.search(text):
+                conversations.add(call)
     return conversations
+
+
+def _mentioned(who: str) -> re.Pattern[str] | None:
+    """Where a name stands in what somebody said; None where `who` is a number."""
+    if not re.search(r"[^\W\d_]", who):
+        return None
+    name = r"\s+".join(map(re.escape, who.split()))
+    return re.compile(rf"\b{name}\b", re.IGNORECASE)
+
+
+def _introduced(who: str) -> re.Pattern[str] | None:
+    """Where somebody says that this is his own name."""
+    name = _mentioned(who)
+    says = r"\b(?:this is|here is|my name is|my name's|i am|i'm|it is|it's)\s+(?:[\w.]+\s+)?"
+    return re.compile(says + name.pattern, re.IGNORECASE) if name else None
 
 
 def _under_way(store: Store) -> set[str]:

@@ -19,9 +19,9 @@ LOUD = 100
 
 
 def waveform(path: Path, columns: int = COLUMNS) -> tuple[list[list[int]], int]:
-    """The peaks of the caller and of the desk, each 0 to `LOUD`, evenly from the first sample to the last; and
-    how many samples those are, of 16 kHz. Read piece by piece: a long call is not held in memory. AudioError
-    where it is no recording."""
+    """The peaks of the caller and of the desk, each 0 to `LOUD`, evenly from first to last sample, and
+    how many samples of 16 kHz those are. It is read piece by piece: a long call is not held in memory.
+    AudioError where it is no recording."""
     try:
         with opened(path) as content, soundfile.SoundFile(content) as file:
             edges = np.linspace(0, file.frames, min(columns, max(1, file.frames)) + 1).astype(int)

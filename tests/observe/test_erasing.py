@@ -132,6 +132,31 @@ async def test_a_person_is_found_by_name_or_by_number_however_it_is_written(tmp_
     store.close()
 
 
+async def test_a_name_that_was_only_doubted_or_said_in_a_message_is_found_too(tmp_path: Path) -> None:
+    store, calls, eraser = opened(tmp_path)
+    log = EventLog(store)
+    with store.write() as db:
+        doubted = {"slot": "name", "value": "Annika Lindqvist", "spoken": "Annika Lindqvist", "form": 1}
+        insert(db, "ann-hangs-up", "2026-11-20T09:00:00.000+00:00", "slot.doubted", doubted)
+        for call, text in (
+            ("ann-calls", "This is Annika Lindqvist, please call me about the dog"),
+            ("ben-calls", "please tell Annika Lindqvist that I cannot come"),
+            ("cas-calls", "this is Annika Lindqvistson"),
+        ):
+            db.execute("insert into message (call, at, text) values (?, '2026', ?)", call, text)
+        insert(db, "ben-calls", "2026-11-20T09:00:00.000+00:00", "flow.started", {"flow": "book", "form": 1})
+    subject = eraser.find("annika lindqvist")
+    # Who speaks of her has a conversation of his own, of which only what he said of her goes.
+    assert subject.conversations == ("ann-calls", "ann-hangs-up")
+    assert subject.counts["message"] == 2
+    eraser.erase(subject)
+    assert store.read("select call from message") == [("cas-calls",)]
+    assert log.read("ben-calls")
+    assert found(tmp_path, ("Annika Lindqvist,", "Annika Lindqvist that", '"Annika')) == {}
+    calls.close()
+    store.close()
+
+
 def erases_and_dies(var: Path, step: int) -> bool:
     """Erase Ann in a process that is killed before the statement number `step` that writes; False where there
     are not so many."""
