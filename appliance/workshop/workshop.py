@@ -23,6 +23,7 @@ from appliance.config.versions import Version, Versions
 from appliance.errors import ApplianceError, ConfigError, StorageError
 from appliance.knowledge import MESSAGE
 from appliance.served import Served
+from appliance.slots.acts import act
 from appliance.workshop.lint import broken_phrases, lint
 from appliance.workshop.merging import merge
 from appliance.workshop.proposals import Proposal, propose
@@ -240,7 +241,7 @@ class Workshop:
         place = self._app.place
         since = (datetime.now(UTC) - RECENT).isoformat()
         rows = await place.memory.run(place.notebook.questions)
-        recent = [(at, text) for _, at, text in rows if at >= since]
+        recent = [(at, text) for _, at, text in rows if at >= since and not _is_an_answer(text)]
         times = Counter(_plain(text) for _, text in recent)
         newest = {_plain(text): Asked(text, times[_plain(text)], at) for at, text in recent}
         by_number = sorted(newest.values(), key=lambda asked: (asked.times, asked.last), reverse=True)
@@ -328,6 +329,12 @@ def _read(path: Path) -> str | None:
 def _write(path: Path, text: str) -> None:
     with plain_errors(path):
         write(path, text)
+
+
+def _is_an_answer(text: str) -> bool:
+    """Whether it is a yes, a no or a thanks and nothing else: to what, nobody can tell any more."""
+    said, rest = act(text)
+    return said in ("yes", "no", "thanks") and not rest
 
 
 def _plain(text: str) -> str:
