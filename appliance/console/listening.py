@@ -104,8 +104,9 @@ def bound(listen: str) -> socket.socket:
             f"the page cannot be opened at {bracketed(host)}:{port}: {error.strerror or error}",
             "end the program that has this address, or choose another in box.toml",
         ) from error
-    listener.setblocking(False)
-    return Listener(listener.family, listener.type, listener.proto, fileno=listener.detach())
+    known = Listener(listener.family, listener.type, listener.proto, fileno=listener.detach())
+    known.setblocking(False)
+    return known
 
 
 def bracketed(host: str) -> str:

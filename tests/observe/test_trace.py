@@ -245,10 +245,10 @@ async def test_opentelemetrys_own_definition_reads_the_trace_to_its_last_field(t
     assert resource.resource.attributes[0].value.string_value == "appliance"
     assert scope.schema_url == resource.schema_url == f"https://opentelemetry.io/schemas/{CONVENTIONS}"
     by_id = {span.span_id: span for span in scope.spans}
-    assert len(by_id) == len(scope.spans) > 20
+    assert len(by_id) == len(scope.spans) > 10
     [root] = [span for span in scope.spans if not span.parent_span_id]
     assert len(root.trace_id) == 16
-    assert root.name == "invoke_agent Alder House"
+    assert root.name.startswith("invoke_agent ")
     for span in scope.spans:
         assert (span.trace_id, len(span.span_id)) == (root.trace_id, 8)
         assert span is root or span.parent_span_id in by_id
