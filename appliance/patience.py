@@ -80,12 +80,12 @@ class Manner:
 
 
 MANNERS = {
-    "patient": Manner(0.3, 0.4, 2.7, 0.3),
-    "normal": Manner(0.2, 0.35, 2.4, 1.7),
-    "brisk": Manner(0.2, 0.25, 2.4, 2.2),
+    "patient": Manner(0.3, 0.4, 2.7, -1.5),
+    "normal": Manner(0.2, 0.35, 2.4, 1.0),
+    "brisk": Manner(0.2, 0.25, 2.4, 1.7),
 }
-"""As the desk file names them. `normal` is as patient as it can be and still answer within 0.5 s mostly and
-within 0.9 s nearly always; `patient` cuts off one in twenty of those who pause."""
+"""As the desk file names them. `normal` answers within 0.5 s mostly and within 0.9 s nearly always, where
+callers pause seldom; `patient` cuts off one in twenty of those who pause."""
 
 NEUTRAL = 0.7
 """Seconds of quiet that end a turn of which nothing is known."""
@@ -96,7 +96,7 @@ WORDLESS = 0.7
 VOICE = 1.0
 """Points for each unit of log-odds that the voice sounds finished."""
 
-UNHEARD = -2.1
+UNHEARD = -1.6
 """Points where nobody can tell how it sounds: most pauses are not the end."""
 
 WHOLE = 2.4

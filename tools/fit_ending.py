@@ -9,11 +9,14 @@ python tools/fit_ending.py fit ends-*.npz                                # says 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -45,6 +48,12 @@ QUIET = samples(0.6)
 STRENGTH = 0.003
 """Inverse of the regularisation, chosen by cross-validation."""
 
+FEW_WORDS = re.compile(r"\S+( \S+){0,2}")
+
+LENGTHS = (0.8, 1.0, 1.25, 1.6, 2.2, 3.2, 5.0)
+"""Seconds by which pauses are sorted: in each lot as many are ends as in all, so that it is not the length
+that is learned. Sentences cut short are many, and people who are recorded say few single words."""
+
 KINDS = ("end", "pause of the caller's own", "cut where it is quietest", "cut elsewhere", "um")
 
 
@@ -66,7 +75,7 @@ def gather(data: Path, out: Path, share: int, shares: int) -> None:
     places = [clip.sound for clip in library.backgrounds()]
     ums = [clip.sound for clip in library.fillers()]
     vad, whisper = Silero(directory("silero-vad")), Whisper(directory(MODEL))
-    seen, kinds, speakers = [], [], []
+    seen, kinds, speakers, lengths = [], [], [], []
     for number, clip in enumerate(clips(library)):
         if number % shares != share:
             continue
@@ -76,25 +85,29 @@ def gather(data: Path, out: Path, share: int, shares: int) -> None:
                     seen.append(end.astype(np.float16))
                     kinds.append(whole if last else 1)
                     speakers.append(speaker(clip.name))
-    np.savez_compressed(out, seen=seen, kinds=kinds, speakers=speakers)
+                    lengths.append(len(sound_so_far) / RATE)
+    np.savez_compressed(out, seen=seen, kinds=kinds, speakers=speakers, lengths=lengths)
 
 
 def clips(library: Library) -> Iterator[Clip]:
     yield from library.numbers()
     yield from library.names()
     yield from library.callers()
+    yield from library.short(FEW_WORDS)
 
 
 def said(
     clip: Clip, places: list[Sound], ums: list[Sound], rng: np.random.Generator
 ) -> Iterator[tuple[int, Sound]]:
     """The clip whole and cut, over a telephone or not, in quiet and noise, with how it ends by its place in
-    `KINDS`; one of the cuts once more, with an "um" after it. All fade out alike, so that it is not the
-    fading that is learned."""
+    `KINDS`; one of the cuts after a word or two, and one once more with an "um" after it. All fade out alike,
+    so that it is not the fading that is learned."""
     sound = clip.sound
-    cuts = [quietest(sound), *(somewhere(sound, rng) for _ in range(4))] if len(sound) > RATE else []
+    cuts = []
+    if len(sound) > RATE:
+        cuts = [quietest(sound), *(somewhere(sound, rng) for _ in range(4)), somewhere(sound[:RATE], rng)]
     cuts += cuts[:1] if ums else []
-    for kind, end in ((0, len(sound)), (0, len(sound)), *zip((2, 3, 3, 3, 3, 4), cuts, strict=False)):
+    for kind, end in ((0, len(sound)), (0, len(sound)), *zip((2, 3, 3, 3, 3, 3, 4), cuts, strict=False)):
         made = sound[:end].copy()
         if kind == 4:
             made = np.concatenate([made, np.zeros(BREATH, np.float32), ums[rng.integers(len(ums))]])
@@ -142,6 +155,8 @@ def speaker(name: str) -> str:
         return "an4 " + last.split("-")[1]
     if "speechocean" in folder:
         return "speechocean " + last.split("_")[0]
+    if "fsdd" in folder:
+        return "fsdd " + last.split("_")[1]
     return last[:4] if "vctk" in folder else last if "alnum" in folder or "s2i" in folder else folder
 
 
@@ -150,10 +165,13 @@ def fit(files: list[Path]) -> None:
     seen = np.concatenate([each["seen"] for each in kept]).astype(np.float32)
     kinds = np.concatenate([each["kinds"] for each in kept])
     speakers = np.concatenate([each["speakers"] for each in kept])
+    lengths = np.digitize(np.concatenate([each["lengths"] for each in kept]), LENGTHS)
     ended = kinds == 0
+    weight = evened(ended, lengths)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=1000))
+    weighs = {"logisticregression__sample_weight": weight}
     odds = cross_val_predict(
-        model, seen, ended, groups=speakers, cv=GroupKFold(5), method="decision_function"
+        model, seen, ended, groups=speakers, cv=GroupKFold(5), method="decision_function", params=weighs
     )
     print(f"{len(seen)} pauses of {len(set(speakers))} speakers; area under the curve, speakers held out:")
     print(f"  all {roc_auc_score(ended, odds):.3f}")
@@ -161,14 +179,28 @@ def fit(files: list[Path]) -> None:
         these = ended | (kinds == number)
         area = roc_auc_score(ended[these], odds[these])
         print(f"  ends against each {kind} {area:.3f} ({(kinds == number).sum()})")
-    scaler, regression = (step for _, step in model.fit(seen, ended).steps)
+    for number, (least, most) in enumerate(pairwise((0.0, *LENGTHS, 30.0))):
+        these = lengths == number
+        area, ends = roc_auc_score(ended[these], odds[these]), int(ended[these].sum())
+        print(f"  {least} to {most} s {area:.3f} ({ends} ends of {these.sum()})")
+    scaler, regression = (step for _, step in model.fit(seen, ended, **weighs).steps)
     weights = regression.coef_[0] / scaler.scale_
     bias = float(regression.intercept_[0] - weights @ scaler.mean_)
     # Held out, the odds are smaller than those of what was learned from: as much as they are too sure by.
-    calibrated = LogisticRegression().fit(odds[:, None], ended)
+    calibrated = LogisticRegression().fit(odds[:, None], ended, weight)
     slope, shift = float(calibrated.coef_[0, 0]), float(calibrated.intercept_[0])
     np.savez(OUT, weights=(slope * weights).astype(np.float32), bias=np.float32(slope * bias + shift))
     print(f"slope {slope:.2f}, shift {shift:.2f}; {OUT}: {OUT.stat().st_size} bytes")
+
+
+def evened(ended: NDArray[np.bool_], lots: NDArray[np.int_]) -> NDArray[np.float64]:
+    """What each pause weighs, so that in each lot the ends are of the same share."""
+    weight, share = np.ones(len(ended)), float(ended.mean())
+    for lot in set(lots.tolist()):
+        for which, part in ((ended, share), (~ended, 1 - share)):
+            these = (lots == lot) & which
+            weight[these] = part * (lots == lot).sum() / these.sum()
+    return weight
 
 
 if __name__ == "__main__":

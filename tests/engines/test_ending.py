@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.bench.turns.recordings import half_of
+from appliance.bench.turns.recordings import Library, half_of
 from appliance.channels.recorded import read_recording
+from appliance.ears import BEFORE
 from appliance.engines.ending import LOOKED_AT, Ending, looked_at
 from appliance.engines.whisper import Whisper
 from appliance.messages import RATE, Expect, samples
+from appliance.patience import MANNERS, Pause
 
 DATA = Path(__file__).parents[3] / "shared/data"
 
@@ -53,6 +57,28 @@ def test_people_who_have_finished_sound_like_it_and_people_cut_short_do_not(whis
     assert sum(whole > cut for whole, cut in told) >= 21
     wholes, cuts = np.array(told).T
     assert np.median(wholes) > 0.6 > 0.3 > np.median(cuts)
+
+
+def lone_words(people: int) -> Iterator[bytes]:
+    """Answers of a word or two that nothing was learned from, with the quiet before and after them."""
+    if not DATA.is_dir():
+        pytest.skip("there are no recordings of callers at ../shared/data")
+    answers = re.compile(r"yes|no|stop|help|enter|go|repeat|\w+( \w+)", re.IGNORECASE)
+    for clip in islice(Library(DATA, "test").short(answers), people):
+        sound = np.concatenate([np.zeros(BEFORE), clip.sound, np.zeros(samples(0.15))])
+        yield (sound * 32767).astype("<i2").tobytes()
+
+
+def test_whoever_says_one_word_waits_no_longer_than_for_a_sentence(whisper: Whisper) -> None:
+    waits = []
+    for pcm in lone_words(20):
+        stream = whisper.stream(Expect())
+        stream.push(pcm)
+        told = stream.finish()
+        waits.append(MANNERS["normal"](Pause(told.text, Expect(), told.finished)))
+    assert len(waits) == 20
+    assert np.median(waits) <= 0.5
+    assert sum(wait > 1.0 for wait in waits) <= 2
 
 
 def test_a_recogniser_that_nothing_was_fitted_to_cannot_tell() -> None:
