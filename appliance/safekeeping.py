@@ -60,6 +60,8 @@ class Safekeeping:
         self._there = False
         self._failed: datetime | None = None
         self._why = ""
+        self._done: datetime | None = None
+        """When this program made the last."""
 
     @property
     def state(self) -> tuple[bool, str] | None:
@@ -97,7 +99,7 @@ class Safekeeping:
             log.error("no backup was made: %s", error)
             self._failed, self._why = self._store.now(), str(error)
             return
-        self._failed, self._why = None, ""
+        self._failed, self._why, self._done = None, "", self._store.now()
         self._there, self._last = await asyncio.to_thread(self._seen)
         log.info("a backup was made in %s", self._settings.place)
 
@@ -118,8 +120,10 @@ class Safekeeping:
         now = self._store.now()
         if self._failed and now - self._failed < AGAIN:
             return False
-        if last is None or last > now:  # A clock that was wrong then, or is now.
+        if last is None:
             return True
+        if last > now:  # A clock that was wrong then, or is now.
+            return self._done is None or abs(now - self._done) >= DAILY
         return now - last >= (DAILY if now.hour in NIGHT else MISSED)
 
 

@@ -92,6 +92,17 @@ async def test_a_box_that_is_off_by_night_makes_them_by_day(tmp_path: Path, stic
     kept.close()
 
 
+async def test_a_clock_that_went_back_makes_one_a_day_and_keeps_the_newest(
+    tmp_path: Path, stick: Path
+) -> None:
+    kept = Kept(tmp_path, stick, keep=2)
+    assert [await kept.look(after=48) for _ in range(2)] == [1, 2]
+    kept.now -= timedelta(days=400)
+    assert await kept.look() == 3  # It is the oldest by its name, and stays.
+    assert await kept.look(after=0.1) == 3
+    kept.close()
+
+
 async def test_so_many_are_kept(tmp_path: Path, stick: Path) -> None:
     kept = Kept(tmp_path, stick, keep=2)
     assert [await kept.look(after=48) for _ in range(4)] == [1, 2, 2, 2]

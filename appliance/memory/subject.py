@@ -53,12 +53,21 @@ class Subject:
     """Conversations that are not over, and left out of it."""
     rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Row ids, by table."""
+    spoken_of: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The same of what others said of him: it goes with him, but is not handed out to him, and the keys of
+    their conversations in backups stay."""
 
     @property
     def counts(self) -> dict[str, int]:
         """How many rows of each table that are, and how many conversations."""
-        rows = {table: len(ids) for table, ids in self.rows.items() if ids}
+        rows = {table: len(ids) for table, ids in self.every.items() if ids}
         return {"conversation": len(self.conversations), **rows}
+
+    @property
+    def every(self) -> dict[str, tuple[int, ...]]:
+        """All rows that go with him."""
+        tables = {**self.rows, **self.spoken_of}
+        return {table: (*self.rows.get(table, ()), *self.spoken_of.get(table, ())) for table in tables}
 
 
 def find(store: Store, who: str) -> Subject:
@@ -76,11 +85,6 @@ def find(store: Store, who: str) -> Subject:
         for row, conversation in store.read(f"select rowid, {column} from {table}"):
             if conversation in conversations:
                 found[table].add(row)
-    if mentioned := _mentioned(who):
-        for table in ("message", "unanswered"):
-            for row, text in store.read(f"select rowid, text from {table}"):
-                if mentioned.search(text):
-                    found[table].add(row)
     names = _names(store, who, conversations)
     badges = _badges(store, conversations)
     found["visit"] |= {row for (row,) in store.read("select badge from visit") if row in badges}
@@ -91,12 +95,26 @@ def find(store: Store, who: str) -> Subject:
         if person in found["person"]:
             found["recollection"].add(row)
     rows = {table: tuple(sorted(ids)) for table, ids in found.items()}
-    return Subject(who, tuple(sorted(conversations)), len(under_way), rows)
+    return Subject(who, tuple(sorted(conversations)), len(under_way), rows, _spoken_of(store, who, found))
+
+
+def _spoken_of(store: Store, who: str, found: Mapping[str, set[int]]) -> dict[str, tuple[int, ...]]:
+    """Messages and questions of others in which the name stands."""
+    if not (mentioned := _mentioned(who)):
+        return {}
+    return {
+        table: tuple(
+            row
+            for row, text in store.read(f"select rowid, text from {table}")
+            if row not in found[table] and mentioned.search(text)
+        )
+        for table in ("message", "unanswered")
+    }
 
 
 def take_out(db: Database, subject: Subject) -> None:
     """Delete every row, within a transaction that is under way; and words that the fleet has not got yet."""
-    for table, rows in subject.rows.items():
+    for table, rows in subject.every.items():
         if rows:
             every = json.dumps(rows)
             db.execute(f"delete from {table} where rowid in (select value from json_each(?))", every)

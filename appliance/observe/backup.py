@@ -74,7 +74,8 @@ class Backup:
                     self._copy_recordings(folder)
                     self._verify(path, folder, identity)
                     for old in snapshots(folder)[:-keep]:
-                        old.unlink()
+                        if old != path:  # Where the clock went back, the newest seems to be the oldest.
+                            old.unlink()
                     return path
         except (OSError, sqlite3.Error, pyrage.EncryptError) as error:
             raise StorageError(f"{folder} cannot be written ({error})", "free some space there") from error

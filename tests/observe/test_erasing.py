@@ -149,6 +149,12 @@ async def test_a_name_that_was_only_doubted_or_said_in_a_message_is_found_too(tm
     # Who speaks of her has a conversation of his own, of which only what he said of her goes.
     assert subject.conversations == ("ann-calls", "ann-hangs-up")
     assert subject.counts["message"] == 2
+    eraser.export(subject, tmp_path / "ann.zip")
+    with zipfile.ZipFile(tmp_path / "ann.zip") as file:
+        given = file.read("data.json").decode()
+    assert "about the dog" in given
+    assert "cannot come" not in given
+    (tmp_path / "ann.zip").unlink()
     eraser.erase(subject)
     assert store.read("select call from message") == [("cas-calls",)]
     assert log.read("ben-calls")
