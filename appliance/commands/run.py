@@ -173,8 +173,8 @@ class Running:
         kiosk = (
             Status("kiosk", *self._kiosk.state) if self._kiosk else Status("kiosk", False, self._kiosk_off)
         )
-        where = self._console.where if self._console else ""
-        page = Status("page", bool(where), where or "switched off in box.toml")
+        where = self._console.where if self._console else "switched off in box.toml"
+        page = Status("page", self._console is not None, where)
         modems = self._modems.lines if self._modems else []
         gsm = [Status(line.name, *line.state) for line in modems] or [Status("gsm", False, self._gsm_off)]
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
