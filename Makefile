@@ -29,7 +29,9 @@ image: $(KEYS)  ## the image that is flashed, and signed updates (BOARD=rpi5, ar
 $(KEYS):
 	image/keys $@
 
-test-image: setup-test  ## the image that was made, in a container and in an emulator: about an hour, as root
+test-image: setup-test  ## build the images that are not there and try them, in a container and in emulators: hours, as root
+	for board in amd64 arm64 rpi5; do \
+		test -f build/image/$$board.img || $(MAKE) image BOARD=$$board || exit 1; done
 	APPLIANCE_KEYS=$(KEYS) $(PYTHON) -m pytest -s -m slow --timeout=0 tests/image $(ARGS)
 
 check: setup-test lint  ## lint and types only

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from image import boards, debian, spdx, system, wheels
 from tests.image.scripts import IMAGE, load
 
-make = load("make")
 bootslot = load("bootslot")
-BOARDS, PINS = make.read_boards()
+BOARDS, PINS = boards.read()
 UNITS = sorted((IMAGE / "units").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 RAUC = configparser.ConfigParser()
@@ -98,11 +98,12 @@ def test_the_data_come_last_for_they_are_to_grow() -> None:
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=lambda board: board.name)
-def test_a_board_says_what_its_firmware_is_to_load(board: make.Board) -> None:  # type: ignore[name-defined]
+def test_a_board_says_what_its_firmware_is_to_load(board: boards.Board) -> None:
     assert "kernel=vmlinuz" in board.config
     assert "initramfs initrd.img" in board.config
-    for dtb in board.dtbs:
-        assert f"device_tree={Path(dtb).name}" in board.config
+    if board.dtbs:  # Which of them, the firmware says: it knows the stepping of its chip.
+        assert "upstream_kernel=1" in board.config
+        assert "device_tree=" not in board.config
 
 
 @pytest.mark.parametrize(
@@ -110,26 +111,50 @@ def test_a_board_says_what_its_firmware_is_to_load(board: make.Board) -> None:  
 )
 def test_drivers_that_a_box_needs_are_left_in(needed: str) -> None:
     """A stick is read by way of the kernel's SCSI."""
-    assert not [name for name in make.UNUSED_MODULES if needed == name or needed.startswith(f"{name}/")]
+    assert not [name for name in debian.UNUSED_MODULES if needed == name or needed.startswith(f"{name}/")]
 
 
 @pytest.mark.parametrize("arch", sorted({board.arch for board in BOARDS.values()}))
 def test_every_package_is_pinned_to_a_version(arch: str) -> None:
     lock = dict(line.split()[:2] for line in (IMAGE / f"packages-{arch}.lock").read_text().splitlines())
     kernels = [board.kernel.partition("/")[0] for board in BOARDS.values() if board.arch == arch]
-    boards = [package for board in BOARDS.values() if board.arch == arch for package in board.packages]
-    assert {*PINS.packages, *boards, *kernels} <= set(lock)
+    theirs = [package for board in BOARDS.values() if board.arch == arch for package in board.packages]
+    assert {*PINS.packages, *PINS.newer, *theirs, *kernels} <= set(lock)
+
+
+@pytest.mark.parametrize("arch", sorted({board.arch for board in BOARDS.values()}))
+def test_rauc_understands_what_a_kernel_since_6_19_says_of_dm_verity(arch: str) -> None:
+    lock = dict(line.split()[:2] for line in (IMAGE / f"packages-{arch}.lock").read_text().splitlines())
+    version = tuple(int(part) for part in lock["rauc"].partition("-")[0].split("."))
+    assert version >= (1, 15, 2)
+    # All that comes of one source must be of one version.
+    assert len({version for name, version in lock.items() if name.startswith("libnl-")}) == 1
+
+
+def test_only_what_is_named_comes_from_a_newer_debian() -> None:
+    everything, named = debian.preferences(PINS).split("\n\n")
+    assert everything.splitlines()[0] == "Package: *"
+    assert everything.endswith("Pin-Priority: -1")
+    assert set(named.splitlines()[0].split()[1:]) == set(PINS.newer)
+
+
+def test_wheels_of_an_older_lock_are_left_out(tmp_path: Path) -> None:
+    for name in ("numpy-2.4.6-cp313", "numpy-2.5.5-cp313", "sqlite_vec-0.1.9-py3", "gone-1.0-py3"):
+        (tmp_path / f"{name}-none-any.whl").touch()
+    wheels.leave_out(tmp_path, "numpy==2.5.5 \\\n    --hash=sha256:0\nsqlite-vec==0.1.9 \\\n")
+    left = {wheel.name.split("-")[0]: wheel.name.split("-")[1] for wheel in tmp_path.iterdir()}
+    assert left == {"numpy": "2.5.5", "sqlite_vec": "0.1.9"}
 
 
 def test_no_one_can_log_in_with_a_password() -> None:
     lock = "".join(path.read_text() for path in IMAGE.glob("packages-*.lock"))
     assert not re.search(r"^(openssh-server|dropbear|telnetd)", lock, re.MULTILINE)
-    assert "getty@tty1.service" in make.MASKED
+    assert "getty@tty1.service" in system.MASKED
 
 
 def test_python_packages_that_are_no_wheels_are_in_the_lock() -> None:
     lock = (IMAGE.parent / "requirements.lock").read_text()
-    for name in make.BY_HAND:
+    for name in wheels.BY_HAND:
         assert re.search(rf"^{name}==", lock, re.MULTILINE)
 
 
@@ -143,7 +168,7 @@ def test_what_is_in_it_is_told_as_spdx(tmp_path: Path) -> None:
     metadata = tmp_path / "opt/appliance/.venv/lib/python3.13/site-packages/numpy-2.4.6.dist-info/METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Name: numpy\nVersion: 2.4.6\nLicense-Expression: BSD-3-Clause\n\nWords: none\n")
-    told = json.loads(make.spdx.document(tmp_path, "arm64", "0.1.0", 0))
+    told = json.loads(spdx.document(tmp_path, "arm64", "0.1.0", 0))
     assert [(one["name"], one["versionInfo"]) for one in told["packages"]] == [
         ("rauc", "1.13-1"),
         ("numpy", "2.4.6"),

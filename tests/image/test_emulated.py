@@ -7,6 +7,7 @@ stick, tried with systems that are not healthy, and left without power in the mi
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import time
@@ -50,6 +51,10 @@ eot = {engine = "none"}
 """An emulator has no sound card, and is some thirty times too slow to speak with; its engines are tried by
 test_arm64.py."""
 
+ANSWERS = "Started appliance.service"
+PATIENCE = 5400.0
+"""Seconds since power on. It takes a few minutes where nobody else computes."""
+
 WATCHED = (
     "console=ttyAMA0 systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info "
     "systemd.default_device_timeout_sec=900"
@@ -66,40 +71,39 @@ class Shelf:
         if not self.stranger.exists():
             subprocess.run([IMAGE / "keys", self.stranger], check=True)
 
-    def bundle(self, version: str, keys: Path = KEYS, broken: bool = False) -> Path:
-        """The system that was built, as another version; a broken one cannot find its models."""
+    def bundle(self, version: str, keys: Path = KEYS, *, broken: bool = False, small: bool = False) -> Path:
+        """The system that was built, as another version. A broken one cannot reach its models; a small one
+        has nothing in it, for who is refused is not read further."""
         made, contents = self.place / f"{version}.raucb", self.place / "contents"
         if made.exists():
             return made
         contents.mkdir()
+        for name in ("system.img", "boot.img"):
+            if small:
+                (contents / name).write_bytes(os.urandom(1 << 20))
+            else:
+                shutil.copy(MADE / "arm64" / name, contents)
         if broken:
-            self._break(contents / "system.img")
-        else:
-            shutil.copy(MADE / "arm64" / "system.img", contents)
-        shutil.copy(MADE / "arm64" / "boot.img", contents)
+            self._break(contents / "boot.img")
         (contents / "manifest.raucm").write_text(
             f"[update]\ncompatible=appliance-arm64\nversion={version}\n[bundle]\nformat=verity\n"
             "[image.rootfs]\nfilename=system.img\n[image.boot]\nfilename=boot.img\n"
         )
         subprocess.run(
-            ["rauc", f"--cert={keys}/sign.cert.pem", f"--key={keys}/sign.key.pem", "bundle", contents, made],
+            ["rauc", f"--cert={keys}/sign.cert.pem", f"--key={keys}/sign.key.pem", "bundle",
+             "--mksquashfs-args=-comp zstd -Xcompression-level 1", contents, made],
             check=True, capture_output=True,
         )  # fmt: skip
         shutil.rmtree(contents)
         return made
 
-    def _break(self, system: Path) -> None:
-        root = self.place / "root"
-        subprocess.run(["unsquashfs", "-q", "-n", "-d", root, MADE / "arm64" / "system.img"], check=True)
-        fstab = root / "etc/fstab"
-        fstab.write_text(fstab.read_text().replace("/data/models/models-", "/data/models/gone-"))
-        squash = ["mksquashfs", root, system, "-quiet", "-no-progress", "-comp", "zstd"]
-        subprocess.run([*squash, "-Xcompression-level", "3"], check=True)
-        shutil.rmtree(root)
+    def _break(self, boot: Path) -> None:
+        line = (IMAGE / "cmdline.txt").read_text().strip() + " systemd.mask=models.mount\n"
+        subprocess.run(["mcopy", "-o", "-i", boot, "-", "::cmdline.txt"], input=line.encode(), check=True)
 
-    def tampered(self, version: str, place: Path) -> Path:
+    def tampered(self, version: str) -> Path:
         """One bit of its signature is another."""
-        made = Path(shutil.copy(self.bundle(version), place / f"{version}-tampered.raucb"))
+        made = self.bundle(version, small=True)
         with made.open("r+b") as file:
             file.seek(-600, os.SEEK_END)
             byte = file.read(1)
@@ -129,7 +133,7 @@ def machine(place: Path) -> Iterator[Machine]:
 
 def test_a_card_that_was_flashed_comes_up_and_its_desk_answers(machine: Machine) -> None:
     machine.power_on()
-    took = machine.until("Started appliance.service", within=900)
+    took = machine.until(ANSWERS, within=PATIENCE)
     print(f"from power on to 'answers a call': {took:.0f} s, emulated")
     assert machine.partition == 2
 
@@ -142,51 +146,60 @@ def test_the_data_take_all_of_the_card(machine: Machine) -> None:
 def test_of_what_is_on_a_stick_only_ours_is_installed_tried_and_committed(
     machine: Machine, shelf: Shelf, place: Path
 ) -> None:
-    strange = shelf.bundle("0.1.9-strange", keys=shelf.stranger)
-    tampered = shelf.tampered("0.2.0", place)
-    tampered = tampered.rename(place / "0.1.8-tampered.raucb")
-    machine.plug(stick(place / "stick.img", [tampered, strange, shelf.bundle("0.2.0")], "1500M"), "first")
+    strange = shelf.bundle("0.1.9-strange", keys=shelf.stranger, small=True)
+    tampered = shelf.tampered("0.1.8-tampered")
+    machine.plug(stick(place / "stick.img", [tampered, strange, shelf.bundle("0.2.0")]), "first")
     began = time.monotonic()
-    machine.until(f"{tampered.name}: refused", within=2000)
-    machine.until(f"{strange.name}: refused", within=2000)
-    machine.until_down(within=1500)
+    machine.until(f"{tampered.name}: refused", within=PATIENCE)
+    machine.until(f"{strange.name}: refused", within=PATIENCE)
+    machine.until_down(within=PATIENCE)
     assert machine.tryboot
     print(f"from the stick to the start of the new system: {time.monotonic() - began:.0f} s, emulated")
     machine.power_on()
     assert machine.partition == 3
-    took = machine.until("is healthy, and committed", within=1500)
-    print(f"committed {took:.0f} s after its start")
+    took = machine.until("is healthy, and committed", within=PATIENCE)
+    print(f"committed {took:.0f} s after its start, emulated")
     assert Firmware(machine.disk).choose(tryboot=False) == 3
 
 
 def test_one_that_is_not_healthy_is_given_up(machine: Machine, shelf: Shelf, place: Path) -> None:
     machine.plug(stick(place / "bad.img", [shelf.bundle("0.3.0", broken=True)]), "bad")
-    machine.until_down(within=900)
+    machine.until_down(within=PATIENCE)
     assert machine.tryboot
     began = time.monotonic()
     machine.power_on()
     assert machine.partition == 2
-    machine.until("is not healthy", within=900)
-    machine.until_down(within=300)
+    machine.until("is not healthy", within=PATIENCE)
+    machine.until_down(within=PATIENCE)
     assert not machine.tryboot
     machine.power_on()
     assert machine.partition == 3
-    machine.until("Started appliance.service", within=900)
-    print(f"from the start of the bad system until the older one answers: {time.monotonic() - began:.0f} s")
+    machine.until(ANSWERS, within=PATIENCE)
+    took = time.monotonic() - began
+    print(f"from the start of the bad system until the older one answers: {took:.0f} s, emulated")
 
 
-def test_a_power_cut_as_a_system_is_tried_brings_the_older_one(
+def test_a_power_cut_as_a_system_is_written_or_tried_leaves_the_one_that_runs(
     machine: Machine, shelf: Shelf, place: Path
 ) -> None:
     machine.plug(stick(place / "again.img", [shelf.bundle("0.4.0")]), "again")
-    machine.until_down(within=900)
-    machine.power_on()
-    assert machine.partition == 2
-    machine.until("systemd", within=300)
+    machine.until("0.4.0.raucb: the desk says goodbye", within=PATIENCE)
+    time.sleep(random.uniform(1, 30))
     machine.cut()
     machine.power_on()
     assert machine.partition == 3
-    machine.until("Started appliance.service", within=900)
+    machine.until("Linux version", within=PATIENCE)
+    # What was cut off is taken up again.
+    machine.plug(place / "again.img", "again")
+    machine.until_down(within=PATIENCE)
+    assert machine.tryboot
+    machine.power_on()
+    assert machine.partition == 2
+    machine.until("systemd", within=PATIENCE)
+    machine.cut()
+    machine.power_on()
+    assert machine.partition == 3
+    machine.until(ANSWERS, within=PATIENCE)
     machine.cut()
 
 

@@ -1,0 +1,44 @@
+"""Same inputs, same bits: the amd64 image built once more, from Debian's packages on.
+
+make image BOARD=amd64, then make test-image
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.image.scripts import IMAGE
+from tests.image.test_emulated import KEYS, MADE
+from tests.image.test_made import digest
+from tests.machine import folder
+
+FIRST = MADE / "amd64.img"
+COMPARED = ("amd64/boot.img", "amd64/system.img", "amd64/data.img", "amd64.img", "amd64.spdx.json")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="an image has files of many users: needs root"),
+    pytest.mark.skipif(not FIRST.is_file(), reason=f"{FIRST} is not made: make image BOARD=amd64"),
+]
+
+
+def test_a_second_build_is_the_same_to_the_bit() -> None:
+    there = folder()
+    try:
+        # What was downloaded is lent to it; every archive is checked against its hash all the same.
+        shutil.copytree(MADE / "archives-amd64", there / "archives-amd64")
+        subprocess.run([sys.executable, IMAGE / "make", "amd64", "--out", there, "--keys", KEYS], check=True)
+        differ = [name for name in COMPARED if whole(MADE / name) != whole(there / name)]
+    finally:
+        shutil.rmtree(there)
+    assert not differ, f"{differ} differ from {MADE}: was that built from this source?"
+
+
+def whole(path: Path) -> str:
+    return digest(path, 0, path.stat().st_size)
