@@ -75,8 +75,9 @@ def address(listen: str) -> tuple[str, int]:
 class Listener(socket.socket):
     """Lets go of who comes while too many are open."""
 
-    def __init__(self, *form: Any, fileno: int | None = None) -> None:
-        super().__init__(*form, fileno=fileno)
+    def __init__(self, like: socket.socket) -> None:
+        """Takes the place of one that listens already."""
+        super().__init__(like.family, like.type, like.proto, like.detach())
         self._open: list[tuple[weakref.ref[socket.socket], str]] = []
         """Each that was taken, and from where."""
 
@@ -104,9 +105,9 @@ def bound(listen: str) -> socket.socket:
             f"the page cannot be opened at {bracketed(host)}:{port}: {error.strerror or error}",
             "end the program that has this address, or choose another in box.toml",
         ) from error
-    known = Listener(listener.family, listener.type, listener.proto, fileno=listener.detach())
-    known.setblocking(False)
-    return known
+    bounded = Listener(listener)
+    bounded.setblocking(False)
+    return bounded
 
 
 def bracketed(host: str) -> str:
