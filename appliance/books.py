@@ -59,6 +59,11 @@ class Books:
         endpoint = box.traces.endpoint
         self._exporter = Exporter(endpoint, self.calls, memory) if endpoint else None
 
+    @property
+    def records(self) -> bool:
+        """Whether box.toml wants calls recorded."""
+        return self._box.recordings
+
     async def settle(self) -> None:
         """At the start, before there are calls: close what a crash left open. What cannot be done keeps
         nobody from being answered."""
@@ -198,7 +203,7 @@ def private(desk: DeskFile, events: Sequence[Event]) -> list[str]:
     kinds = {ask.slot: ask.type for flow in flows for ask in flow.ask if ask.type in PRIVATE}
     told = [event.data.get("name", "") for event in events if event.kind == "identified"]
     for event in events:
-        if event.kind == "slot.filled" and (kind := kinds.get(event.data["slot"])):
+        if event.kind in ("slot.filled", "slot.doubted") and (kind := kinds.get(event.data["slot"])):
             value = str(event.data["value"])
             told.append(value.partition("@")[0] if kind == "email" else value)
             # How a number is read out is of words that stand elsewhere, too.

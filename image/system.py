@@ -36,6 +36,7 @@ def install(board: Board, root: Path, models: str, version: str, keys: Path | No
     for unit in [
         *(SOURCE / "systemd").glob("*.service"),
         *(SOURCE / "systemd").glob("*.timer"),
+        *(SOURCE / "systemd").glob("*.mount"),
         *(IMAGE / "units").iterdir(),
     ]:
         shutil.copy(unit, units)

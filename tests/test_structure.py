@@ -48,7 +48,7 @@ LAYERS = [
     {"capacity", "app"},
     {"pulse"},
     {"workshop", "console", "firstboot"},
-    {"commands", "bench", "membership", "becoming", "obeying", "installer", "trying", "home"},
+    {"commands", "bench", "membership", "becoming", "obeying", "installer", "trying", "home", "safekeeping"},
     {"fleet"},
     {"__main__"},
 ]

@@ -11,6 +11,7 @@ import pytest
 
 from appliance.commands.run import LEAVE
 from appliance.commands.status import FOLDER
+from appliance.config.box import Backups
 from appliance.firstboot.radio import SOCKET
 from appliance.firstboot.reset import ASKED
 from appliance.firstboot.steps import DONE
@@ -18,6 +19,8 @@ from appliance.pulse import REBOOTED
 
 UNITS = Path(__file__).parent.parent / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
+MOUNT = "run-media-backup.mount"
+"""Where a stick for backups is mounted."""
 
 USERS = {
     "appliance-fleet.service": "appliance-fleet",
@@ -54,13 +57,13 @@ def test_systemd_finds_nothing_wrong_with_any_of_them(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     (tmp_path / "docs").mkdir()
-    for page in ("installer.md", "fleet.md"):
+    for page in ("installer.md", "fleet.md", "privacy.md"):
         (tmp_path / "docs" / page).touch()
-    for unit in SERVICES:
+    for unit in (*SERVICES, UNITS / MOUNT):
         text = unit.read_text().replace("/opt/appliance", str(tmp_path))
         text = text.replace("/usr/sbin/wpa_supplicant", "/usr/bin/true")  # It need not be on this machine.
         (tmp_path / unit.name).write_text(text)
-    names = [str(tmp_path / unit.name) for unit in SERVICES]
+    names = [str(tmp_path / unit.name) for unit in (*SERVICES, UNITS / MOUNT)]
     verified = analyze(
         "verify", "--man=no", "--recursive-errors=yes", *names, SYSTEMD_UNIT_PATH=f"{tmp_path}:"
     )
@@ -99,6 +102,16 @@ def test_hearing_goes_before_all_else_of_the_box() -> None:
 def test_box_toml_is_written_by_the_first_start_alone() -> None:
     writes = [unit.name for unit in SERVICES if "ReadWritePaths=/etc/appliance" in settings(unit.name)]
     assert writes == ["appliance-first-boot.service"]
+
+
+def test_a_stick_for_backups_is_where_the_desk_looks_and_may_write() -> None:
+    place = str(Backups().place)
+    assert value(MOUNT, "Where") == place
+    assert f"ReadWritePaths=-{place}" in settings("appliance.service")
+    rule = (UNITS.parent / "image/63-backup.rules").read_text()
+    assert MOUNT in rule
+    assert f'ENV{{ID_FS_LABEL}}=="{Path(value(MOUNT, "What")).name}"' in rule
+    assert "uid=appliance" in value(MOUNT, "Options")
 
 
 def test_a_first_start_is_done_once_or_when_everything_is_to_be_forgotten() -> None:

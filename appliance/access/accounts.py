@@ -11,7 +11,8 @@ from typing import Any
 
 from appliance.access import passwords, second
 from appliance.access.ledger import Ledger
-from appliance.errors import ApplianceError
+from appliance.access.sealed import Seal
+from appliance.errors import ApplianceError, StorageError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
@@ -40,9 +41,10 @@ HIGHEST = "select 1 from account where role = ? and scope is null limit 1"
 class Accounts:
     """Blocking. ApplianceError, in plain words, for whatever cannot be done."""
 
-    def __init__(self, ledger: Ledger, roles: tuple[str, ...], now: Callable[[], float]) -> None:
+    def __init__(self, ledger: Ledger, seal: Seal, roles: tuple[str, ...], now: Callable[[], float]) -> None:
         """`roles`: from the least to the one that may do everything."""
         self._ledger = ledger
+        self._seal = seal
         self._roles = roles
         self._now = now
 
@@ -103,14 +105,16 @@ class Accounts:
         secret = second.secret()
         with self._ledger.write() as db:
             id = self._must_be(db, name)
-            db.execute("update account set proposed = ? where id = ?", (secret, id))
+            kept = self._seal.sealed(secret, str(id))
+            db.execute("update account set proposed = ? where id = ?", (kept, id))
         return secret
 
     def confirm_second(self, name: str, code: str) -> None:
         with self._ledger.write() as db:
             id = self._must_be(db, name)
             (proposed,) = db.execute("select proposed from account where id = ?", (id,)).fetchone()
-            step = second.step(proposed, code, self._now()) if proposed else None
+            secret = self._seal.opened(proposed, str(id)) if proposed else ""
+            step = second.step(secret, code, self._now()) if secret else None
             if step is None:
                 raise ApplianceError(
                     "that is not the code", "look at the telephone's clock, and try the next"
@@ -127,10 +131,17 @@ class Accounts:
 
     def check(self, name: str, password: str, code: str = "") -> str | None:
         """The account's name, where password and code are right. It takes as long where there is no such
-        account, and does not tell which of them was wrong. A code counts once."""
+        account, and does not tell which of them was wrong. A code counts once. StorageError where the key of
+        a second factor is not here."""
         rows = self._ledger.read("select id, password, second from account where name = ?", tidy(name))
-        id, hash, secret = rows[0] if rows else (0, passwords.NOBODY, None)
+        id, hash, sealed = rows[0] if rows else (0, passwords.NOBODY, None)
         known = passwords.fits(password, hash) and bool(rows)
+        try:
+            secret = self._seal.opened(sealed, str(id)) if sealed else ""
+        except StorageError:
+            if known:
+                raise
+            return None
         step = second.step(secret, code, self._now()) if secret else 0
         if not known or step is None:
             return None
@@ -139,7 +150,7 @@ class Accounts:
             found = db.execute(
                 """update account set password = ?, last_step = max(last_step, ?)
                     where id = ? and password = ? and second is ? and (? or last_step < ?) returning name""",
-                (renewed, step, id, hash, secret, secret is None, step),
+                (renewed, step, id, hash, sealed, sealed is None, step),
             ).fetchone()
         return str(found[0]) if found else None
 

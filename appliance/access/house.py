@@ -13,10 +13,11 @@ from appliance.access.accounts import Accounts, Scope, tidy
 from appliance.access.attempts import Attempts
 from appliance.access.ledger import Ledger
 from appliance.access.pairing import Pairing
+from appliance.access.sealed import Key, Seal
 from appliance.access.sessions import IDLE, LONGEST, Sessions
 from appliance.access.tokens import PREFIX, Tokens
 from appliance.access.who import Who
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,20 @@ class House:
         now: Callable[[], float] = time.time,
         idle: float = IDLE,
         longest: float = LONGEST,
+        key: Key = lambda: None,
     ) -> None:
         """`path`: its SQLite file. `roles`: from the least to the one that may do everything. `name`: of its
-        cookie, and in a telephone's app; no other house of the machine has it."""
+        cookie, and in a telephone's app; no other house of the machine has it. `key`: by which
+        second factors are sealed."""
         self.name = name
         self.roles = roles
         self._ledger = Ledger(path)
-        self.accounts = Accounts(self._ledger, roles, now)
+        seal = Seal(path, key)
+        try:
+            seal.settle(self._ledger)
+        except StorageError as error:  # It keeps nobody else out.
+            log.warning("%s", error)
+        self.accounts = Accounts(self._ledger, seal, roles, now)
         self.sessions = Sessions(self._ledger, now, idle, longest)
         self.tokens = Tokens(self._ledger, roles, now)
         self.attempts = Attempts()
@@ -78,6 +86,10 @@ class House:
         self.accounts.check_new(name, self.roles[-1], password)
         self.pairing.use(code)
         self.accounts.add(name, self.roles[-1], password)
+
+    def spoken_code(self) -> str:
+        """The code by which the first admin is made; nothing where there is one."""
+        return "" if self.accounts.claimed() else self.pairing.code()
 
     async def known(self, session: str, token: str, used: bool = True) -> Who | None:
         """Whose session or token it is; `used` as for sessions."""

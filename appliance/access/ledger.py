@@ -1,5 +1,5 @@
 """The SQLite file in which a house writes down who may what. Of passwords, sessions and tokens it holds
-hashes only."""
+hashes only; the secrets of second factors are sealed."""
 
 from __future__ import annotations
 
@@ -76,6 +76,10 @@ class Ledger:
     def read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock, plain_errors(self._path, sqlite3.Error):
             return self._db.execute(sql, values).fetchall()
+
+    def empty_log(self) -> None:
+        """Leave nothing of what was before in the log beside the file, as far as nobody else reads it."""
+        self.read("pragma wal_checkpoint(truncate)")
 
     def close(self) -> None:
         with self._lock, suppress(sqlite3.Error):

@@ -10,6 +10,7 @@ from appliance.actions import (
     lobby,
     messages,
     mqtt,
+    page,
     payment,
     people,
 )
@@ -20,5 +21,5 @@ from appliance.actions.runner import Doubt, Outcome, Runner
 __all__ = [
     "REGISTRY", "Action", "Context", "Doubt", "Hands", "Outcome", "Refusal", "Runner", "action",
     "calendar", "cases", "contact",
-    "directory", "door", "http", "lobby", "messages", "mqtt", "payment", "people",
+    "directory", "door", "http", "lobby", "messages", "mqtt", "page", "payment", "people",
 ]  # fmt: skip

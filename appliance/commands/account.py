@@ -18,6 +18,7 @@ from appliance.access import passwords
 from appliance.access.house import House
 from appliance.console.server import ROLES
 from appliance.errors import ApplianceError
+from appliance.memory.key import key_of
 
 
 def account(what: str, name: str, role: str, label: str, days: float, box: Path | None) -> int:
@@ -81,7 +82,7 @@ def _day(seconds: float | None) -> str:
 @contextmanager
 def _house(path: Path | None) -> Iterator[House]:
     box, _ = config.read_box(path)
-    house = House(box.data / "access.db", ROLES)
+    house = House(box.data / "access.db", ROLES, key=lambda: key_of(box.data))
     try:
         yield house
     finally:

@@ -13,8 +13,7 @@ from rich.console import Console as Terminal
 from rich.markup import escape
 
 from appliance import config
-from appliance.access import certificates
-from appliance.access.house import House
+from appliance.actions.page import CODE
 from appliance.app import App
 from appliance.channels import WaitingLine
 from appliance.channels.exchange import Exchange, Trunk
@@ -28,6 +27,7 @@ from appliance.channels.sip.line import SipLine
 from appliance.channels.soundcard import SoundCard
 from appliance.clerk import local_now
 from appliance.commands.ending import told_to_stop
+from appliance.commands.house import house_of
 from appliance.commands.status import tell
 from appliance.commands.trunks import sip_settings
 from appliance.commands.wiring import Wiring
@@ -36,8 +36,7 @@ from appliance.config.trunks import secret
 from appliance.config.versions import Versions
 from appliance.console.calls import CallsPage
 from appliance.console.editor import Editor
-from appliance.console.listening import Network
-from appliance.console.server import ROLES, Console, Status
+from appliance.console.server import Console, Status
 from appliance.errors import ApplianceError, DeviceError, StorageError
 from appliance.firstboot import reset
 from appliance.gpio.held import held
@@ -47,6 +46,7 @@ from appliance.notify import Manager
 from appliance.phone.outbound import Outbound
 from appliance.phone.texting import Texting
 from appliance.pulse import Pulse
+from appliance.safekeeping import Safekeeping, by_program
 from appliance.workshop.lint import lint
 from appliance.workshop.shadow import nightly
 from appliance.workshop.workshop import Workshop
@@ -155,6 +155,7 @@ class Running:
         self._home: HomeLine | None = None
         self._wiring: Wiring | None = None
         self._joined = asyncio.Event()
+        self._backups = Safekeeping(app.box, app.place.store, by_program(files), app.quiet)
         self._kiosk_off = self._gsm_off = self._sip_off = self._fleet_off = "the desk starts"
         self._console = self._make_console()
         self.lines: list[WaitingLine] = [self._console] if self._console else []
@@ -184,9 +185,8 @@ class Running:
         kiosk = (
             Status("kiosk", *self._kiosk.state) if self._kiosk else Status("kiosk", False, self._kiosk_off)
         )
-        page = Status("page", False, "switched off in box.toml")
-        if self._console:
-            page = Status("page", True, self._console.where)
+        where = self._console.where if self._console else "switched off in box.toml"
+        page = Status("page", self._console is not None, where)
         modems = self._modems.lines if self._modems else []
         gsm = [Status(line.name, *line.state) for line in modems] or [Status("gsm", False, self._gsm_off)]
         sip = Status("sip", *self._sip.state) if self._sip else Status("sip", False, self._sip_off)
@@ -202,7 +202,8 @@ class Running:
         pins = self._wiring.status if self._wiring else []
         lines = [page, kiosk, *self._sensor, *gsm, sip, sms, Status("outgoing calls", *out)]
         home = [Status("home", *self._home.state)] if self._home else []
-        return [*lines, *talks, *pins, *engines, *papers, Status("fleet", *fleet), *home]
+        backups = [Status("backups", *state)] if (state := self._backups.state) else []
+        return [*lines, *talks, *pins, *engines, *papers, *backups, Status("fleet", *fleet), *home]
 
     async def serve(self, manager: Manager) -> None:
         """Every line, until cancelled or one fails."""
@@ -215,13 +216,14 @@ class Running:
                     asyncio.get_running_loop().add_signal_handler(
                         signal.SIGHUP, lambda: tasks.create_task(reload())
                     )
+                    tasks.create_task(nightly(self._app, workshop.candidate_file))
                 for line in self.lines:
                     tasks.create_task(line.serve(self._app), name=line.name)
                 tasks.create_task(self.announce(pulse, manager.runtime))
+                tasks.create_task(self._backups.serve())
                 await self._app.voiced()
                 for line in self.join():
                     tasks.create_task(line.serve(self._app), name=line.name)
-                tasks.create_task(nightly(self._app, self._files[1].with_name("candidate.toml")))
                 if self._wiring and self._wiring.button:
                     tasks.create_task(held(self._wiring.button, self._held_enough, self._forget_everything))
                 if self._sip:
@@ -287,25 +289,11 @@ class Running:
         if not web.enabled:
             return None
         workshop, books = self._workshop, self._app.books
-        editor = Editor(workshop) if workshop else None
-        calls = CallsPage(books, workshop) if workshop else None
+        editor, calls = (Editor(workshop), CallsPage(books, workshop)) if workshop else (None, None)
         title = lambda: self._app.desk.name  # noqa: E731
-        house, network = self._make_house()
+        house, network = house_of(self._app.box)
+        CODE[:] = [house.spoken_code] if house and network else []
         return Console(web.listen, title, self.status, None, editor, calls, books.metrics, house, network)
-
-    def _make_house(self) -> tuple[House | None, Network | None]:
-        """Who may what by the page, and where others reach it. Where that cannot be read, nobody may more
-        than a visitor, and nobody else comes in."""
-        web, data = self._app.box.web, self._app.box.data
-        try:
-            house = House(data / "access.db", ROLES)
-            if not web.network:
-                return house, None
-            own = certificates.own(data / "tls", web.names)
-        except ApplianceError as error:
-            log.error("the page is for visitors at this machine only: %s", error)
-            return None, None
-        return house, Network(web.network, own, web.names, web.visitors == "all")
 
     def _make_modems(self) -> tuple[Modems | None, str]:
         box = self._app.box

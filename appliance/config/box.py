@@ -215,6 +215,22 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
+class Backups:
+    """What the box backs up by itself."""
+
+    nightly: bool = True
+    """Each night, where `place` is there; a stick that is new, at once."""
+    place: Path = Path("/run/media/backup")
+    """A folder on another disk than the data: where a stick that is named BACKUP is found."""
+    keep: int = 7
+    """How many are kept there."""
+
+    def __post_init__(self) -> None:
+        if self.keep < 1:
+            raise ValueError(f"has keep = {self.keep}", "1 or more; nightly = false makes none")
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """box.toml."""
 
@@ -234,6 +250,7 @@ class Box:
     fleet: Fleet = field(default_factory=Fleet)
     home: Home = field(default_factory=Home)
     gpio: Gpio = field(default_factory=Gpio)
+    backup: Backups = field(default_factory=Backups)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gsm", named(self.gsm))

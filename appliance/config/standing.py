@@ -56,7 +56,9 @@ def whole(desk: DeskFile) -> DeskFile:
     """The desk with the flows of every desk; its own go before. Where it says `remember = false` under
     [actions.people], nobody is remembered or known."""
     remembers = desk.actions.get("people", {}).get("remember", True)
-    added = {name: flow for name, flow in flows().items() if remembers or name in ("case", "no_calls")}
+    added = {
+        name: flow for name, flow in flows().items() if remembers or name in ("case", "no_calls", "pairing")
+    }
     added = {name: flow for name, flow in added.items() if name not in desk.fact}
     return replace(desk, flow={**added, **desk.flow})
 

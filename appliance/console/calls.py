@@ -57,7 +57,7 @@ class CallsPage:
             route("/desk/calls/agree", self._agree),
             route("/desk/calls/correct", self._correct),
             Route("/desk/calls/{id}/sound", needs("manager", self._sound)),
-            *shadow_routes(self._books),
+            *shadow_routes(self._books, self._workshop),
         ]
 
     async def _list(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -75,11 +75,13 @@ class CallsPage:
         call = await self._found(asked)
         turns = await asyncio.to_thread(self._books.calls.turns, call.number)
         desk = self._workshop.desk
+        wave, sounded = await self._wave(call)
         return {
             **_row(call),
             "turns": [_turn(turn) for turn in turns],
             "spans": [_span(call, span) for span in spans(call, turns)],
-            "wave": await self._wave(call),
+            "wave": wave,
+            "sounded": sounded,
             "intents": [*desk.fact, *desk.flow, *MOVES],
         }
 
@@ -118,15 +120,15 @@ class CallsPage:
             raise KeyError(asked["id"])
         return call
 
-    async def _wave(self, call: Kept) -> list[list[int]] | None:
-        """The picture of its sound; None where there is none that can be heard."""
+    async def _wave(self, call: Kept) -> tuple[list[list[int]] | None, int]:
+        """The picture of its sound, and how long that is; None where there is none that can be heard."""
         if not (recording := self._recording(call)):
-            return None
+            return None, 0
         try:
             return await asyncio.to_thread(waveform, recording)
         except AudioError as error:
             log.warning("a recording has no picture: %s", error)
-            return None
+            return None, 0
 
     def _recording(self, call: Kept) -> Path | None:
         """The file, where it is there and one of the box's own."""

@@ -48,6 +48,8 @@ SENT: dict[str, tuple[str, Schema]] = {
     "/desk/phrases": ("It with more phrases for a flow", {"text": TEXT, "name": TEXT, "phrases": TEXTS}),
     "/desk/try": ("Try it out beside the one that is served", {"text": TEXT, "questions": TEXTS}),
     "/desk/publish": ("Put it live", {"text": TEXT, "base": TEXT, "by": TEXT, "why": TEXT}),
+    "/desk/candidate": ("Have a desk file tried in the night", {"text": TEXT}),
+    "/desk/candidate/drop": ("Have none tried", {}),
     "/desk/questions": ("What was asked lately and not answered", {}),
     "/desk/proposals": ("The same, put together by meaning", {}),
     "/desk/versions": ("Every desk file that was live", {}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from appliance.access.attempts import is_here, network
 from appliance.access.certificates import Own
 from appliance.access.impatient import Impatient
 from appliance.errors import ConfigError, DeviceError
@@ -19,6 +21,13 @@ MESSAGE_BYTES = 64 << 10
 """The longest WebSocket message."""
 
 CONNECTIONS = 128
+
+OPEN = 192
+"""Sockets that are open at a time, whether anything was asked by them or TLS agreed on yet: each is a file of
+the desk's, which needs some for calls ..."""
+
+OF_ONE = 24
+"""... and those of one other machine. A browser opens six, and one for each conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,28 @@ def address(listen: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+class Listener(socket.socket):
+    """Lets go of who comes while too many are open."""
+
+    def __init__(self, like: socket.socket) -> None:
+        """Takes the place of one that listens already."""
+        super().__init__(like.family, like.type, like.proto, like.detach())
+        self._open: list[tuple[weakref.ref[socket.socket], str]] = []
+        """Each that was taken, and from where."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """ConnectionAbortedError where there are too many: the loop goes on to whoever comes next."""
+        taken, address = super().accept()
+        place = network(address[0])
+        self._open = [(each, of) for each, of in self._open if (there := each()) and there.fileno() >= 0]
+        same = sum(of == place for _, of in self._open)
+        if len(self._open) >= OPEN or (same >= OF_ONE and not is_here(address[0])):
+            taken.close()
+            raise ConnectionAbortedError
+        self._open.append((weakref.ref(taken), place))
+        return taken, address
+
+
 def bound(listen: str) -> socket.socket:
     """A socket that listens there; `DeviceError` where it cannot."""
     host, port = address(listen)
@@ -74,8 +105,9 @@ def bound(listen: str) -> socket.socket:
             f"the page cannot be opened at {bracketed(host)}:{port}: {error.strerror or error}",
             "end the program that has this address, or choose another in box.toml",
         ) from error
-    listener.setblocking(False)
-    return listener
+    bounded = Listener(listener)
+    bounded.setblocking(False)
+    return bounded
 
 
 def bracketed(host: str) -> str:

@@ -1,4 +1,4 @@
-"""What would have changed yesterday, for the page."""
+"""What would have changed yesterday, for the page; and what is to be tried next."""
 
 from __future__ import annotations
 
@@ -7,16 +7,31 @@ from typing import Any
 
 from starlette.routing import Route
 
+from appliance.access.asking import text
 from appliance.books import Books
 from appliance.config.keeping import CHECKS
 from appliance.console.asking import route
+from appliance.workshop.workshop import Workshop
 
 
-def shadow_routes(books: Books) -> list[Route]:
+def shadow_routes(books: Books, workshop: Workshop) -> list[Route]:
     """Only the manager sees it: it holds what callers said."""
 
     async def last(asked: dict[str, Any]) -> dict[str, Any]:
         found = await asyncio.to_thread(books.calls.shadow)
-        return {"report": found, "checks": CHECKS}
+        candidate = await asyncio.to_thread(workshop.candidate)
+        recorded = workshop.desk.recording != "never" and books.records
+        return {"report": found, "checks": CHECKS, "candidate": candidate, "recorded": recorded}
 
-    return [route("/desk/shadow", last)]
+    async def put(asked: dict[str, Any]) -> dict[str, Any]:
+        return {"candidate": await asyncio.to_thread(workshop.put_candidate, text(asked))}
+
+    async def drop(asked: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.to_thread(workshop.drop_candidate)
+        return {}
+
+    return [
+        route("/desk/shadow", last),
+        route("/desk/candidate", put),
+        route("/desk/candidate/drop", drop),
+    ]

@@ -53,12 +53,21 @@ class Subject:
     """Conversations that are not over, and left out of it."""
     rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Row ids, by table."""
+    spoken_of: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The same of what others said of him: it goes with him, but is not handed out to him, and the keys of
+    their conversations in backups stay."""
 
     @property
     def counts(self) -> dict[str, int]:
         """How many rows of each table that are, and how many conversations."""
-        rows = {table: len(ids) for table, ids in self.rows.items() if ids}
+        rows = {table: len(ids) for table, ids in self.every.items() if ids}
         return {"conversation": len(self.conversations), **rows}
+
+    @property
+    def every(self) -> dict[str, tuple[int, ...]]:
+        """All rows that go with him."""
+        tables = {**self.rows, **self.spoken_of}
+        return {table: (*self.rows.get(table, ()), *self.spoken_of.get(table, ())) for table in tables}
 
 
 def find(store: Store, who: str) -> Subject:
@@ -86,12 +95,26 @@ def find(store: Store, who: str) -> Subject:
         if person in found["person"]:
             found["recollection"].add(row)
     rows = {table: tuple(sorted(ids)) for table, ids in found.items()}
-    return Subject(who, tuple(sorted(conversations)), len(under_way), rows)
+    return Subject(who, tuple(sorted(conversations)), len(under_way), rows, _spoken_of(store, who, found))
+
+
+def _spoken_of(store: Store, who: str, found: Mapping[str, set[int]]) -> dict[str, tuple[int, ...]]:
+    """Messages and questions of others in which the name stands."""
+    if not (mentioned := _mentioned(who)):
+        return {}
+    return {
+        table: tuple(
+            row
+            for row, text in store.read(f"select rowid, text from {table}")
+            if row not in found[table] and mentioned.search(text)
+        )
+        for table in ("message", "unanswered")
+    }
 
 
 def take_out(db: Database, subject: Subject) -> None:
     """Delete every row, within a transaction that is under way; and words that the fleet has not got yet."""
-    for table, rows in subject.rows.items():
+    for table, rows in subject.every.items():
         if rows:
             every = json.dumps(rows)
             db.execute(f"delete from {table} where rowid in (select value from json_each(?))", every)
@@ -122,7 +145,9 @@ def told(store: Store, subject: Subject) -> dict[str, list[dict[str, Any]]]:
 def _conversations(store: Store, who: str, found: Mapping[str, set[int]]) -> set[str]:
     """The conversations in which somebody was, or gave himself to be, that person."""
     conversations = set()
-    rows = store.read("select conversation, data from event where kind in ('identified', 'slot.filled')")
+    rows = store.read(
+        "select conversation, data from event where kind in ('identified', 'slot.filled', 'slot.doubted')"
+    )
     for conversation, text in rows:
         data = json.loads(text)
         told = [data.get("number", ""), data.get("name", ""), data.get("value", ""), data.get("spoken", "")]
@@ -132,7 +157,26 @@ def _conversations(store: Store, who: str, found: Mapping[str, set[int]]) -> set
         if table in NAMED:
             rows = store.read(f"select rowid, {column} from {table}")
             conversations |= {each for row, each in rows if row in found[table] and each}
+    if introduced := _introduced(who):
+        for text, call in store.read("select text, call from message"):
+            if call and introduced.search(text):
+                conversations.add(call)
     return conversations
+
+
+def _mentioned(who: str) -> re.Pattern[str] | None:
+    """Where a name stands in what somebody said; None where `who` is a number."""
+    if not re.search(r"[^\W\d_]", who):
+        return None
+    name = r"\s+".join(map(re.escape, who.split()))
+    return re.compile(rf"\b{name}\b", re.IGNORECASE)
+
+
+def _introduced(who: str) -> re.Pattern[str] | None:
+    """Where somebody says that this is his own name."""
+    name = _mentioned(who)
+    says = r"\b(?:this is|here is|my name is|my name's|i am|i'm|it is|it's)\s+(?:[\w.]+\s+)?"
+    return re.compile(says + name.pattern, re.IGNORECASE) if name else None
 
 
 def _under_way(store: Store) -> set[str]:

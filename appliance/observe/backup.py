@@ -74,7 +74,8 @@ class Backup:
                     self._copy_recordings(folder)
                     self._verify(path, folder, identity)
                     for old in snapshots(folder)[:-keep]:
-                        old.unlink()
+                        if old != path:  # Where the clock went back, the newest seems to be the oldest.
+                            old.unlink()
                     return path
         except (OSError, sqlite3.Error, pyrage.EncryptError) as error:
             raise StorageError(f"{folder} cannot be written ({error})", "free some space there") from error
@@ -181,6 +182,12 @@ class Backup:
             if line.get("rows", count) != count:
                 raise StorageError(f"{path} is not whole", "try another stick")
         log.info("the backup %s can be read: %d rows", path, count)
+
+
+def folder_of(store: Store, place: Path) -> Path | None:
+    """Where a box's own backups lie in a place; None where it never made any."""
+    rows = store.read("select id from backup_box")
+    return place.absolute() / f"appliance-{rows[0][0]}" if rows else None
 
 
 def snapshots(folder: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from appliance.config.versions import Version, Versions
 from appliance.errors import ApplianceError, ConfigError, StorageError
 from appliance.knowledge import MESSAGE
 from appliance.served import Served
+from appliance.slots.acts import act
 from appliance.workshop.lint import broken_phrases, lint
 from appliance.workshop.merging import merge
 from appliance.workshop.proposals import Proposal, propose
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 TRIALS = 3
 """Desks that are tried out at the same time; the oldest that nobody talks to makes room."""
+
+CANDIDATE = "candidate.toml"
+"""Beside the desk file."""
 
 RECENT = timedelta(days=30)
 QUESTIONS = 20
@@ -127,6 +131,27 @@ class Workshop:
         found = _read(self.path)
         return self._text if found is None else found
 
+    @property
+    def candidate_file(self) -> Path:
+        """What is tried in the night by what callers said yesterday."""
+        return self.path.with_name(CANDIDATE)
+
+    def candidate(self) -> str:
+        """The version that is to be tried; empty where none is."""
+        found = _read(self.candidate_file)
+        return digest(found) if found else ""
+
+    def put_candidate(self, text: str) -> str:
+        """Have a text tried in the night; its version. ConfigError where it is not valid."""
+        read_desk(self.path, text=text)
+        with plain_errors(self.candidate_file):
+            write(self.candidate_file, text)
+        return digest(text)
+
+    def drop_candidate(self) -> None:
+        with plain_errors(self.candidate_file):
+            self.candidate_file.unlink(missing_ok=True)
+
     def check(self, text: str) -> list[Finding]:
         """What `appliance check` would find. Blocks for some tens of milliseconds."""
         try:
@@ -216,7 +241,7 @@ class Workshop:
         place = self._app.place
         since = (datetime.now(UTC) - RECENT).isoformat()
         rows = await place.memory.run(place.notebook.questions)
-        recent = [(at, text) for _, at, text in rows if at >= since]
+        recent = [(at, text) for _, at, text in rows if at >= since and not _is_an_answer(text)]
         times = Counter(_plain(text) for _, text in recent)
         newest = {_plain(text): Asked(text, times[_plain(text)], at) for at, text in recent}
         by_number = sorted(newest.values(), key=lambda asked: (asked.times, asked.last), reverse=True)
@@ -304,6 +329,12 @@ def _read(path: Path) -> str | None:
 def _write(path: Path, text: str) -> None:
     with plain_errors(path):
         write(path, text)
+
+
+def _is_an_answer(text: str) -> bool:
+    """Whether it is a yes, a no or a thanks and nothing else: to what, nobody can tell any more."""
+    said, rest = act(text)
+    return said in ("yes", "no", "thanks") and not rest
 
 
 def _plain(text: str) -> str:

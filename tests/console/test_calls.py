@@ -25,7 +25,7 @@ from appliance.config.strict import TomlFile
 from appliance.messages import RATE, Decision, Heard, Spoken, Turn, Word, samples
 from appliance.observe.account import kept, last
 from appliance.observe.score import Mark
-from tests.console.editing import Page, editing
+from tests.console.editing import NEWER, Page, editing
 from tests.console.visiting import missing, visit
 
 BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -120,6 +120,7 @@ async def test_a_call_comes_with_its_turns_stages_and_picture(page: Page) -> Non
     assert call["turns"][0]["spoken"] == [["Hello", 0, 8000], ["there", 8000, 16_000]]
     assert {span["name"] for span in call["spans"]} >= {"heard", "end of turn", "decided", "spoken"}
     caller, desk = call["wave"]
+    assert call["sounded"] == samples(LONG)
     assert max(desk) == 0
     loud = [at * LONG / len(caller) for at, peak in enumerate(caller) if peak > 10]
     assert (round(min(loud)), round(max(loud))) == (3, 6)
@@ -154,6 +155,8 @@ async def test_a_visitor_sees_and_hears_nothing(tmp_path: Path) -> None:
             ("correct", {"id": "looked-at", "turn": 2, "intent": "parking"}),
         ):
             assert (await page.ask(f"calls/{what}", asked))[0] == 401
+        for what in ("shadow", "candidate", "candidate/drop"):
+            assert (await page.ask(what, {"text": NEWER}))[0] == 401
         assert (await asyncio.to_thread(fetch, page, "/desk/calls/looked-at/sound"))[0] == 401
         await page.enter("ann")
         assert (await page.ask("calls/list", {}))[0] == 200
@@ -252,6 +255,67 @@ async def test_a_click_on_a_word_plays_it_and_the_word_is_marked(tmp_path: Path)
     assert 5.2 < seen.readings["at"] < 6.2
     assert "where can I leave my car" in seen.readings["said"][0]
     assert seen.readings["bars"] >= 7
+
+
+@pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
+async def test_a_recording_that_is_shorter_than_its_call_lies_where_it_was_said(tmp_path: Path) -> None:
+    async with editing(tmp_path) as page:
+        record(page.app.books)
+        sound = np.zeros((samples(LONG / 2), 2), dtype="int16")
+        soundfile.write(
+            page.app.books.recordings / "looked-at.ogg", sound, RATE, format="OGG", subtype="OPUS"
+        )
+        seen = await visit(
+            page.console,
+            ["press", ".call-row button"],
+            ["see", "#marks .no", "understood"],
+            ["evaluate", "wide", "[...document.querySelectorAll('#wave, #track')].map((e) => e.clientWidth)"],
+            ["read", "wrong", ".call-row .wrong"],
+            url=f"{page.console.url}/calls.html",
+        )
+    track, wave = seen.readings["wide"]
+    assert wave == pytest.approx(track / 2, abs=1)
+    assert seen.readings["wrong"] == ["Not understood, not reached"]
+
+
+@pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
+async def test_a_draft_is_put_aside_to_be_tried_by_night_and_what_came_of_it_is_told(tmp_path: Path) -> None:
+    report = {
+        "at": "2026-11-27T02:10:00.000+00:00", "desk": "0123456789ab", "candidate": "ba9876543210",
+        "by": "sound", "calls": 3, "turns": 7, "better": 1, "worse": 0, "marks": {"understood": [2, 1]},
+        "changed": [{
+            "call": "looked-at", "said": "where can I leave my car", "heard": "where can I live my car",
+            "was": ["hours", "We are open from nine."], "now": ["parking", "Behind the house."],
+        }],
+    }  # fmt: skip
+    async with editing(tmp_path) as page:
+        record(page.app.books)
+        page.app.books.calls.keep_shadow(report)
+        assert (await page.ask("candidate", {"text": "nonsense = ["}))[0] == 422
+        assert not page.workshop.candidate_file.exists()
+        assert (await page.ask("candidate", {"text": NEWER}))[0] == 200
+        assert page.workshop.candidate_file.read_text() == NEWER
+        seen = await visit(
+            page.console,
+            ["see", "#next", "tonight"],
+            ["see", "#next", "no calls are recorded on this box"],
+            ["see", "#figures", "calls better"],
+            ["read", "changed", "#changed li"],
+            ["evaluate", "wide", "document.documentElement.scrollWidth"],
+            ["press", "#drop"],
+            ["see", "#next", "Nothing."],
+            ["press", "#changed a"],
+            ["see", "#marks", "greeted"],
+            url=f"{page.console.url}/shadow.html",
+            viewport={"width": 390, "height": 844},
+        )
+        assert not page.workshop.candidate_file.exists()
+        (_, told) = await page.ask("shadow", {})
+    assert (told["candidate"], told["recorded"]) == ("", False)
+    (changed,) = seen.readings["changed"]
+    assert "heard now" in changed
+    assert changed.index("We are open from nine.") < changed.index("Behind the house.")
+    assert seen.readings["wide"] <= 390
 
 
 @pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")

@@ -20,9 +20,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from appliance.access import certificates
 from appliance.access.house import House
-from appliance.console.listening import MESSAGE_BYTES, Network
+from appliance.console.listening import MESSAGE_BYTES, OF_ONE, Network
 from appliance.console.server import CHATS, EACH, ROLES, Console, Status
 from appliance.errors import ApplianceError
+from tests.audio_server import until
 from tests.channels.browser import Receptionist, opened
 
 PASSWORD = "a brass bell by the door"
@@ -194,6 +195,43 @@ async def test_who_connects_and_asks_for_nothing_is_let_go(
             await asyncio.wait_for(reader.read(), 10)
         assert time.monotonic() - began < 5
         writer.close()
+
+
+async def test_a_flood_of_sockets_that_agree_on_nothing_takes_no_file_from_the_desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.console.listening.is_here", lambda address: False)
+    before = files()
+    async with outside(tmp_path) as page:
+        port = int(page.url.rpartition(":")[2])
+        flood = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4 * OF_ONE)]
+        gone = [asyncio.create_task(closed(reader)) for reader, _ in flood]
+        await until(lambda: sum(each.done() for each in gone) >= 3 * OF_ONE)
+        assert sum(each.done() for each in gone) == 3 * OF_ONE
+        # Ours, and theirs that were taken.
+        assert files() < before + len(flood) + OF_ONE + 20
+        async with httpx2.AsyncClient(base_url=page.console.url, timeout=20) as here:
+            assert (await here.get("/health")).status_code == 200
+        for _, writer in flood:
+            writer.close()
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(httpx2.TransportError):
+                    async with page.browser() as browser:
+                        assert (await browser.get("/health")).status_code == 401
+                        break
+                await asyncio.sleep(0.05)
+
+
+def files() -> int:
+    """That this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def closed(reader: asyncio.StreamReader) -> None:
+    """Wait until the other side has let go."""
+    with contextlib.suppress(ConnectionError):
+        await reader.read(1)
 
 
 def test_the_kiosk_listens_nowhere_else(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ async def test_no_log_line_and_no_file_of_the_desk_holds_what_opens_the_page(
         assert secret not in logged
         assert secret.encode() not in kept
     assert told["secret"] not in logged
+    assert told["secret"].encode() not in kept
 
 
 def test_a_password_is_typed_and_in_no_process_list(tmp_path: Path) -> None:

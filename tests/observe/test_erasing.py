@@ -20,7 +20,7 @@ from appliance.config.keeping import Retention
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
 from appliance.errors import StorageError
-from appliance.memory.events import EventLog
+from appliance.memory.events import EventLog, insert
 from appliance.memory.recall import Recall
 from appliance.observe.calls import ASIDE
 from appliance.telemetry.outbox import Outbox
@@ -56,6 +56,37 @@ async def test_a_person_is_found_by_name_or_by_number_however_it_is_written(tmp_
     assert eraser.find("annika  lindqvist").conversations == ("ann-books",)
     assert not any(eraser.find("0142").counts.values())
     assert not any(eraser.find("Nobody Atall").counts.values())
+    calls.close()
+    store.close()
+
+
+async def test_a_name_that_was_only_doubted_or_said_in_a_message_is_found_too(tmp_path: Path) -> None:
+    store, calls, eraser = opened(tmp_path)
+    log = EventLog(store)
+    with store.write() as db:
+        doubted = {"slot": "name", "value": "Annika Lindqvist", "spoken": "Annika Lindqvist", "form": 1}
+        insert(db, "ann-hangs-up", "2026-11-20T09:00:00.000+00:00", "slot.doubted", doubted)
+        for call, text in (
+            ("ann-calls", "This is Annika Lindqvist, please call me about the dog"),
+            ("ben-calls", "please tell Annika Lindqvist that I cannot come"),
+            ("cas-calls", "this is Annika Lindqvistson"),
+        ):
+            db.execute("insert into message (call, at, text) values (?, '2026', ?)", call, text)
+        insert(db, "ben-calls", "2026-11-20T09:00:00.000+00:00", "flow.started", {"flow": "book", "form": 1})
+    subject = eraser.find("annika lindqvist")
+    # Who speaks of her has a conversation of his own, of which only what he said of her goes.
+    assert subject.conversations == ("ann-calls", "ann-hangs-up")
+    assert subject.counts["message"] == 2
+    eraser.export(subject, tmp_path / "ann.zip")
+    with zipfile.ZipFile(tmp_path / "ann.zip") as file:
+        given = file.read("data.json").decode()
+    assert "about the dog" in given
+    assert "cannot come" not in given
+    (tmp_path / "ann.zip").unlink()
+    eraser.erase(subject)
+    assert store.read("select call from message") == [("cas-calls",)]
+    assert log.read("ben-calls")
+    assert found(tmp_path, ("Annika Lindqvist,", "Annika Lindqvist that", '"Annika')) == {}
     calls.close()
     store.close()
 

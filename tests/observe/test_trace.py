@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,8 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from appliance.app import App
 from appliance.channels.recorded import Saying
@@ -210,6 +213,54 @@ async def test_a_collector_gets_the_trace_in_the_form_that_it_reads_and_nothing_
     told = json.dumps(collector.taken)
     assert collector.taken
     assert not [word for word in ("Ann", "Smith", "555 0142", "Thursday", "half past") if word in told]
+    collector.shutdown()
+
+
+def decoded(request: dict[str, Any]) -> ExportTraceServiceRequest:
+    """As a collector reads it, by OpenTelemetry's own definition; whatever that does not know is an error.
+    OTLP writes ids in hex, where protobuf's JSON has base64."""
+
+    def ids(value: Any) -> Any:
+        match value:
+            case dict():
+                return {
+                    name: base64.b64encode(bytes.fromhex(each)).decode()
+                    if name in ("traceId", "spanId", "parentSpanId")
+                    else ids(each)
+                    for name, each in value.items()
+                }
+            case list():
+                return [ids(each) for each in value]
+        return value
+
+    return ParseDict(ids(request), ExportTraceServiceRequest())
+
+
+async def test_opentelemetrys_own_definition_reads_the_trace_to_its_last_field(tmp_path: Path) -> None:
+    collector = Collector()
+    await booked(tmp_path, collector)
+    [request] = [decoded(each) for each in collector.taken]
+    [resource] = request.resource_spans
+    [scope] = resource.scope_spans
+    assert resource.resource.attributes[0].value.string_value == "appliance"
+    assert scope.schema_url == resource.schema_url == f"https://opentelemetry.io/schemas/{CONVENTIONS}"
+    by_id = {span.span_id: span for span in scope.spans}
+    assert len(by_id) == len(scope.spans) > 10
+    [root] = [span for span in scope.spans if not span.parent_span_id]
+    assert len(root.trace_id) == 16
+    assert root.name.startswith("invoke_agent ")
+    for span in scope.spans:
+        assert (span.trace_id, len(span.span_id)) == (root.trace_id, 8)
+        assert span is root or span.parent_span_id in by_id
+        assert root.start_time_unix_nano <= span.start_time_unix_nano <= span.end_time_unix_nano
+        assert span.kind == span.SPAN_KIND_INTERNAL
+        assert all(each.value.WhichOneof("value") for each in span.attributes)
+    deeds = [span for span in scope.spans if span.name == "execute_tool calendar.book"]
+    known = {each.key: each.value.string_value for each in deeds[0].attributes}
+    assert known["gen_ai.operation.name"] == "execute_tool"
+    # As bytes, as gRPC has it, it says nothing that was said either.
+    sent = request.SerializeToString()
+    assert not [word for word in (b"Smith", b"555 0142", b"Thursday") if word in sent]
     collector.shutdown()
 
 

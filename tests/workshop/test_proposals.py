@@ -16,6 +16,7 @@ from appliance.workshop import tomledit
 from appliance.workshop.proposals import propose
 from tests.console.editing import TEXT, Page, editing
 from tests.console.visiting import missing, visit
+from tests.workshop.test_workshop import opened
 
 PARKING = ("where can I leave my car", "is there a car park", "do you have parking")
 STAMPS = ("do you sell stamps", "where do I get stamps")
@@ -104,3 +105,12 @@ async def test_one_click_makes_a_draft_of_what_was_asked_in_vain(tmp_path: Path)
     fact = tomllib.loads(seen.readings["draft"])["fact"]["stamps"]
     assert fact["say"] == "Stamps are at the desk."
     assert "stamps" not in (tmp_path / "desk.toml").read_text()
+
+
+async def test_a_plain_yes_or_no_is_no_question(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (app, workshop):
+        for text in ("no", "Yes, please.", "no thank you", "do you sell stamps", "no parking?"):
+            await app.place.notebook.unanswered("call", text)
+        asked = {each.text for each in await workshop.questions()}
+    assert "do you sell stamps" in asked
+    assert not asked & {"no", "Yes, please.", "no thank you"}

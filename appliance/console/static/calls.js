@@ -57,7 +57,7 @@ function row(call) {
     element("span", "small", about.filter(Boolean).join(" · ")),
   );
   const wrong = call.marks.filter(({ passed }) => passed === false);
-  if (wrong.length) button.append(element("span", "wrong", wrong.map(({ check }) => check.replace("_", " ")).join(", ")));
+  if (wrong.length) button.append(element("span", "wrong", `Not ${wrong.map(({ check }) => check.replace("_", " ")).join(", not ")}`));
   button.addEventListener("click", () => open(call.id));
   item.append(button);
   return item;

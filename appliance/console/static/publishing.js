@@ -12,6 +12,7 @@ export class Publishing {
     this.theirs = null;
     at("by").value = remembered("name");
     at("go-live").addEventListener("click", () => this.publish());
+    at("by-night").addEventListener("click", () => this.tryByNight());
     at("take-theirs").addEventListener("click", () => this.take(this.theirs.theirs));
     at("take-both").addEventListener("click", () => this.take(this.theirs.merged));
     // Enter in a field puts it live, as one expects, and does not dismiss the question.
@@ -60,10 +61,22 @@ export class Publishing {
     }
   }
 
+  // Yesterday's calls are answered by it in the night, and nobody hears it.
+  async tryByNight() {
+    this.stuck();
+    try {
+      await ask("candidate", { text: this.draft.text });
+      location.assign("shadow.html");
+    } catch (problem) {
+      this.stuck(problem);
+    }
+  }
+
   // Somebody else has changed the file: theirs, ours, or both.
   meet(theirs) {
     this.theirs = theirs;
     at("take-theirs").hidden = at("meanwhile").hidden = !theirs;
+    at("by-night").hidden = Boolean(theirs);
     at("take-both").hidden = !theirs?.merged;
     at("go-live").textContent = theirs ? "Put mine live" : "Put it live";
     at("go-live").classList.toggle("main", !theirs?.merged);

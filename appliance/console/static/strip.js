@@ -21,10 +21,12 @@ export class Strip {
     box.addEventListener("keydown", (event) => this.step(event));
   }
 
-  show({ spans, wave, length }) {
-    this.length = Math.max(length, ...spans.map(({ end }) => end), 1);
+  show({ spans, wave, sounded, length }) {
+    this.length = Math.max(length, sounded, ...spans.map(({ end }) => end), 1);
     this.zoom = 1;
     this.draw(wave);
+    // A recording may be shorter than its call: after a power cut, say.
+    at("wave").style.width = wave ? `${(100 * sounded) / this.length}%` : "";
     const bars = spans.filter(({ parent }) => parent).map((span) => this.bar(span)).filter(Boolean);
     at("lanes").replaceChildren(...bars);
     at("head").hidden = !wave;

@@ -36,7 +36,7 @@ export class Words {
     else if (turn.cause !== "call") item.append(element("p", "small", `(${CAUSES[turn.cause] ?? turn.cause})`));
     if (turn.spoken.length || turn.decision) {
       const line = this.line("Desk", "desk", turn.spoken);
-      if (turn.unsaid) line.append(element("span", "small", ` … ${turn.unsaid} more words were not heard`));
+      if (turn.unsaid) line.append(element("span", "small", ` … ${turn.unsaid} more ${turn.unsaid === 1 ? "word was" : "words were"} not heard`));
       item.append(line);
     }
     item.append(this.reason(turn));
