@@ -54,7 +54,7 @@ FEW = 4
 """Words; who says more than that does not only agree."""
 
 ASIDES = frozenset(
-    """0 ah aha alright cool er exactly fine good great ha haha heh hm hmm huh k mhm mm mmhm mmm nice o okay
+    """0 ah aha alright cool er exactly fine good great ha haha heh hm hmm huh k m mhm mm mmhm mmm nice o okay
     oh perfect right sure thanks uh uhhuh um wonderful wow ya yah yeah yep yes yup""".split()
 )
 """Words by which a listener says: go on. So do laughs, and what an engine hears in a cough."""

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from appliance.memory.key import derived, key_of
+from appliance.memory.sqlite import PAGE, WIDE
 from appliance.observe.locked import locked, pieces
 
-PAGE, RESERVED, IV, SALT = 4096, 80, 16, 16
+RESERVED, IV, SALT = 80, 16, 16
 LOG_HEAD, FRAME_HEAD = 32, 24
 SECTOR = 512
 
@@ -39,21 +40,22 @@ def unlocked(folder: Path) -> dict[str, bytes]:
 
 
 def _pages(path: Path, key: bytes) -> Iterator[bytes]:
-    content = path.read_bytes()
+    content, size = path.read_bytes(), WIDE if path.name.startswith("recall.db") else PAGE
     if path.name.endswith("-wal"):
-        for at in range(LOG_HEAD, len(content) - FRAME_HEAD - PAGE + 1, FRAME_HEAD + PAGE):
+        for at in range(LOG_HEAD, len(content) - FRAME_HEAD - size + 1, FRAME_HEAD + size):
             number = int.from_bytes(content[at : at + 4], "big")
-            yield _page(content[at + FRAME_HEAD : at + FRAME_HEAD + PAGE], number == 1, key)
+            yield _page(content[at + FRAME_HEAD : at + FRAME_HEAD + size], number == 1, key)
     elif path.name.endswith("-journal"):
-        for at in range(SECTOR, len(content) - PAGE - 8 + 1, PAGE + 8):
+        for at in range(SECTOR, len(content) - size - 8 + 1, size + 8):
             number = int.from_bytes(content[at : at + 4], "big")
-            yield _page(content[at + 4 : at + 4 + PAGE], number == 1, key)
+            yield _page(content[at + 4 : at + 4 + size], number == 1, key)
     elif not path.name.endswith("-shm"):  # What that holds is numbers of pages.
-        for at in range(0, len(content) - PAGE + 1, PAGE):
-            yield _page(content[at : at + PAGE], at == 0, key)
+        for at in range(0, len(content) - size + 1, size):
+            yield _page(content[at : at + size], at == 0, key)
 
 
 def _page(page: bytes, first: bool, key: bytes) -> bytes:
-    iv = page[PAGE - RESERVED : PAGE - RESERVED + IV]
+    end = len(page) - RESERVED
+    iv = page[end : end + IV]
     cipher = Cipher(AES(key), CBC(iv)).decryptor()
-    return cipher.update(page[SALT if first else 0 : PAGE - RESERVED]) + cipher.finalize()
+    return cipher.update(page[SALT if first else 0 : end]) + cipher.finalize()

@@ -76,7 +76,7 @@ def _table(figures: Iterable[dict[str, Any]]) -> str:
 
 def _row(figure: dict[str, Any]) -> str:
     verdict = {True: "met", False: "missed", None: ""}[figure["met"]]
-    mark = "" if figure["mark"] is None else f"&le; {figure['mark']:g}"
+    mark = "" if figure["mark"] is None else f"≤ {figure['mark']:g}"
     return (
         f"<tr><td>{escape(figure['part'])}<td>{escape(figure['what'])}<td class=n>{_value(figure)}"
         f"<td class=n>{mark}<td class=n>{figure['count'] or ''}"
@@ -157,7 +157,7 @@ def _histogram(name: str, waits: Sequence[float | str], marks: Sequence[tuple[st
     lines = "".join(
         f'<line class="mark" x1="{LEFT + at / 100 * step:.1f}" x2="{LEFT + at / 100 * step:.1f}" y1="14" '
         f'y2="110"/><text x="{LEFT + at / 100 * step:.1f}" y="10" text-anchor="middle">'
-        f"{escape(what)} &le; {at:g}</text>"
+        f"{escape(what)} ≤ {at:g}</text>"
         for what, at in marks
         if at <= 3000
     )
