@@ -13,7 +13,7 @@ from typing import Any
 from appliance.errors import StorageError
 from appliance.memory.key import NOTE, key_of
 from appliance.memory.migrations import Step, migrate
-from appliance.memory.sqlite import PAGE, connect, plain, sqlite3
+from appliance.memory.sqlite import PAGE, WIDE, connect, plain, sqlite3
 
 PATIENCE = 10.0
 """Seconds to wait for another writer; longer than an action may hold the file."""
@@ -140,12 +140,15 @@ class Store:
         three times. StorageError where it has no room, or where somebody else reads or writes for so long
         that it cannot be done."""
         with self._lock, self._plain_errors():
-            # SQLCipher would copy all of it into memory. In a file the copy is encrypted as the original is.
+            # SQLCipher would copy all of it into memory. In a file the copy is encrypted as the original is,
+            # but in pages of its own default, which it then takes for the original's, and crashes.
+            self._kept.execute(f"pragma cipher_default_page_size = {PAGE}")
             self._kept.execute("pragma temp_store = file")
             try:
                 self._kept.execute("vacuum")
             finally:
                 self._kept.execute("pragma temp_store = default")
+                self._kept.execute(f"pragma cipher_default_page_size = {WIDE}")
         self.empty_log()
 
     def empty_log(self) -> None:

@@ -48,7 +48,7 @@ async def test_what_was_kept_in_the_clear_is_encrypted_and_read_as_before(tmp_pa
     assert encrypt(var) == 0
     store, calls = Store(var / "desk.db"), Calls(var)
     assert store.read("select count(*) from event") == before
-    assert store.read("pragma page_size") == calls.store.read("pragma page_size") == [(PAGE,)]
+    assert [int(each.read("pragma page_size")[0][0]) for each in (store, calls.store)] == [PAGE, PAGE]
     assert [call.id for call in calls.page()] == ["ben-books", "ann-asks", "ann-books"]
     assert all(waveform(path) for path in (var / "recordings").iterdir())
     assert Recall(store, var / "recall.db", FakeEmbed(), InlineThread()).find(EVERYBODY, "the violet teapot")
