@@ -64,7 +64,7 @@ async def visit(console: Console, *steps: list[Any], **options: Any) -> Visit:
             node.kill()
     told = json.loads(out)
     assert "failed" not in told, told
-    assert told["complaints"] == []
+    assert told["complaints"] == [], told["complaints"]
     assert all(url.split("/")[2] == console.url.split("/")[2] for url in told["asked"])
     return Visit(
         told["readings"], told["complaints"], told["asked"], base64.b64decode(told["output"]), told["rate"]

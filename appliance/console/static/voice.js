@@ -76,7 +76,8 @@ export class VoiceCall {
 
   sendPacket(packet) {
     if (this.over) return;
-    if (this.socket.bufferedAmount < STALLED) this.socket.send(packet);
+    const open = this.socket.readyState === WebSocket.OPEN;
+    if (open && this.socket.bufferedAmount < STALLED) this.socket.send(packet);
     this.level(loudness(new Int16Array(packet, 24)));
     const played = new BigUint64Array(packet, 0, 3)[1];
     if (played !== this.played) this.playedAt = performance.now();
