@@ -12,7 +12,10 @@ PACKAGE = ROOT / "appliance"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"messages", "errors", "writing", "exposition", "spoken", "stretch", "notify", "journal", "gpio"},
+    {
+        *("messages", "errors", "writing", "keyfile", "exposition"),
+        *("spoken", "stretch", "notify", "journal", "gpio"),
+    },
     {"config", "models", "fetch"},
     {"engines", "channels", "memory", "observe", "guard", "memo", "slots", "telemetry", "access"},
     {"actions", "flows", "understanding", "documents"},
@@ -127,7 +130,7 @@ def test_the_fleet_knows_the_wire_and_nothing_else_of_the_box(path: Path) -> Non
 @pytest.mark.parametrize("path", sorted((PACKAGE / "access").glob("*.py")), ids=lambda path: path.name)
 def test_who_may_what_is_the_same_for_both_pages_and_knows_neither(path: Path) -> None:
     for module in modules(path):
-        assert module.split(".")[1] in ("access", "errors", "writing"), module
+        assert module.split(".")[1] in ("access", "errors", "writing", "keyfile"), module
 
 
 def test_what_is_shared_with_the_fleet_needs_nothing_of_the_box() -> None:

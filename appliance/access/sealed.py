@@ -4,7 +4,6 @@ file (AES-GCM)."""
 from __future__ import annotations
 
 import base64
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from appliance.access.ledger import Ledger
 from appliance.errors import StorageError
-from appliance.writing import PRIVATE, write
+from appliance.keyfile import SIZE, handed, make, read
 
 CREDENTIAL = "appliance.access-key"
 """What systemd calls a key that it hands over for this alone."""
@@ -24,7 +23,7 @@ CREDENTIAL = "appliance.access-key"
 MARK = "sealed:"
 """With what begins that is encrypted."""
 
-SIZE, NONCE = 32, 12
+NONCE = 12
 """Bytes."""
 
 Key = Callable[[], bytes | None]
@@ -60,7 +59,7 @@ class Seal:
             return
         with ledger.write() as db:
             own = self._own()
-            old = _read(self._beside) if self._beside.exists() else own
+            old = read(self._beside) if self._beside.exists() else own
             for id, value in kept:
                 plain = _opened(old, value, str(id)) if value.startswith(MARK) else value
                 if plain and _opened(own, value, str(id)) is None:
@@ -76,16 +75,9 @@ class Seal:
     def _own(self) -> bytes:
         if given := self._key():
             return given
-        if handed := _credential():
-            return _read(handed)
-        if not self._beside.exists():
-            try:
-                write(self._beside, f"{secrets.token_hex(SIZE)}\n", PRIVATE)
-            except OSError as error:
-                raise StorageError(
-                    f"the key {self._beside} cannot be written ({error})", "free some space on the disk"
-                ) from error
-        return _read(self._beside)
+        if file := handed(CREDENTIAL):
+            return read(file)
+        return read(self._beside) if self._beside.exists() else make(self._beside)
 
 
 def _opened(key: bytes, kept: str, whose: str) -> str | None:
@@ -98,19 +90,3 @@ def _opened(key: bytes, kept: str, whose: str) -> str | None:
 
 def _cipher(key: bytes) -> AESGCM:
     return AESGCM(HKDF(SHA256(), SIZE, None, b"appliance second factor").derive(key))
-
-
-def _credential() -> Path | None:
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    file = Path(folder or ".") / CREDENTIAL
-    return file if folder and file.is_file() else None
-
-
-def _read(file: Path) -> bytes:
-    try:
-        key = bytes.fromhex(file.read_text(encoding="ascii"))
-    except (OSError, ValueError) as error:
-        raise StorageError(f"the key {file} cannot be read ({error})", "put back the right one") from error
-    if len(key) != SIZE:
-        raise StorageError(f"the key {file} has {len(key)} bytes", f"put back the right one, of {SIZE}")
-    return key

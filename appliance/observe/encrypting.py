@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from appliance.errors import StorageError
+from appliance.keyfile import handed
 from appliance.memory import key
 from appliance.memory.sqlite import PAGE, connect, plain, sqlite3
 from appliance.observe.calls import ASIDE
@@ -48,7 +49,7 @@ def encrypt(folder: Path, file: Path | None = None) -> int:
 def settle(folder: Path) -> None:
     """At the start: a box to which systemd hands a key is encrypted from then on, and what was cut off is
     finished."""
-    if key.credential() or (folder / key.NOTE).exists():
+    if handed(key.CREDENTIAL) or (folder / key.NOTE).exists():
         encrypt(folder)
 
 
