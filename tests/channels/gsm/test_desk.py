@@ -11,8 +11,9 @@ from pathlib import Path
 from appliance.channels.gsm.simulator import Simulator
 from appliance.messages import Turn
 from tests.audio_server import until
+from tests.channels.callers import SPOKEN
 from tests.channels.gsm.test_line import loud
-from tests.channels.storm import SPOKEN, Office, office
+from tests.channels.storm import Office, office
 
 DESK = """
 name = "Linden Surgery"
