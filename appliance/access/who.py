@@ -23,6 +23,3 @@ class Who:
     def may(self, role: str) -> bool:
         """Whether it may do what needs this role."""
         return role in self.roles
-
-    def sees(self, group: str) -> bool:
-        return self.scope is None or group in self.scope
