@@ -19,8 +19,9 @@ from appliance import config, models
 from appliance.channels.recorded import read_recording
 from appliance.engines import registry
 from appliance.messages import Expect
-from tests.channels.sip.peers import HOST, Telephone, free_port, needs_baresip
+from tests.channels.sip.peers import HOST, Telephone, needs_baresip
 from tests.machine import SOURCE, Machine, folder, needs_container
+from tests.ports import free_port
 
 QUESTION = SOURCE.parent / "shared" / "data" / "speech8k" / "azure_whatstheweatherlike-mulaw.wav"
 ROUNDS = 100

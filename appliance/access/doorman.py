@@ -16,12 +16,12 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from appliance.access.attempts import is_here
+from appliance.access.body import Body
 from appliance.access.house import House
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
@@ -42,9 +42,6 @@ POLICY = {
     "cache-control": "no-cache",
 }
 """What a browser is told with every answer, unless the answer says otherwise."""
-
-PATIENCE = 30.0
-"""Seconds in which a body has come."""
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -92,14 +89,16 @@ class Doorman:
             except ApplianceError as error:
                 log.error("nobody can be known: %s", error)
                 refusal = JSONResponse({"wrong": error.wrong, "mend": error.mend}, 503)
+        body = Body(receive, self._largest, whole=scope["type"] == "websocket")
+        answer = self._answering(body, send)
         if refusal is not None:
-            await self._turn_away(refusal, scope, receive, send)
+            await self._turn_away(refusal, scope, receive, answer)
             return
         scope["who"] = known
         scope["who_now"] = partial(who, again=True)
         scope["house"] = self._house
         scope["secure"] = not self._only_here
-        await self._app(scope, self._measured(scope, receive), self._with_policy(scope, send))
+        await self._app(scope, body.receive, answer)
 
     async def _who(self, scope: Scope, headers: Headers, token: str, again: bool = False) -> Who | None:
         """`again`: the question is our own, and keeps no session open."""
@@ -155,36 +154,23 @@ class Doorman:
             log.warning("a call from a page that is not its own was refused")
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await refusal(scope, receive, self._with_policy(scope, send))
+            await refusal(scope, receive, send)
 
-    def _measured(self, scope: Scope, receive: Receive) -> Receive:
-        came, whole = 0, scope["type"] == "websocket"
-        until = asyncio.get_running_loop().time() + PATIENCE
+    def _answering(self, body: Body, send: Send) -> Send:
+        """An answer with the policy; it is over when nothing is sent to it any more."""
 
-        async def measured() -> Message:
-            nonlocal came, whole
-            try:
-                async with asyncio.timeout_at(None if whole else until):
-                    message = await receive()
-            except TimeoutError:
-                raise HTTPException(408, "That took too long.") from None
-            whole = not message.get("more_body", False)
-            came += len(message.get("body", b"")) if message["type"] == "http.request" else 0
-            if came > self._largest:
-                raise HTTPException(413, "That is too much.")
-            return message
-
-        return measured
-
-    def _with_policy(self, scope: Scope, send: Send) -> Send:
-        async def with_policy(message: Message) -> None:
+        async def answering(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered = MutableHeaders(scope=message)
                 for name, value in self._policy.items():
                     answered.setdefault(name, value)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await body.discard()
+                message = {"type": "http.response.body", "body": b""}
             await send(message)
 
-        return with_policy
+        return answering
 
 
 def cookie(house: House, secure: bool) -> str:

@@ -18,17 +18,12 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from tests.actions.conftest import Desk, desk_at
+from tests.ports import free_port
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 pytestmark = pytest.mark.skipif(
     not Path(MOSQUITTO).exists(), reason="mosquitto is not installed (Debian's package)"
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +121,7 @@ def test_a_no_is_a_no(tmp_path: Path, broker: int, door: Door) -> None:
 
 def test_silence_leaves_it_in_doubt(tmp_path: Path, broker: int, door: Door) -> None:
     door.respond = lambda asked: None
-    began = time.monotonic()
     assert desk_on(tmp_path, broker).run("mqtt.ask", **OPEN).why == "doubt"
-    assert time.monotonic() - began < 2
 
 
 def test_the_reply_to_another_question_is_not_taken(tmp_path: Path, broker: int) -> None:

@@ -221,7 +221,7 @@ def test_a_server_that_drips_is_cut_at_the_time_out(crm: Desk, server: Server) -
         handler.send_header("Content-Length", "1000000")
         handler.end_headers()
         try:
-            for _ in range(60):
+            for _ in range(400):
                 handler.wfile.write(b"x")
                 handler.wfile.flush()
                 time.sleep(0.05)
@@ -233,7 +233,7 @@ def test_a_server_that_drips_is_cut_at_the_time_out(crm: Desk, server: Server) -
     desk = Desk(crm.store, crm.clock, Runner(crm.store, settings_for(server), hasty))
     began = time.monotonic()
     assert desk.run("http.request", **TICKET).why in ("doubt", "timeout")
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10  # The answer would take 20 s.
 
 
 @pytest.fixture

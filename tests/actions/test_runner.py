@@ -264,7 +264,7 @@ def test_a_hanging_action_is_cut_and_holds_nobody_up(tmp_path: Path, odd: dict[s
     began = time.monotonic()
     assert desk.run("odd.hang").why == "timeout"
     assert desk.run("calendar.book", **TUESDAY).ok
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8  # It hangs for 10 s.
     odd["gate"].set()
     late = late_event(desk)
     assert late["ok"] is False

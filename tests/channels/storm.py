@@ -45,7 +45,8 @@ from tests.channels.callers import (
     SipCaller,
     ring_through,
 )
-from tests.channels.sip.peers import HOST, free_port
+from tests.channels.sip.peers import HOST
+from tests.ports import free_port
 
 FAKE = Engine("fake")
 ENGINES = Engines(FAKE, FAKE, Engine("none"), FAKE, FAKE, FAKE, Engine("none"), Engine("none"))

@@ -25,7 +25,8 @@ from appliance.fleet.serve import Fleet
 from appliance.telemetry import invitation
 from tests.audio_server import until
 from tests.firstboot.conftest import needs_radio
-from tests.telemetry.brokers import free_port, needs_mosquitto
+from tests.ports import free_port
+from tests.telemetry.brokers import needs_mosquitto
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.telemetry.brokers import free_port, wait_for
+from tests.ports import free_port
+from tests.telemetry.brokers import wait_for
 
 PROGRAMS = next(iter(sorted(Path("/usr/lib/rabbitmq/lib").glob("*/sbin"), reverse=True)), Path("/nowhere"))
 needs_rabbitmq = pytest.mark.skipif(

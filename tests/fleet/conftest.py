@@ -22,7 +22,7 @@ from appliance.telemetry.outbox import Outbox
 from tests.fleet import databases
 from tests.fleet.desks import Desk, Make
 from tests.fleet.stored import Server
-from tests.telemetry.brokers import free_port
+from tests.ports import free_port
 
 FAULT = {"what": "gsm", "on": False, "why": "no modem"}
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.telemetry.brokers import free_port, wait_for
+from tests.ports import free_port
+from tests.telemetry.brokers import wait_for
 
 PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), Path("/nowhere"))
 needs_postgres = pytest.mark.skipif(

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from appliance.fleet.authority import Authority
 from appliance.fleet.store import Store
 from tests.fleet.boxes import Boxes
-from tests.telemetry.brokers import free_port, wait_for
+from tests.ports import free_port
+from tests.telemetry.brokers import wait_for
 
 SITES = 200
 SETTLE = 5.0

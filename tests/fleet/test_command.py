@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests import test_command
-from tests.telemetry.brokers import free_port, needs_mosquitto, wait_for
+from tests.ports import free_port
+from tests.telemetry.brokers import needs_mosquitto, wait_for
 from tests.test_command import appliance, command, start
 
 pytestmark = needs_mosquitto
@@ -94,6 +95,8 @@ def test_a_demo_leaves_nothing_behind_when_its_terminal_is_closed() -> None:
             command(Path(folder), "fleet", "demo", "--boxes", "200", *ports()),
             env={**os.environ, "TMPDIR": folder}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, start_new_session=True,
+            # Whoever started the tests may have let them outlive a terminal.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )  # fmt: skip
         assert demo.stdout
         assert "simulated" in demo.stdout.readline()

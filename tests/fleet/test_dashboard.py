@@ -18,7 +18,8 @@ from appliance.fleet.store import Store, Told
 from appliance.telemetry.wire import Message
 from tests.console.visiting import missing
 from tests.fleet.people import Office
-from tests.telemetry.brokers import free_port, needs_mosquitto
+from tests.ports import free_port
+from tests.telemetry.brokers import needs_mosquitto
 
 BOOT = "0123456789abcdef"
 

@@ -27,7 +27,8 @@ from appliance.telemetry.orders import Commands
 from appliance.telemetry.outbox import Outbox
 from tests.fleet.conftest import FAULT, Box, made
 from tests.fleet.waiting import until
-from tests.telemetry.brokers import free_port, needs_mosquitto
+from tests.ports import free_port
+from tests.telemetry.brokers import needs_mosquitto
 
 pytestmark = needs_mosquitto
 

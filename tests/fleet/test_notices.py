@@ -28,7 +28,8 @@ from appliance.fleet import audit, notices
 from appliance.fleet.notices import HELD, Delivery, Post, Way
 from appliance.fleet.senders import Senders, signature, subject
 from appliance.fleet.store import Store
-from tests.telemetry.brokers import free_port, needs_mosquitto, wait_for
+from tests.ports import free_port
+from tests.telemetry.brokers import needs_mosquitto, wait_for
 
 HERE = ("127.0.0.0/8",)
 

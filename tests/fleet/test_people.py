@@ -18,7 +18,8 @@ from appliance.fleet import audit, dashboard, scope
 from appliance.fleet.serve import Fleet, Page, Ports
 from appliance.fleet.store import HOUR, Store
 from tests.fleet.people import HOST, PASSWORD, Office
-from tests.telemetry.brokers import free_port, needs_mosquitto
+from tests.ports import free_port
+from tests.telemetry.brokers import needs_mosquitto
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from appliance.fleet.worker import Worker
 from appliance.telemetry import wire
 from appliance.telemetry.wire import Message
 from tests.fleet.boxes import CONNACK, packets, tell_who
-from tests.telemetry.brokers import free_port, needs_mosquitto, wait_for
+from tests.ports import free_port
+from tests.telemetry.brokers import needs_mosquitto, wait_for
 
 
 class Scripted:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.channels.sip.peers import free_port
 from tests.image.test_emulated import MADE
 from tests.machine import Machine, folder, needs_container
+from tests.ports import free_port
 from tests.test_service import Service
 
 ROOT = MADE / "amd64" / "root"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,18 +21,13 @@ from appliance.channels.sip.wire import Account, Settings
 from appliance.engines.resample import resample
 from appliance.messages import RATE
 from tests.audio_server import until
+from tests.ports import free_port
 
 needs_sipp = pytest.mark.skipif(not shutil.which("sipp"), reason="sipp is not installed")
 needs_linphone = pytest.mark.skipif(not shutil.which("linphonec"), reason="linphonec is not installed")
 needs_baresip = pytest.mark.skipif(not shutil.which("baresip"), reason="baresip is not installed")
 
 HOST = "127.0.0.1"
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind((HOST, 0))
-        return int(free.getsockname()[1])
 
 
 class Echo:

@@ -16,7 +16,8 @@ from appliance.channels.sip.wire import Account, Settings
 from appliance.engines import registry
 from appliance.messages import Expect, Heard, Turn
 from tests.audio_server import until
-from tests.channels.sip.peers import HOST, Linphone, Telephone, free_port, needs_baresip, needs_linphone
+from tests.channels.sip.peers import HOST, Linphone, Telephone, needs_baresip, needs_linphone
+from tests.ports import free_port
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 QUESTION = DATA / "speech8k" / "azure_whatstheweatherlike-mulaw.wav"

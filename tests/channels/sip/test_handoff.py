@@ -34,9 +34,10 @@ from appliance.phone.handoff import HandOff, Means
 from appliance.speech import Speech
 from appliance.voice import Voice
 from tests.audio_server import until
-from tests.channels.sip.peers import HOST, Telephone, free_port, needs_baresip
+from tests.channels.sip.peers import HOST, Telephone, needs_baresip
 from tests.desk import voice
 from tests.phone.test_handoff import DESK
+from tests.ports import free_port
 
 WISH = "I want to speak to a person"
 CALLER, PERSON = 480, 920

@@ -18,8 +18,9 @@ from appliance.channels.sip import options
 from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import AUTHORITIES, Account, Settings
 from tests.audio_server import until
-from tests.channels.sip.peers import HOST, Echo, Telephone, free_port, needs_baresip, seconds_of_sound
+from tests.channels.sip.peers import HOST, Echo, Telephone, needs_baresip, seconds_of_sound
 from tests.desk import voice
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("kamailio"), reason="kamailio is not installed")
 

@@ -10,8 +10,9 @@ import pytest
 from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import Account, Settings
 from tests.audio_server import until
-from tests.channels.sip.peers import HOST, Echo, Telephone, free_port, needs_baresip, seconds_of_sound
+from tests.channels.sip.peers import HOST, Echo, Telephone, needs_baresip, seconds_of_sound
 from tests.desk import voice
+from tests.ports import free_port
 
 SAYS = bytes(64_000) + voice(1.5) + bytes(64_000)
 """DTLS is agreed on after the call stands, which takes a second."""

@@ -15,7 +15,8 @@ from appliance.channels.sip.stack import Session, SipStack
 from appliance.channels.sip.wire import LARGEST, Account, Settings, Teller, pack_sound, unpack
 from appliance.channels.sip.worker import Worker
 from tests.audio_server import until
-from tests.channels.sip.peers import HOST, free_port
+from tests.channels.sip.peers import HOST
+from tests.ports import free_port
 
 
 def wire() -> tuple[socket.socket, socket.socket]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.audio_server import until
-from tests.channels.sip.peers import HOST, desk, free_port, needs_sipp, sipp
+from tests.channels.sip.peers import HOST, desk, needs_sipp, sipp
+from tests.ports import free_port
 
 pytestmark = needs_sipp
 
