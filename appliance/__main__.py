@@ -14,7 +14,9 @@ from appliance.commands.keeping import add_keeping
 from appliance.errors import ApplianceError
 from appliance.fleet import typed
 
-BENCHES = ["engines", "loop", "phone", "recognition", "redaction", "turns", "understanding", "wake", "wear"]
+BENCHES = [
+    "engines", "loop", "noise", "phone", "recognition", "redaction", "turns", "understanding", "wake", "wear",
+]  # fmt: skip
 
 
 def main() -> None:
