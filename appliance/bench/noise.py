@@ -24,6 +24,7 @@ from rich.table import Table
 from appliance.bench.scoring import Score, score
 from appliance.bench.sets import DATA, Half, manifest, to_pcm
 from appliance.bench.turns.recordings import LOUD, Clip, Library, levels
+from appliance.channels.soundcard import raised
 from appliance.config import Box, Engines
 from appliance.ears import BEFORE
 from appliance.engines import Asr, Vad, registry
@@ -73,8 +74,11 @@ WAYS: dict[str, Callable[[], Treat]] = {
     "as it is": lambda: bytes,
     "canceller": _webrtc(),
     "suppressed": _webrtc(noise=True),
+    "levelled": _webrtc(gain=True),
+    "raised": lambda: lambda pcm: raised(pcm, 10.0),
 }
-"""How the sound is treated. The canceller alone, with nothing to cancel, is what a kiosk has."""
+"""How the sound is treated: not at all; by the canceller that a kiosk has, with nothing to cancel; by that
+and WebRTC's noise suppressor, or its automatic gain; by a fixed gain of 20 dB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
+import numpy as np
+
 from appliance.channels.clock import SampleClock
 from appliance.channels.echo import Canceller
 from appliance.channels.playout import Playout
@@ -52,7 +54,7 @@ class SoundCard:
 
     `microphone` and `speaker` are "default", a device's name, or a part of it. `keep` opens them, and again
     whenever they are gone; `on_state` is told each time that they come or go, and why. With `echo`, what is
-    read holds no echo of what is played.
+    read holds no echo of what is played. The microphone is raised by `gain`, in dB.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class SoundCard:
         speaker: str = "default",
         on_state: Callable[[bool, str], None] | None = None,
         echo: EchoStream | None = None,
+        gain: float = 0.0,
     ) -> None:
         self.echo = Canceller(echo, LEAD) if echo else None
+        self._gain = 10 ** (gain / 20)
         self.names: dict[Kind, str] = {"input": microphone, "output": speaker}
         self.on_state = on_state
         self.on = False
@@ -192,9 +196,18 @@ class SoundCard:
     def _heard(self, pcm: bytes, at: int) -> None:
         """In PortAudio's thread."""
         assert self._loop is not None
+        pcm = raised(pcm, self._gain)
         heard = self.echo.clean(pcm, at) if self.echo else Audio(pcm, at)
         self._frames.append(heard)
         self._loop.call_soon_threadsafe(self._arrived.set)
+
+
+def raised(pcm: bytes, gain: float) -> bytes:
+    """So many times as loud; what is too loud then is cut."""
+    if gain == 1.0:
+        return pcm
+    sound = np.frombuffer(pcm, dtype="<i2") * gain
+    return np.clip(np.rint(sound), -32768, 32767).astype("<i2").tobytes()
 
 
 class NoPortAudio(DeviceError):

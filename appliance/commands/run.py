@@ -376,7 +376,7 @@ class Running:
         wake, wake_thread = app.engine("wake")
         if settings.wake == "word" and not wake:
             return None, f"no wake word: {app.off['wake']}"
-        card = SoundCard(settings.microphone, settings.speaker, echo=app.echo_stream())
+        card = SoundCard(settings.microphone, settings.speaker, echo=app.echo_stream(), gain=settings.gain)
         kiosk = Kiosk(
             card, vad, wake, settings.wake, settings.echo, settings.chime, thread=wake_thread or vad_thread,
             presence=self._presence(),

@@ -75,7 +75,7 @@ async def _by_sound(app: App, record: Path | None) -> None:
             await app.chat(call)
 
     settings = app.box.kiosk
-    card = SoundCard(settings.microphone, settings.speaker, echo=app.echo_stream())
+    card = SoundCard(settings.microphone, settings.speaker, echo=app.echo_stream(), gain=settings.gain)
     kiosk = Kiosk(card, app.engine("vad")[0], mode="always", echo=settings.echo, on_state=_tell)
     serving = asyncio.create_task(kiosk.serve(OneCall()))
     ending = asyncio.create_task(over.wait())

@@ -92,10 +92,16 @@ class Kiosk:
     echo: Literal["cancel", "hardware", "half-duplex"] = "cancel"
     """Who removes the desk's own voice from the microphone: the desk, or the device. With `half-duplex`
     nobody does; nothing is listened to while the desk speaks, and a visitor cannot interrupt."""
+    gain: float = 0.0
+    """dB by which the microphone's sound is raised, for one that stays too soft at its highest setting."""
     noise: Literal["keep", "suppress"] = "keep"
-    """Whether steady noise is removed as well; it takes words with it, so listen before and after."""
+    """Whether steady noise is removed as well, where `echo` is `cancel`; it takes words with it."""
     chime: bool = True
     """A short sound that says: I am listening."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.gain <= 40:
+            raise ValueError(f"has gain = {self.gain:g}", "0 to 40 dB")
 
 
 @dataclass(frozen=True, slots=True)

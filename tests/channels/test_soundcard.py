@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import builtins
 import ctypes.util
+import math
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from appliance.channels.playout import FADE, Playout
-from appliance.channels.soundcard import WAITING, SoundCard
+from appliance.channels.soundcard import WAITING, SoundCard, raised
+from appliance.config.box import Box
+from appliance.config.strict import TomlFile
+from appliance.errors import ConfigError
 from appliance.messages import FRAME, RATE, Audio, samples, seconds
 from tests.audio_server import AudioServer, Sound, person, recorded, until, where
 
@@ -75,6 +80,33 @@ async def test_twenty_seconds_of_a_person_are_heard_whole_and_in_time(audio_serv
     assert np.array_equal(heard[at : at + len(said)], said)
     assert 19.9 < took < 21  # A card at 44.1 kHz that is taken for one at 48 would be 1.8 s off.
     assert card.lost == 0
+
+
+async def test_a_soft_microphone_is_raised_to_the_sample(audio_server: AudioServer) -> None:
+    audio_server.plug()
+    soft = person(*SHORT) // 8
+    async with kept(SoundCard(gain=20 * math.log10(8))) as card:
+        await hear(card, 1)
+        audio_server.speak(soft)
+        heard = sound(await hear(card, seconds(len(soft)) + 2))
+    at = where(8 * soft, heard)
+    assert np.array_equal(heard[at : at + len(soft)], 8 * soft)
+
+
+def test_what_is_too_loud_once_it_is_raised_is_cut() -> None:
+    loud = np.array([3, -3, 20_000, -20_000, 0], dtype="<i2").tobytes()
+    assert np.frombuffer(raised(loud, 2.0), "<i2").tolist() == [6, -6, 32767, -32768, 0]
+    assert raised(loud, 1.0) == loud
+
+
+def test_a_gain_that_cannot_be_is_an_error_of_box_toml(tmp_path: Path) -> None:
+    path = tmp_path / "box.toml"
+    for wrong in ("-3", "50"):
+        path.write_text(f"[kiosk]\ngain = {wrong}\n")
+        with pytest.raises(ConfigError, match=r"kiosk.*gain"):
+            TomlFile(path).into(Box)
+    path.write_text("[kiosk]\ngain = 20\n")
+    assert TomlFile(path).into(Box).kiosk.gain == 20
 
 
 async def test_what_is_played_comes_out_of_the_speaker_intact(audio_server: AudioServer) -> None:

@@ -11,6 +11,8 @@ import soxr
 from numpy.typing import NDArray
 
 from appliance.channels.soundcard import LEAD
+from appliance.config import Box, Engines, Kiosk
+from appliance.engines import registry
 from appliance.engines.webrtc import WebrtcEcho
 from appliance.messages import FRAME_BYTES, RATE, samples
 from tests.engines.conftest import DATA
@@ -108,3 +110,16 @@ def test_steady_noise_goes_where_that_is_wanted() -> None:
     noise = pcm(np.random.default_rng(1).normal(0, 0.02, 4 * RATE).astype(np.float32))
     kept, suppressed = (cleaned(bytes(len(noise)), noise, noise=wanted)[1] for wanted in (False, True))
     assert level(kept[2 * RATE :]) - level(suppressed[2 * RATE :]) > 6
+
+
+def test_a_kiosk_suppresses_no_noise_and_changes_no_level_unless_it_is_told_to() -> None:
+    """Of noise as loud as a soft voice, as much is left as there was."""
+    hiss = pcm(np.random.default_rng(1).normal(0, 0.005, 8 * RATE).astype(np.float32))
+    lost = {}
+    for noise in ("keep", "suppress"):
+        stream = registry.make("echo", Engines().echo, Box(kiosk=Kiosk(noise=noise))).stream()
+        lost[noise] = level(sound(hiss)[6 * RATE :]) - level(
+            sound(stream.remove(bytes(len(hiss)), hiss))[6 * RATE :]
+        )
+    assert abs(lost["keep"]) < 1
+    assert 10 < lost["suppress"] < 14
