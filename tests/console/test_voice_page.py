@@ -95,7 +95,7 @@ async def test_the_desk_hears_the_person_and_the_person_hears_the_desk(microphon
             microphone=microphone,
             listen=True,
         )
-    # The browser's noise suppressor and gain control bend the wave, but only this recording is like it.
+    # The browser's echo canceller and gain control bend the wave, but only this recording is like it.
     sound = as_sound(b"".join(frame.pcm for frame in heard))
     assert likeness(sound, caller()) > 0.25
     assert likeness(sound, caller("0890")) < 0.15
@@ -261,6 +261,19 @@ async def test_a_microphone_that_is_denied_is_explained_with_the_mend() -> None:
         )
     assert "Allow it" in seen.readings["problem"][0]
     assert seen.readings["state"] == ["Ready"]
+
+
+async def test_the_browser_takes_the_echo_away_and_leaves_the_noise(microphone: str) -> None:
+    async with opened(Receptionist()) as console:
+        seen = await visit(
+            console,
+            ["press", "#talk"],
+            ["see", "#state", "Listening"],
+            ["evaluate", "wanted", "window.wanted"],
+            microphone=microphone,
+        )
+    wanted = seen.readings["wanted"]
+    assert (wanted["echoCancellation"], wanted["noiseSuppression"]) == (True, False)
 
 
 async def test_the_keyboard_is_enough(microphone: str) -> None:

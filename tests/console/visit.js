@@ -90,10 +90,13 @@ function listenIn({ rate, plain, tap }) {
       }
     };
   }
-  if (plain) {
+  if (navigator.mediaDevices) {
     const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-    navigator.mediaDevices.getUserMedia = () => original({ audio });
+    navigator.mediaDevices.getUserMedia = (wanted) => {
+      window.wanted = wanted.audio;
+      return original(plain ? { audio } : wanted);
+    };
   }
   const addModule = AudioWorklet.prototype.addModule;
   AudioWorklet.prototype.addModule = async function (url) {
