@@ -68,8 +68,7 @@ def test_who_is_no_admin_is_refused_before_he_is_asked(office: Office) -> None:
 
 
 def test_who_guesses_waits_ever_longer(office: Office) -> None:
-    browser = TestClient(office.app, "http://127.0.0.1:8090", client=("192.0.2.1", 1))
-    browser.headers.update(office.browser().headers)
+    browser = office.browser()
     browser.post("/access/enter", json={"name": "anna", "password": PASSWORD})
     asked = {"names": ["lobby-1"], "password": "guess"}
     answers = [browser.post("/api/1/invitations", json=asked) for _ in range(20)]

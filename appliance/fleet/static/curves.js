@@ -111,7 +111,8 @@ function options(lines, frame) {
     height: 190,
     cursor: { y: false, drag: { x: false, y: false } },
     legend: { live: true },
-    scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
+    // A bar stands on the hours from its mark on: the last one, too, has room.
+    scales: { x: { range: (_, low, high) => [low, high + found.step / 1000] }, y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
     axes: [
       { ...axis, space: 70, incrs: STEPS[range], values: (_, times) => times.map(label) },
       { ...axis, size: 52, values: (_, values) => values.map((value) => (Number.isInteger(value) ? plain(value) : "")) },
