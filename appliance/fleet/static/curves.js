@@ -110,6 +110,8 @@ function options(lines, frame) {
     width: frame.clientWidth,
     height: 190,
     cursor: { y: false, drag: { x: false, y: false } },
+    // Half of the last mark stands beyond the plot.
+    padding: [12, 34, 0, 0],
     legend: { live: true },
     // A bar stands on the hours from its mark on: the last one, too, has room.
     scales: { x: { range: (_, low, high) => [low, high + found.step / 1000] }, y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
