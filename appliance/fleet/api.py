@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from appliance import __version__
-from appliance.access.asking import who
+from appliance.access.asking import house, who
+from appliance.access.attempts import TooOften
 from appliance.access.who import Who
 from appliance.errors import ApplianceError, StorageError
 from appliance.fleet.authority import Authority
@@ -58,6 +59,7 @@ TITLES = {
     405: "No such deed",
     413: "Too much",
     422: "Not done",
+    429: "Too often",
     503: "Not now",
 }
 
@@ -119,6 +121,8 @@ class Operation:
     status: int = 200
     whole: bool = False
     """Whether it is for those only who see all groups."""
+    proven: bool = False
+    """Whether a browser's session has to show anew that it is its owner's, by what PROOF has."""
 
     @property
     def names(self) -> list[str]:
@@ -128,6 +132,16 @@ class Operation:
 PAGED: Mapping[str, Schema] = {
     "page": {"type": "integer", "minimum": 0, "maximum": 100_000, "default": 0},
     "size": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
+}
+
+
+PROOF: Mapping[str, Schema] = {
+    "password": {"type": "string", "maxLength": 256, "description": "Asked of browsers; a token needs none"},
+    "code": {
+        "type": "string",
+        "maxLength": 8,
+        "description": "The six digits, where there is a second factor",
+    },
 }
 
 
@@ -194,7 +208,11 @@ class Endpoint:
             return problem(403, "this is for those who see all groups")
         try:
             scope = ALL if known.scope is None else Scope(known.scope)
-            asked = Asked(known, scope, self._path(request), self._query(request), await self._body(request))
+            body = await self._body(request)
+            proof = {name: body.pop(name, "") for name in PROOF if operation.proven}
+            asked = Asked(known, scope, self._path(request), self._query(request), body)
+            if operation.proven and known.by == "session":
+                await house(request).prove(request.client.host if request.client else "", known.name, **proof)
             found = await asyncio.to_thread(operation.answer, self._room, asked)
         except ValueError as error:
             return problem(400, str(error))
@@ -202,6 +220,8 @@ class Endpoint:
             return problem(404, str(error))
         except Forbidden as error:
             return problem(403, str(error))
+        except TooOften as error:
+            return problem(429, str(error), {"retry-after": str(error.wait)})
         except StorageError as error:
             log.error("%s", error)
             return problem(503, str(error))
@@ -230,7 +250,10 @@ class Endpoint:
         if self._check is None:
             return {}
         try:
-            body: dict[str, Any] = self._check(json.loads(await request.body()))
+            sent = await request.body()
+            if not sent and request.method == "DELETE":
+                sent = b"{}"
+            body: dict[str, Any] = self._check(json.loads(sent))
         except fastjsonschema.JsonSchemaValueException as error:
             raise ValueError(error.message.replace("data", "the body", 1)) from error
         except (ValueError, RecursionError) as error:
@@ -275,6 +298,7 @@ def _described(operation: Operation) -> dict[str, Any]:
     refusals += [400] if operation.names or operation.query or operation.body else []
     refusals += [413] if operation.body else []
     refusals += [422] if operation.method != "GET" else []
+    refusals += [429] if operation.proven else []
     done: dict[str, Any] = {"description": "Done"}
     if operation.status != 204:
         done["content"] = {"application/json": {"schema": operation.result}}
@@ -298,7 +322,7 @@ def _described(operation: Operation) -> dict[str, Any]:
         found["parameters"] = parameters
     if operation.body:
         found["requestBody"] = {
-            "required": True,
+            "required": operation.method != "DELETE",
             "content": {"application/json": {"schema": operation.body}},
         }
     return found
@@ -332,6 +356,10 @@ def _read(name: str, given: str, schema: Schema) -> Any:
         if given not in ("true", "false"):
             raise ValueError(f"{name} is true or false")
         return given == "true"
+    if "enum" in schema:
+        if given not in schema["enum"]:
+            raise ValueError(f"{name} is one of: {', '.join(schema['enum'])}")
+        return given
     if len(given) > schema["maxLength"]:
         raise ValueError(f"{name} has {schema['maxLength']} characters at most")
     return given

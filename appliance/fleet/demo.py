@@ -150,6 +150,7 @@ class Box:
         self._tell("began", began, now - HISTORY * 3600)
         self._tell("reported", {"desk": self._desk, "serial": 0, "fine": True}, now - HISTORY * 3600)
         for hour in range(HISTORY):
+            self._tell("health", self._health(), now - 3600 * hour)
             if self._chance.random() < 0.7:
                 for kind, data in self._call():
                     self._tell(kind, data, now - 3600 * (hour + self._chance.random()))

@@ -11,6 +11,7 @@ from typing import Any
 from appliance.fleet.ailments import ALL, ailments
 from appliance.fleet.database import DAY, Writing, marks
 from appliance.fleet.histogram import bucket
+from appliance.fleet.hourly import KEEP, Hours
 from appliance.fleet.ledger import Ledger
 from appliance.telemetry.wire import Message
 
@@ -39,12 +40,14 @@ class Learning:
         self._columns: dict[int, dict[str, Any]] = defaultdict(dict)
         self._latency: Counter[tuple[int, int, int, int]] = Counter()
         self._outcomes: Counter[tuple[int, int, str]] = Counter()
+        self._hours = Hours()
         self._answers: list[tuple[Any, ...]] = []
         self._questions: list[tuple[Any, ...]] = []
 
     def learn(self, box: int, boot: int, message: Message, at: int, received: int) -> None:
         """`at`: when it was, as far as that can be."""
         data, kind, seq = message.data, message.kind, message.seq
+        self._hours.add(box, at, kind, data)
         if kind in ("began", "health", "reported", "fault"):
             what = f"{data['what']} is off" if kind == "fault" else kind
             # A clock that was ahead is no reason to think nothing new of the box until it is that late.
@@ -129,6 +132,7 @@ class Learning:
                 on conflict (box, span, at, bucket) do update set n = latency.n + excluded.n""",
             [(*key, n) for key, n in self._latency.items()],
         )
+        self._change(KEEP, self._hours.rows())
 
     def _change(self, sql: str, rows: Sequence[tuple[Any, ...]], ordered: bool = True) -> None:
         if rows:

@@ -11,6 +11,7 @@ from typing import Any
 from appliance.fleet.ailments import ALL
 from appliance.fleet.authority import BOX_YEARS
 from appliance.fleet.histogram import bucket
+from appliance.fleet.hourly import FAILED
 from appliance.fleet.learning import HOUR
 from appliance.fleet.rules import Rule
 from appliance.fleet.store import Store
@@ -19,8 +20,6 @@ DAY = 86_400_000
 
 ENOUGH = 20
 """Calls, and answers, of which a share means something."""
-
-FAILED = ("failed", "crash")
 
 CAUSES = {
     "silent": "not heard from",

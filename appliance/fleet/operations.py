@@ -21,6 +21,7 @@ from appliance.fleet.api import (
     NUMBER,
     OBJECT,
     PAGED,
+    PROOF,
     STRING,
     TRUTH,
     Asked,
@@ -33,6 +34,7 @@ from appliance.fleet.api import (
     text,
 )
 from appliance.fleet.audit import Entry
+from appliance.fleet.curves import CURVES
 from appliance.fleet.rollapi import ROLLING, TOML
 from appliance.fleet.scope import Missing
 
@@ -255,7 +257,8 @@ OPERATIONS = (
               {**PAGED, "site": text(200)}),
     Operation("box", "GET", "/boxes/{box}", "All that is known of a box", "viewer", _box, BOX),
     Operation("revokeBox", "DELETE", "/boxes/{box}", "Let a box be of the fleet no more", "admin", _revoke,
-              NONE, status=204),
+              NONE, status=204, body=record("", **PROOF), proven=True),
+    CURVES,
     Operation("callsOfBox", "GET", "/boxes/{box}/calls", "Its calls, the newest first", "viewer", _calls_of,
               page_of(CALL), PAGED),
     Operation("turns", "GET", "/boxes/{box}/calls/{call}/turns", "What a call was about, turn by turn",
@@ -277,8 +280,8 @@ OPERATIONS = (
               shown(serial=NUMBER, digest=STRING), body=record("desk", desk=TOML), status=202),
     *ROLLING,
     Operation("invite", "POST", "/invitations", "Claim codes for new boxes; each is shown once", "admin",
-              _invite, shown(codes=OBJECT), status=201,
-              body=record("names", site=text(200),
+              _invite, shown(codes=OBJECT), status=201, proven=True,
+              body=record("names", site=text(200), **PROOF,
                           names={"type": "array", "items": NAME, "minItems": 1, "maxItems": 1000})),
     Operation("calls", "GET", "/calls", "Calls of all boxes, the newest first", "viewer", _told("call"),
               page_of(CALL), PAGED),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from appliance.errors import StorageError
 from appliance.fleet import tables
 from appliance.fleet.database import Writing
+from appliance.fleet.hourly import hourly
 
 
 def migrate(db: Writing) -> None:
@@ -143,4 +144,5 @@ STEPS: tuple[Callable[[Writing], None], ...] = (
     days,
     rollouts,
     tables.audit_kept,
+    hourly,
 )

@@ -145,6 +145,7 @@ class Store:
         for sql, before in (
             (_piece("latency", "box, span, at, bucket", f"span = {MINUTE} and at < ?"), now - MINUTES),
             (_piece("latency", "box, span, at, bucket", f"span = {HOUR} and at < ?"), now - HOURS),
+            (_piece("hourly", "at, box, what", "at < ?"), now - HOURS),
             (_piece("outcome", "day, box, outcome", f"day * {DAY} < ?"), now - HOURS),
             (_piece("question", "id", "received < ?"), now - RAW),
             (_piece("command", "id", "at < ?"), now - ASKED),

@@ -10,8 +10,8 @@ from typing import Any
 from appliance.fleet.alerts import TARGET
 from appliance.fleet.attention import attention
 from appliance.fleet.histogram import percentile
+from appliance.fleet.hourly import FAILED
 from appliance.fleet.learning import HOUR, MINUTE
-from appliance.fleet.measures import FAILED
 from appliance.fleet.scope import ALL, Scope
 from appliance.fleet.store import Store
 

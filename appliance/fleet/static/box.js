@@ -68,6 +68,7 @@ async function look() {
   const told = [state, locked && "locked: callers are turned away", muted && "the kiosk is muted", box.site];
   put(at("verdict"), [...told, box.version && `program ${box.version}`, box.began.system].filter(Boolean).join(" · "));
   at("verdict").classList.toggle("bad", !box.online || Boolean(locked));
+  if (at("revoke")) at("revoke").hidden = box.state === "revoked";
   changed("figures", [box.health, box.latency, box.today, box.calls], () => showFigures(box));
   changed("faults", box.faults, () => {
     at("off").hidden = !box.faults.length;
