@@ -18,7 +18,7 @@ from typing import IO, Any
 from appliance.errors import ApplianceError, StorageError
 from appliance.fleet import audit
 from appliance.fleet.authority import Authority
-from appliance.fleet.database import Writing
+from appliance.fleet.storage.database import Writing
 from appliance.fleet.store import Store
 from appliance.telemetry.bundle import NAME, Kind, Manifest, Piece, sign
 from appliance.telemetry.wire import LARGEST_DOWN

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from appliance.fleet.ailments import ALL, ailments
-from appliance.fleet.database import DAY, Writing, marks
 from appliance.fleet.histogram import bucket
 from appliance.fleet.ledger import Ledger
+from appliance.fleet.storage.database import DAY, Writing, marks
 from appliance.telemetry.wire import Message
 
 MINUTE, HOUR = 60_000, 3_600_000

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from appliance.fleet.database import Writing, marks
+from appliance.fleet.storage.database import Writing, marks
 
 Range = tuple[int, int]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from appliance.fleet.audit import FIELDS
-from appliance.fleet.database import marks
 from appliance.fleet.scope import Scope
+from appliance.fleet.storage.database import marks
 from appliance.fleet.store import Store
 
 HAPPENED = ("began", "fault", "reported", "answer", "dropped", "unanswered")

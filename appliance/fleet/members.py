@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from appliance.errors import ApplianceError
 from appliance.fleet import audit
 from appliance.fleet.authority import Authority, Issued
-from appliance.fleet.database import Writing
 from appliance.fleet.scope import ALL, Scope
+from appliance.fleet.storage.database import Writing
 from appliance.fleet.store import Store
 from appliance.telemetry.wire import DEVICE
 

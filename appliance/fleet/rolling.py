@@ -11,7 +11,6 @@ from typing import Any
 
 from appliance.fleet import audit, bundles
 from appliance.fleet.authority import Authority
-from appliance.fleet.database import IDS, Writing, marks
 from appliance.fleet.rollouts import (
     GONE,
     OPEN,
@@ -24,6 +23,7 @@ from appliance.fleet.rollouts import (
     save,
     size,
 )  # fmt: skip
+from appliance.fleet.storage.database import IDS, Writing, marks
 from appliance.fleet.store import Store
 from appliance.telemetry.evidence import wrongs
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, bundles
-from appliance.fleet.database import Writing, marks
+from appliance.fleet.storage.database import Writing, marks
 from appliance.fleet.store import Store
 from appliance.telemetry.evidence import Evidence
 

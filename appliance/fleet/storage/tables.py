@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from appliance.fleet.database import Writing
+from appliance.fleet.storage.database import Writing
 
 NOTHING = "0" * 64
 """The hash of the row before the first of the audit log."""

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.errors import StorageError
-from appliance.fleet import tables
-from appliance.fleet.database import Writing
+from appliance.fleet.storage import tables
+from appliance.fleet.storage.database import Writing
 
 
 def migrate(db: Writing) -> None:

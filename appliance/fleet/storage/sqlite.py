@@ -14,8 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from appliance.fleet.database import DAY, Kept, Row, Writing, numbered
-from appliance.fleet.schema import migrate
+from appliance.fleet.storage.database import DAY, Kept, Row, Writing, numbered
+from appliance.fleet.storage.schema import migrate
 from appliance.writing import plain_errors
 
 SHOWN = 9

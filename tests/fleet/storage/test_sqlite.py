@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from appliance.fleet.database import DAY
-from appliance.fleet.sqlite import Sqlite
+from appliance.fleet.storage.database import DAY
+from appliance.fleet.storage.sqlite import Sqlite
 
 
 def test_the_log_of_a_day_is_begun_anew_and_does_not_fill_the_disk(tmp_path: Path) -> None:

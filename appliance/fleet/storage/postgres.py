@@ -16,8 +16,8 @@ from psycopg.adapt import Loader
 from psycopg.types.numeric import IntDumper
 
 from appliance.errors import StorageError
-from appliance.fleet.database import DAY, Found, Kept, Row, Writing, numbered
-from appliance.fleet.schema import migrate
+from appliance.fleet.storage.database import DAY, Found, Kept, Row, Writing, numbered
+from appliance.fleet.storage.schema import migrate
 
 AHEAD = 2
 """Days for which there are partitions before they come."""

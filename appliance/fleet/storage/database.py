@@ -66,10 +66,10 @@ class Database(Protocol):
 def opened(where: Path | str, now: Callable[[], float] = time.time) -> Database:
     """By `postgresql://...`, or by the path of a file. StorageError where it cannot be opened."""
     if str(where).startswith(("postgresql://", "postgres://")):
-        from appliance.fleet.postgres import Postgres
+        from appliance.fleet.storage.postgres import Postgres
 
         return Postgres(str(where), now)
-    from appliance.fleet.sqlite import Sqlite
+    from appliance.fleet.storage.sqlite import Sqlite
 
     return Sqlite(Path(where))
 
