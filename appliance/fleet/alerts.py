@@ -11,11 +11,11 @@ from typing import Any
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, notices
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.measures import DAY, Look, Sample
 from appliance.fleet.rules import Rule, Trouble, all_rules, step
 from appliance.fleet.scope import ALL, Missing, Scope
 from appliance.fleet.storage.database import Writing
-from appliance.fleet.store import Store
 
 TARGET = 900
 """Milliseconds in which 95 of 100 answers should begin."""

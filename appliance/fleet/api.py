@@ -23,8 +23,8 @@ from appliance.access.who import Who
 from appliance.errors import ApplianceError, StorageError
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.scope import ALL, Missing, Scope
-from appliance.fleet.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from appliance.errors import ApplianceError
 from appliance.fleet import members
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.source import Source
-from appliance.fleet.store import Store
 from appliance.telemetry import wire
 from appliance.telemetry.bundle import PART
 

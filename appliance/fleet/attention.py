@@ -6,8 +6,8 @@ from typing import Any
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.scope import ALL, Scope
-from appliance.fleet.store import Store
 
 NAMED, SITES = 5, 20
 """Boxes, and sites, that a cause names."""

@@ -15,9 +15,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from appliance.errors import ApplianceError
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.storage.database import Writing
 from appliance.fleet.storage.tables import NOTHING
-from appliance.fleet.store import Store
 
 ITSELF = "the fleet"
 """Who it was where no person asked for it: a rollout that is rolled back, a box that enrols."""

@@ -16,10 +16,10 @@ from appliance.fleet.asked import Asked
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.demo import demo as simulate
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.pulse import beat
 from appliance.fleet.serve import Fleet, Page, Ports
 from appliance.fleet.source import opened
-from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
 from appliance.notify import Manager
 from appliance.telemetry import invitation

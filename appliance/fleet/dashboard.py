@@ -34,10 +34,10 @@ from appliance.fleet import api, audit, entrance, grid, members, metrics, rollou
 from appliance.fleet.api import Room
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.operations import OPERATIONS
 from appliance.fleet.questions import Questions
 from appliance.fleet.scope import ALL, Scope
-from appliance.fleet.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from appliance.errors import ApplianceError
 from appliance.fleet import audit, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.source import Source
-from appliance.fleet.store import Store
 from appliance.telemetry import wire
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from appliance.access.accounts import tidy
 from appliance.access.asking import Endpoint, who
 from appliance.access.routes import routes as all_routes
 from appliance.fleet import audit
-from appliance.fleet.store import Store
+from appliance.fleet.keeping.store import Store
 
 DEEDS = {
     "pair": "account.first",

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.scope import ALL, Scope
-from appliance.fleet.store import Store
 from appliance.fleet.views import STALE
 
 MOST = 600

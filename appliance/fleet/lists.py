@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from appliance.fleet.audit import FIELDS
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.scope import Scope
 from appliance.fleet.storage.database import marks
-from appliance.fleet.store import Store
 
 HAPPENED = ("began", "fault", "reported", "answer", "dropped", "unanswered")
 """Kinds of what a box tells that its timeline is made of."""

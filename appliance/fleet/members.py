@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from appliance.errors import ApplianceError
 from appliance.fleet import audit
 from appliance.fleet.authority import Authority, Issued
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.scope import ALL, Scope
 from appliance.fleet.storage.database import Writing
-from appliance.fleet.store import Store
 from appliance.telemetry.wire import DEVICE
 
 SECRET = MARK = 10

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from appliance.exposition import family
 from appliance.fleet import views
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.scope import ALL, Scope
-from appliance.fleet.store import Store
 
 
 def text(store: Store, scope: Scope = ALL) -> str:

@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, scope
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.storage.database import Writing
-from appliance.fleet.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from appliance.errors import ApplianceError
 
 if TYPE_CHECKING:
     from appliance.access.house import House
-    from appliance.fleet.store import Store
+    from appliance.fleet.keeping.store import Store
 
 
 def add_parsers(commands: Any, folder: argparse.ArgumentParser) -> None:
@@ -99,7 +99,7 @@ def _house(asked: argparse.Namespace) -> Iterator[tuple[House, Store]]:
 
 @contextmanager
 def _store(asked: argparse.Namespace) -> Iterator[Store]:
-    from appliance.fleet.store import Store
+    from appliance.fleet.keeping.store import Store
 
     store = Store(asked.store or asked.folder / "fleet.db")
     try:

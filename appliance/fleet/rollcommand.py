@@ -11,8 +11,8 @@ from typing import Any
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, bundles, rollouts
 from appliance.fleet.bundles import Pieces
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.rollouts import Plan
-from appliance.fleet.store import Store
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from appliance.fleet import audit, bundles
 from appliance.fleet.authority import Authority
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.rollouts import (
     GONE,
     OPEN,
@@ -24,7 +25,6 @@ from appliance.fleet.rollouts import (
     size,
 )  # fmt: skip
 from appliance.fleet.storage.database import IDS, Writing, marks
-from appliance.fleet.store import Store
 from appliance.telemetry.evidence import wrongs
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from typing import Any
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, bundles
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.storage.database import Writing, marks
-from appliance.fleet.store import Store
 from appliance.telemetry.evidence import Evidence
 
 GONE = 180_000

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.scope import Missing
-from appliance.fleet.store import Store
 
 KINDS = {
     "silent": "seconds without a word",

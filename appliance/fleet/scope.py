@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit
-from appliance.fleet.store import Store
+from appliance.fleet.keeping.store import Store
 
 
 class Missing(ApplianceError):

@@ -24,11 +24,11 @@ from appliance.fleet.broker import Broker
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.dashboard import ROLES, Dashboard, Door, Keys, Server
 from appliance.fleet.dispatch import Dispatch
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.notices import Post
 from appliance.fleet.rolling import Rollouts
 from appliance.fleet.senders import Senders
 from appliance.fleet.source import Mosquitto, Source, opened
-from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from typing import Any
 
 from appliance.fleet.alerts import TARGET
 from appliance.fleet.attention import attention
-from appliance.fleet.histogram import percentile
-from appliance.fleet.learning import HOUR, MINUTE
+from appliance.fleet.keeping.histogram import percentile
+from appliance.fleet.keeping.learning import HOUR, MINUTE
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.measures import FAILED
 from appliance.fleet.scope import ALL, Scope
-from appliance.fleet.store import Store
 
 STALE = 180_000
 """Milliseconds without a word after which a box counts as not heard from."""

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from appliance.errors import ApplianceError
+from appliance.fleet.keeping.store import Store, Told
 from appliance.fleet.source import Received, Source
-from appliance.fleet.store import Store, Told
 from appliance.telemetry import wire
 from appliance.telemetry.wire import BadMessage
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from appliance.errors import StorageError
 from appliance.fleet import worker as workers
 from appliance.fleet.authority import Authority
+from appliance.fleet.keeping.store import Store as FleetStore
 from appliance.fleet.rolling import Rollouts
 from appliance.fleet.source import Mosquitto
-from appliance.fleet.store import Store as FleetStore
 from appliance.fleet.worker import Worker
 from appliance.memory.events import insert
 from appliance.memory.store import Store

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.fleet.authority import Authority
-from appliance.fleet.store import Store
+from appliance.fleet.keeping.store import Store
 from tests.fleet.boxes import Boxes
 from tests.ports import free_port
 from tests.telemetry.brokers import wait_for

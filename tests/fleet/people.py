@@ -11,7 +11,7 @@ from appliance.access.house import House
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.dashboard import ROLES, Dashboard
-from appliance.fleet.store import Store
+from appliance.fleet.keeping.store import Store
 
 HOST = "http://127.0.0.1:8090"
 PASSWORD = "four words are enough"

@@ -13,9 +13,9 @@ import pytest
 from appliance.errors import ApplianceError
 from appliance.fleet import alerts, attention, audit, notices, rules, scope
 from appliance.fleet.alerts import Watch
-from appliance.fleet.histogram import bucket
+from appliance.fleet.keeping.histogram import bucket
+from appliance.fleet.keeping.store import HOUR, Store
 from appliance.fleet.scope import Scope
-from appliance.fleet.store import HOUR, Store
 
 DAY = 86_400_000
 

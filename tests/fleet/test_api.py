@@ -16,8 +16,8 @@ from appliance.fleet import audit, notices, scope
 from appliance.fleet.alerts import Watch
 from appliance.fleet.api import AT
 from appliance.fleet.dashboard import ROLES
+from appliance.fleet.keeping.store import Store, Told
 from appliance.fleet.operations import OPERATIONS
-from appliance.fleet.store import Store, Told
 from appliance.telemetry.wire import Message
 from tests.fleet.people import HOST, Office
 

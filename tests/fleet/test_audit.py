@@ -19,7 +19,7 @@ from appliance.fleet import audit, bundles, dispatch, members
 from appliance.fleet.audit import Entry, Verdict
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
-from appliance.fleet.store import Store
+from appliance.fleet.keeping.store import Store
 from tests.fleet import databases
 
 

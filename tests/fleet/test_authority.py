@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from appliance.errors import ApplianceError
 from appliance.fleet import members
 from appliance.fleet.authority import Authority
-from appliance.fleet.store import Store
+from appliance.fleet.keeping.store import Store
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 

@@ -14,8 +14,8 @@ import pytest
 
 from appliance.errors import ApplianceError
 from appliance.fleet.amqp import EXCHANGE, Rabbit
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.source import Mosquitto, opened
-from appliance.fleet.store import Store
 from appliance.telemetry import client as clients
 from tests.fleet import clusters, databases
 from tests.fleet.boxes import Boxes

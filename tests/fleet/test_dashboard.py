@@ -13,8 +13,8 @@ import pytest
 
 from appliance.fleet import audit, bundles, rollouts
 from appliance.fleet.alerts import Watch
+from appliance.fleet.keeping.store import Store, Told
 from appliance.fleet.serve import Fleet, Ports
-from appliance.fleet.store import Store, Told
 from appliance.telemetry.wire import Message
 from tests.console.visiting import missing
 from tests.fleet.people import Office

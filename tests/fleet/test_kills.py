@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.fleet.store import Store as FleetStore
+from appliance.fleet.keeping.store import Store as FleetStore
 from appliance.memory.store import Store
 from tests.fleet import databases, killed
 from tests.telemetry.brokers import PlainBroker, needs_mosquitto, wait_for

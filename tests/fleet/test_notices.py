@@ -25,9 +25,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, notices
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.notices import HELD, Delivery, Post, Way
 from appliance.fleet.senders import Senders, signature, subject
-from appliance.fleet.store import Store
 from tests.ports import free_port
 from tests.telemetry.brokers import needs_mosquitto, wait_for
 
@@ -280,7 +280,7 @@ from itertools import pairwise
 from pathlib import Path
 from appliance.fleet.notices import Post
 from appliance.fleet.senders import Senders
-from appliance.fleet.store import Store
+from appliance.fleet.keeping.store import Store
 Post(Store(Path({str(store.where)!r}), lambda: {clock.at!r}), Senders(["127.0.0.0/8"]).send).turn()
 """
     process = subprocess.Popen(

@@ -15,8 +15,8 @@ import pyotp
 import pytest
 
 from appliance.fleet import audit, dashboard, scope
+from appliance.fleet.keeping.store import HOUR, Store
 from appliance.fleet.serve import Fleet, Page, Ports
-from appliance.fleet.store import HOUR, Store
 from tests.fleet.people import HOST, PASSWORD, Office
 from tests.ports import free_port
 from tests.telemetry.brokers import needs_mosquitto

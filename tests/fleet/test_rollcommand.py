@@ -9,7 +9,7 @@ import pytest
 from appliance.__main__ import _parser
 from appliance.errors import ApplianceError
 from appliance.fleet import rollouts
-from appliance.fleet.store import Store
+from appliance.fleet.keeping.store import Store
 
 
 def test_a_bundle_is_made_rolled_out_and_steered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,9 +17,9 @@ from appliance.errors import ApplianceError
 from appliance.fleet import audit, bundles, rollouts
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
+from appliance.fleet.keeping.store import Store, Told
 from appliance.fleet.rolling import Rollouts
 from appliance.fleet.rollouts import Plan
-from appliance.fleet.store import Store, Told
 from appliance.telemetry import bundle as signed
 from appliance.telemetry.wire import Message
 from tests.fleet import databases, killed

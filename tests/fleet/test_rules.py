@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError
 from appliance.fleet import audit, rules
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.rules import Rule, Trouble, step
-from appliance.fleet.store import Store
 
 HOT = Rule("temperature", "temperature", fires=80, clears=75, after=60, calm=300)
 

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from appliance.fleet import store
+from appliance.fleet.keeping import store
 from appliance.fleet.source import Received
 from appliance.telemetry import wire
 from tests.fleet.stored import NOW, Server, fault

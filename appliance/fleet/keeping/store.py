@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from appliance.fleet.learning import HOUR, MINUTE, Learning, plain
-from appliance.fleet.ledger import Ledger, Range
+from appliance.fleet.keeping.learning import HOUR, MINUTE, Learning, plain
+from appliance.fleet.keeping.ledger import Ledger, Range
 from appliance.fleet.storage.database import DAY, Kept, Row, Writing, marks, opened
 from appliance.telemetry.wire import Message
 

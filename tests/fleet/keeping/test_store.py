@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from appliance.errors import StorageError
-from appliance.fleet import dispatch, lists, questions, store, views
+from appliance.fleet import dispatch, lists, questions, views
 from appliance.fleet.alerts import Watch
 from appliance.fleet.attention import attention
-from appliance.fleet.learning import Learning
-from appliance.fleet.ledger import Ledger, merge
+from appliance.fleet.keeping import store
+from appliance.fleet.keeping.learning import Learning
+from appliance.fleet.keeping.ledger import Ledger, merge
+from appliance.fleet.keeping.store import Store
 from appliance.fleet.scope import ALL
 from appliance.fleet.source import Received
-from appliance.fleet.store import Store
 from appliance.fleet.worker import Worker
 from appliance.telemetry import wire
 from appliance.telemetry.wire import Message

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as some
 
-from appliance.fleet import histogram
+from appliance.fleet.keeping import histogram
 
 
 @given(

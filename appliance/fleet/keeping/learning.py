@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from appliance.fleet.ailments import ALL, ailments
-from appliance.fleet.histogram import bucket
-from appliance.fleet.ledger import Ledger
+from appliance.fleet.keeping.ailments import ALL, ailments
+from appliance.fleet.keeping.histogram import bucket
+from appliance.fleet.keeping.ledger import Ledger
 from appliance.fleet.storage.database import DAY, Writing, marks
 from appliance.telemetry.wire import Message
 
