@@ -24,7 +24,7 @@ from appliance.errors import ApplianceError, StorageError
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.scope import ALL, Missing, Scope
+from appliance.fleet.people.scope import ALL, Missing, Scope
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.errors import ApplianceError
-from appliance.fleet import audit
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.scope import ALL, Scope
+from appliance.fleet.people import audit
+from appliance.fleet.people.scope import ALL, Scope
 
 NAMED, SITES = 5, 20
 """Boxes, and sites, that a cause names."""

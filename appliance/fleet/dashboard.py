@@ -30,14 +30,15 @@ from appliance.access.pages import pages
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
 from appliance.exposition import TYPE
-from appliance.fleet import api, audit, entrance, grid, members, metrics, rollouts, views
+from appliance.fleet import api, grid, members, metrics, rollouts, views
 from appliance.fleet.api import Room
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.operations import OPERATIONS
+from appliance.fleet.people import audit, entrance
+from appliance.fleet.people.scope import ALL, Scope
 from appliance.fleet.questions import Questions
-from appliance.fleet.scope import ALL, Scope
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.scope import ALL, Scope
+from appliance.fleet.people.scope import ALL, Scope
 from appliance.fleet.views import STALE
 
 MOST = 600

@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from appliance.fleet.audit import FIELDS
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.scope import Scope
+from appliance.fleet.people.audit import FIELDS
+from appliance.fleet.people.scope import Scope
 from appliance.fleet.storage.database import marks
 
 HAPPENED = ("began", "fault", "reported", "answer", "dropped", "unanswered")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from appliance.exposition import family
 from appliance.fleet import views
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.scope import ALL, Scope
+from appliance.fleet.people.scope import ALL, Scope
 
 
 def text(store: Store, scope: Scope = ALL) -> str:

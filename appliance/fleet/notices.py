@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from appliance.errors import ApplianceError
-from appliance.fleet import audit, scope
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.people import audit, scope
 from appliance.fleet.storage.database import Writing
 
 log = logging.getLogger(__name__)

@@ -4,19 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.fleet import (
-    alerts,
-    attention,
-    audit,
-    bundles,
-    dispatch,
-    lists,
-    members,
-    notices,
-    rules,
-    scope,
-    views,
-)  # fmt: skip
+from appliance.fleet import alerts, attention, bundles, dispatch, lists, members, notices, rules, views
 from appliance.fleet.api import (
     NUMBER,
     OBJECT,
@@ -32,9 +20,10 @@ from appliance.fleet.api import (
     shown,
     text,
 )
-from appliance.fleet.audit import Entry
+from appliance.fleet.people import audit, scope
+from appliance.fleet.people.audit import Entry
+from appliance.fleet.people.scope import Missing
 from appliance.fleet.rollapi import ROLLING, TOML
-from appliance.fleet.scope import Missing
 
 STRINGS = {"type": "array", "items": STRING}
 

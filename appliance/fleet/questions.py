@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from appliance.fleet.alike import WORD, Meaning, by_meaning, by_words, opened
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.scope import ALL, Scope
+from appliance.fleet.people.scope import ALL, Scope
 
 READ = 3_000
 """Questions that are looked at: the newest."""

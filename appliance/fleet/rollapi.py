@@ -19,8 +19,8 @@ from appliance.fleet.api import (
     shown,
     text,
 )
+from appliance.fleet.people.scope import Missing
 from appliance.fleet.rollouts import Plan
-from appliance.fleet.scope import Missing
 
 BUNDLE = shown(version=NUMBER, name=STRING, at=NUMBER, by=STRING, hash=STRING, parts=OBJECT)
 ROLLOUT = shown(id=NUMBER, bundle=OBJECT, state=STRING, why=STRING, wave=NUMBER, sent=NUMBER, wrong=NUMBER,

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import ApplianceError
-from appliance.fleet import audit, bundles, rollouts
+from appliance.fleet import bundles, rollouts
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.people import audit
 from appliance.fleet.rollouts import Plan
 
 

@@ -9,9 +9,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from appliance.fleet import audit, bundles
+from appliance.fleet import bundles
 from appliance.fleet.authority import Authority
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.people import audit
 from appliance.fleet.rollouts import (
     GONE,
     OPEN,

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from appliance.errors import ApplianceError
-from appliance.fleet import audit
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.scope import Missing
+from appliance.fleet.people import audit
+from appliance.fleet.people.scope import Missing
 
 KINDS = {
     "silent": "seconds without a word",

@@ -13,7 +13,7 @@ from appliance.fleet.keeping.histogram import percentile
 from appliance.fleet.keeping.learning import HOUR, MINUTE
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.measures import FAILED
-from appliance.fleet.scope import ALL, Scope
+from appliance.fleet.people.scope import ALL, Scope
 
 STALE = 180_000
 """Milliseconds without a word after which a box counts as not heard from."""

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from appliance.errors import ApplianceError
-from appliance.fleet import alerts, attention, audit, notices, rules, scope
+from appliance.fleet import alerts, attention, notices, rules
 from appliance.fleet.alerts import Watch
 from appliance.fleet.keeping.histogram import bucket
 from appliance.fleet.keeping.store import HOUR, Store
-from appliance.fleet.scope import Scope
+from appliance.fleet.people import audit, scope
+from appliance.fleet.people.scope import Scope
 
 DAY = 86_400_000
 

@@ -12,14 +12,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.testclient import TestClient
 
-from appliance.fleet import audit, notices, scope
+from appliance.fleet import notices
 from appliance.fleet.alerts import Watch
 from appliance.fleet.api import AT
 from appliance.fleet.dashboard import ROLES
 from appliance.fleet.keeping.store import Store, Told
 from appliance.fleet.operations import OPERATIONS
+from appliance.fleet.people import audit, scope
 from appliance.telemetry.wire import Message
-from tests.fleet.people import HOST, Office
+from tests.fleet.offices import HOST, Office
 
 BOOT = "0123456789abcdef"
 

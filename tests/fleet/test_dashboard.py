@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from appliance.fleet import audit, bundles, rollouts
+from appliance.fleet import bundles, rollouts
 from appliance.fleet.alerts import Watch
 from appliance.fleet.keeping.store import Store, Told
+from appliance.fleet.people import audit
 from appliance.fleet.serve import Fleet, Ports
 from appliance.telemetry.wire import Message
 from tests.console.visiting import missing
-from tests.fleet.people import Office
+from tests.fleet.offices import Office
 from tests.ports import free_port
 from tests.telemetry.brokers import needs_mosquitto
 

@@ -16,7 +16,7 @@ from appliance.console.server import Status
 from appliance.errors import StorageError
 from appliance.fleet import bundles, lists, views
 from appliance.fleet.attention import attention
-from appliance.fleet.scope import ALL
+from appliance.fleet.people.scope import ALL
 from appliance.fleet.serve import Fleet
 from appliance.membership import Restart
 from appliance.telemetry.outbox import Outbox

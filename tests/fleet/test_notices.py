@@ -24,9 +24,10 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from appliance.errors import ApplianceError
-from appliance.fleet import audit, notices
+from appliance.fleet import notices
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.notices import HELD, Delivery, Post, Way
+from appliance.fleet.people import audit
 from appliance.fleet.senders import Senders, signature, subject
 from tests.ports import free_port
 from tests.telemetry.brokers import needs_mosquitto, wait_for

@@ -20,8 +20,8 @@ from appliance.errors import ModelError
 from appliance.fleet import grid
 from appliance.fleet.alike import MODEL, by_meaning, by_words, opened
 from appliance.fleet.keeping.store import Store, Told
+from appliance.fleet.people.scope import Scope
 from appliance.fleet.questions import FRESH, Asked, Questions, grouped, phrase
-from appliance.fleet.scope import Scope
 from appliance.telemetry.wire import Message
 
 BOOT = "0123456789abcdef"

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from appliance.errors import ApplianceError
-from appliance.fleet import audit, bundles, rollouts
+from appliance.fleet import bundles, rollouts
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store, Told
+from appliance.fleet.people import audit
 from appliance.fleet.rolling import Rollouts
 from appliance.fleet.rollouts import Plan
 from appliance.telemetry import bundle as signed

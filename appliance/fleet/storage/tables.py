@@ -11,7 +11,7 @@ NOTHING = "0" * 64
 
 
 def audit(db: Writing) -> None:
-    """What was changed, by whom: see audit.py."""
+    """What was changed, by whom: see people/audit.py."""
     db.execute(
         """create table audit (
             number integer primary key, at integer not null, who text not null, what text not null,

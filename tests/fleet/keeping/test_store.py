@@ -18,7 +18,7 @@ from appliance.fleet.keeping import store
 from appliance.fleet.keeping.learning import Learning
 from appliance.fleet.keeping.ledger import Ledger, merge
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.scope import ALL
+from appliance.fleet.people.scope import ALL
 from appliance.fleet.source import Received
 from appliance.fleet.worker import Worker
 from appliance.telemetry import wire

@@ -14,10 +14,11 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from appliance.fleet import audit, dashboard, scope
+from appliance.fleet import dashboard
 from appliance.fleet.keeping.store import HOUR, Store
+from appliance.fleet.people import audit, scope
 from appliance.fleet.serve import Fleet, Page, Ports
-from tests.fleet.people import HOST, PASSWORD, Office
+from tests.fleet.offices import HOST, PASSWORD, Office
 from tests.ports import free_port
 from tests.telemetry.brokers import needs_mosquitto
 

@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Route
 from appliance.access.accounts import tidy
 from appliance.access.asking import Endpoint, who
 from appliance.access.routes import routes as all_routes
-from appliance.fleet import audit
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.people import audit
 
 DEEDS = {
     "pair": "account.first",

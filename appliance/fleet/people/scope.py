@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from appliance.errors import ApplianceError
-from appliance.fleet import audit
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.people import audit
 
 
 class Missing(ApplianceError):

@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError, StorageError
-from appliance.fleet import audit, bundles, dispatch, members
-from appliance.fleet.audit import Entry, Verdict
+from appliance.fleet import bundles, dispatch, members
 from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.people import audit
+from appliance.fleet.people.audit import Entry, Verdict
 from tests.fleet import databases
 
 
