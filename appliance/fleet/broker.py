@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from appliance.errors import ApplianceError
-from appliance.fleet.authority import Authority
+from appliance.fleet.membership.authority import Authority
 from appliance.telemetry.wire import LARGEST_DOWN, VERSION
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from appliance.errors import ApplianceError, StorageError
-from appliance.fleet.authority import Authority
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people import audit
 from appliance.fleet.storage.database import Writing
 from appliance.telemetry.bundle import NAME, Kind, Manifest, Piece, sign

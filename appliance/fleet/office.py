@@ -267,7 +267,7 @@ def _audit_verify(asked: argparse.Namespace) -> int:
 
 
 def _audit_export(asked: argparse.Namespace) -> int:
-    from appliance.fleet.authority import Authority
+    from appliance.fleet.membership.authority import Authority
     from appliance.fleet.people import audit
 
     key = Authority(asked.folder / "keys").bundle_key

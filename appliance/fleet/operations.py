@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.fleet import alerts, attention, bundles, dispatch, lists, members, notices, rules, views
+from appliance.fleet import alerts, attention, bundles, dispatch, lists, notices, rules, views
 from appliance.fleet.api import (
     NUMBER,
     OBJECT,
@@ -20,6 +20,7 @@ from appliance.fleet.api import (
     shown,
     text,
 )
+from appliance.fleet.membership import members
 from appliance.fleet.people import audit, scope
 from appliance.fleet.people.audit import Entry
 from appliance.fleet.people.scope import Missing

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from appliance.fleet import bundles
-from appliance.fleet.authority import Authority
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people import audit
 from appliance.fleet.rollouts import (
     GONE,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from appliance.errors import StorageError
 from appliance.fleet import worker as workers
-from appliance.fleet.authority import Authority
 from appliance.fleet.keeping.store import Store as FleetStore
+from appliance.fleet.membership.authority import Authority
 from appliance.fleet.rolling import Rollouts
 from appliance.fleet.source import Mosquitto
 from appliance.fleet.worker import Worker

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.fleet import worker as workers
-from appliance.fleet.authority import Authority
 from appliance.fleet.broker import Broker
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.membership.authority import Authority
 from appliance.fleet.source import Received
 from appliance.fleet.worker import Worker
 from appliance.telemetry import wire

@@ -15,9 +15,9 @@ import pytest
 
 from appliance.errors import ApplianceError
 from appliance.fleet import bundles, rollouts
-from appliance.fleet.authority import Authority
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store, Told
+from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people import audit
 from appliance.fleet.rolling import Rollouts
 from appliance.fleet.rollouts import Plan

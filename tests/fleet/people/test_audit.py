@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError, StorageError
-from appliance.fleet import bundles, dispatch, members
-from appliance.fleet.authority import Authority
+from appliance.fleet import bundles, dispatch
 from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.membership import members
+from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people import audit
 from appliance.fleet.people.audit import Entry, Verdict
 from tests.fleet import databases

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from appliance.errors import ApplianceError
-from appliance.fleet import members
-from appliance.fleet.authority import Authority
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.membership import members
+from appliance.fleet.membership.authority import Authority
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 

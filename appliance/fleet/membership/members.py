@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Sequence
 
 from appliance.errors import ApplianceError
-from appliance.fleet.authority import Authority, Issued
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.membership.authority import Authority, Issued
 from appliance.fleet.people import audit
 from appliance.fleet.people.scope import ALL, Scope
 from appliance.fleet.storage.database import Writing
