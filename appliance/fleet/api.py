@@ -21,10 +21,10 @@ from appliance import __version__
 from appliance.access.asking import who
 from appliance.access.who import Who
 from appliance.errors import ApplianceError, StorageError
-from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people.scope import ALL, Missing, Scope
+from appliance.fleet.rollouts.bundles import Pieces
 
 log = logging.getLogger(__name__)
 

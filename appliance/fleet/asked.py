@@ -9,10 +9,10 @@ import time
 from typing import Any
 
 from appliance.errors import ApplianceError
-from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
+from appliance.fleet.rollouts.bundles import Pieces
 from appliance.fleet.source import Source
 from appliance.telemetry import wire
 from appliance.telemetry.bundle import PART

@@ -30,9 +30,8 @@ from appliance.access.pages import pages
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
 from appliance.exposition import TYPE
-from appliance.fleet import api, grid, metrics, rollouts, views
+from appliance.fleet import api, grid, metrics, views
 from appliance.fleet.api import Room
-from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
@@ -40,6 +39,8 @@ from appliance.fleet.operations import OPERATIONS
 from appliance.fleet.people import audit, entrance
 from appliance.fleet.people.scope import ALL, Scope
 from appliance.fleet.questions import Questions
+from appliance.fleet.rollouts import rollouts
+from appliance.fleet.rollouts.bundles import Pieces
 
 log = logging.getLogger(__name__)
 

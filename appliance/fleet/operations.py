@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.fleet import alerts, attention, bundles, dispatch, lists, notices, rules, views
+from appliance.fleet import alerts, attention, dispatch, lists, notices, rules, views
 from appliance.fleet.api import (
     NUMBER,
     OBJECT,
@@ -25,6 +25,7 @@ from appliance.fleet.people import audit, scope
 from appliance.fleet.people.audit import Entry
 from appliance.fleet.people.scope import Missing
 from appliance.fleet.rollapi import ROLLING, TOML
+from appliance.fleet.rollouts import bundles
 
 STRINGS = {"type": "array", "items": STRING}
 

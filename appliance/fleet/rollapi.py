@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.fleet import bundles, rollouts
 from appliance.fleet.api import (
     NUMBER,
     OBJECT,
@@ -20,7 +19,8 @@ from appliance.fleet.api import (
     text,
 )
 from appliance.fleet.people.scope import Missing
-from appliance.fleet.rollouts import Plan
+from appliance.fleet.rollouts import bundles, rollouts
+from appliance.fleet.rollouts.rollouts import Plan
 
 BUNDLE = shown(version=NUMBER, name=STRING, at=NUMBER, by=STRING, hash=STRING, parts=OBJECT)
 ROLLOUT = shown(id=NUMBER, bundle=OBJECT, state=STRING, why=STRING, wave=NUMBER, sent=NUMBER, wrong=NUMBER,

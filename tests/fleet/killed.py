@@ -9,7 +9,7 @@ from appliance.errors import StorageError
 from appliance.fleet import worker as workers
 from appliance.fleet.keeping.store import Store as FleetStore
 from appliance.fleet.membership.authority import Authority
-from appliance.fleet.rolling import Rollouts
+from appliance.fleet.rollouts.rolling import Rollouts
 from appliance.fleet.source import Mosquitto
 from appliance.fleet.worker import Worker
 from appliance.memory.events import insert

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from appliance.fleet import bundles, rollouts
 from appliance.fleet.alerts import Watch
 from appliance.fleet.keeping.store import Store, Told
 from appliance.fleet.people import audit
+from appliance.fleet.rollouts import bundles, rollouts
 from appliance.fleet.serve import Fleet, Ports
 from appliance.telemetry.wire import Message
 from tests.console.visiting import missing

@@ -14,9 +14,10 @@ from appliance.config import read_box
 from appliance.config.given import Shelf
 from appliance.console.server import Status
 from appliance.errors import StorageError
-from appliance.fleet import bundles, lists, views
+from appliance.fleet import lists, views
 from appliance.fleet.attention import attention
 from appliance.fleet.people.scope import ALL
+from appliance.fleet.rollouts import bundles
 from appliance.fleet.serve import Fleet
 from appliance.membership import Restart
 from appliance.telemetry.outbox import Outbox

@@ -15,10 +15,11 @@ from cryptography import x509
 from appliance.config.box import Box as BoxFile
 from appliance.config.strict import TomlFile
 from appliance.errors import ApplianceError
-from appliance.fleet import bundles, dispatch
+from appliance.fleet import dispatch
 from appliance.fleet.broker import Broker
 from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
+from appliance.fleet.rollouts import bundles
 from appliance.fleet.serve import Fleet, Ports
 from appliance.memory.store import Store
 from appliance.telemetry import bundle, enrol

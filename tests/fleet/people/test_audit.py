@@ -15,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError, StorageError
-from appliance.fleet import bundles, dispatch
-from appliance.fleet.bundles import Pieces
+from appliance.fleet import dispatch
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people import audit
 from appliance.fleet.people.audit import Entry, Verdict
+from appliance.fleet.rollouts import bundles
+from appliance.fleet.rollouts.bundles import Pieces
 from tests.fleet import databases
 
 

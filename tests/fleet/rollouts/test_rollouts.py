@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from appliance.errors import ApplianceError
-from appliance.fleet import bundles, rollouts
-from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store, Told
 from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people import audit
-from appliance.fleet.rolling import Rollouts
-from appliance.fleet.rollouts import Plan
+from appliance.fleet.rollouts import bundles, rollouts
+from appliance.fleet.rollouts.bundles import Pieces
+from appliance.fleet.rollouts.rolling import Rollouts
+from appliance.fleet.rollouts.rollouts import Plan
 from appliance.telemetry import bundle as signed
 from appliance.telemetry.wire import Message
 from tests.fleet import databases, killed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import ApplianceError, StorageError
-from appliance.fleet.bundles import Pieces
+from appliance.fleet.rollouts.bundles import Pieces
 
 
 def test_pieces_that_are_kept_at_the_same_time_do_not_meet(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from appliance.fleet import bundles
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people import audit
-from appliance.fleet.rollouts import (
+from appliance.fleet.rollouts import bundles
+from appliance.fleet.rollouts.rollouts import (
     GONE,
     OPEN,
     Boxes,

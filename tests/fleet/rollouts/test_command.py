@@ -8,8 +8,8 @@ import pytest
 
 from appliance.__main__ import _parser
 from appliance.errors import ApplianceError
-from appliance.fleet import rollouts
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.rollouts import rollouts
 
 
 def test_a_bundle_is_made_rolled_out_and_steered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,9 +13,9 @@ from itertools import zip_longest
 from typing import Any
 
 from appliance.errors import ApplianceError
-from appliance.fleet import bundles
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.people import audit
+from appliance.fleet.rollouts import bundles
 from appliance.fleet.storage.database import Writing, marks
 from appliance.telemetry.evidence import Evidence
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import ApplianceError
-from appliance.fleet import bundles, rollouts
-from appliance.fleet.bundles import Pieces
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.people import audit
-from appliance.fleet.rollouts import Plan
+from appliance.fleet.rollouts import bundles, rollouts
+from appliance.fleet.rollouts.bundles import Pieces
+from appliance.fleet.rollouts.rollouts import Plan
 
 
 def run(arguments: argparse.Namespace) -> int:
