@@ -206,7 +206,7 @@ def _site_list(asked: argparse.Namespace) -> int:
 
 
 def _route_add(asked: argparse.Namespace) -> int:
-    from appliance.fleet import notices
+    from appliance.fleet.alerts import notices
     from appliance.fleet.people import audit
 
     with _store(asked) as store:
@@ -217,7 +217,7 @@ def _route_add(asked: argparse.Namespace) -> int:
 
 
 def _route_remove(asked: argparse.Namespace) -> int:
-    from appliance.fleet import notices
+    from appliance.fleet.alerts import notices
     from appliance.fleet.people import audit
 
     with _store(asked) as store:
@@ -226,7 +226,7 @@ def _route_remove(asked: argparse.Namespace) -> int:
 
 
 def _route_try(asked: argparse.Namespace) -> int:
-    from appliance.fleet import notices
+    from appliance.fleet.alerts import notices
     from appliance.fleet.people import audit
 
     with _store(asked) as store:
@@ -235,7 +235,7 @@ def _route_try(asked: argparse.Namespace) -> int:
 
 
 def _alert_list(asked: argparse.Namespace) -> int:
-    from appliance.fleet import alerts, notices
+    from appliance.fleet.alerts import alerts, notices
 
     with _store(asked) as store:
         for alert in alerts.listed(store, open_only=True):

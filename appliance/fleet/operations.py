@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.fleet import alerts, attention, dispatch, lists, notices, rules, views
+from appliance.fleet import dispatch, lists, views
+from appliance.fleet.alerts import alerts, attention, notices, rules
 from appliance.fleet.api import (
     NUMBER,
     OBJECT,

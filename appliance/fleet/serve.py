@@ -16,7 +16,9 @@ from typing import TypeVar
 from appliance.access.attempts import is_here
 from appliance.access.house import House
 from appliance.errors import ApplianceError
-from appliance.fleet.alerts import Watch
+from appliance.fleet.alerts.alerts import Watch
+from appliance.fleet.alerts.notices import Post
+from appliance.fleet.alerts.senders import Senders
 from appliance.fleet.asked import Asked
 from appliance.fleet.broker import Broker
 from appliance.fleet.dashboard import ROLES, Dashboard, Door, Keys, Server
@@ -24,10 +26,8 @@ from appliance.fleet.dispatch import Dispatch
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
-from appliance.fleet.notices import Post
 from appliance.fleet.rollouts.bundles import Pieces
 from appliance.fleet.rollouts.rolling import Rollouts
-from appliance.fleet.senders import Senders
 from appliance.fleet.source import Mosquitto, Source, opened
 from appliance.fleet.worker import Worker
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.testclient import TestClient
 
-from appliance.fleet import notices
-from appliance.fleet.alerts import Watch
+from appliance.fleet.alerts import notices
+from appliance.fleet.alerts.alerts import Watch
 from appliance.fleet.api import AT
 from appliance.fleet.dashboard import ROLES
 from appliance.fleet.keeping.store import Store, Told

@@ -12,8 +12,8 @@ from hypothesis import strategies as some
 
 from appliance.errors import StorageError
 from appliance.fleet import dispatch, lists, questions, views
-from appliance.fleet.alerts import Watch
-from appliance.fleet.attention import attention
+from appliance.fleet.alerts.alerts import Watch
+from appliance.fleet.alerts.attention import attention
 from appliance.fleet.keeping import store
 from appliance.fleet.keeping.learning import Learning
 from appliance.fleet.keeping.ledger import Ledger, merge

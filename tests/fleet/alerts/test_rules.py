@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError
-from appliance.fleet import rules
+from appliance.fleet.alerts import rules
+from appliance.fleet.alerts.rules import Rule, Trouble, step
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.people import audit
-from appliance.fleet.rules import Rule, Trouble, step
 
 HOT = Rule("temperature", "temperature", fires=80, clears=75, after=60, calm=300)
 

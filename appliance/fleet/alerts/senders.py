@@ -26,7 +26,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from appliance.errors import ApplianceError
-from appliance.fleet.notices import Delivery
+from appliance.fleet.alerts.notices import Delivery
 
 TIMEOUT = 10.0
 """Seconds for each step of a try."""

@@ -10,12 +10,12 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from appliance.errors import ApplianceError
-from appliance.fleet import notices
+from appliance.fleet.alerts import notices
+from appliance.fleet.alerts.measures import DAY, Look, Sample
+from appliance.fleet.alerts.rules import Rule, Trouble, all_rules, step
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.measures import DAY, Look, Sample
 from appliance.fleet.people import audit
 from appliance.fleet.people.scope import ALL, Missing, Scope
-from appliance.fleet.rules import Rule, Trouble, all_rules, step
 from appliance.fleet.storage.database import Writing
 
 TARGET = 900

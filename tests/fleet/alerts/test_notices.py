@@ -24,11 +24,11 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from appliance.errors import ApplianceError
-from appliance.fleet import notices
+from appliance.fleet.alerts import notices
+from appliance.fleet.alerts.notices import HELD, Delivery, Post, Way
+from appliance.fleet.alerts.senders import Senders, signature, subject
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.notices import HELD, Delivery, Post, Way
 from appliance.fleet.people import audit
-from appliance.fleet.senders import Senders, signature, subject
 from tests.ports import free_port
 from tests.telemetry.brokers import needs_mosquitto, wait_for
 
@@ -279,8 +279,8 @@ def test_killed_while_it_sends_it_is_sent_once_more_by_the_same_name(
     script = f"""
 from itertools import pairwise
 from pathlib import Path
-from appliance.fleet.notices import Post
-from appliance.fleet.senders import Senders
+from appliance.fleet.alerts.notices import Post
+from appliance.fleet.alerts.senders import Senders
 from appliance.fleet.keeping.store import Store
 Post(Store(Path({str(store.where)!r}), lambda: {clock.at!r}), Senders(["127.0.0.0/8"]).send).turn()
 """

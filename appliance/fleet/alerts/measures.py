@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from appliance.fleet.alerts.rules import Rule
 from appliance.fleet.keeping.ailments import ALL
 from appliance.fleet.keeping.histogram import bucket
 from appliance.fleet.keeping.learning import HOUR
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership.authority import BOX_YEARS
-from appliance.fleet.rules import Rule
 
 DAY = 86_400_000
 
