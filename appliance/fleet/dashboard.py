@@ -38,7 +38,7 @@ from appliance.fleet.membership.authority import Authority
 from appliance.fleet.operations import OPERATIONS
 from appliance.fleet.people import audit, entrance
 from appliance.fleet.people.scope import ALL, Scope
-from appliance.fleet.questions import Questions
+from appliance.fleet.questions.questions import Questions
 from appliance.fleet.rollouts import rollouts
 from appliance.fleet.rollouts.bundles import Pieces
 

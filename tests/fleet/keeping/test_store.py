@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from appliance.errors import StorageError
-from appliance.fleet import dispatch, lists, questions, views
+from appliance.fleet import dispatch, lists, views
 from appliance.fleet.alerts.alerts import Watch
 from appliance.fleet.alerts.attention import attention
 from appliance.fleet.keeping import store
@@ -19,6 +19,7 @@ from appliance.fleet.keeping.learning import Learning
 from appliance.fleet.keeping.ledger import Ledger, merge
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.people.scope import ALL
+from appliance.fleet.questions import questions
 from appliance.fleet.source import Received
 from appliance.fleet.worker import Worker
 from appliance.telemetry import wire

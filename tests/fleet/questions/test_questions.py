@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from appliance import models
 from appliance.errors import ModelError
 from appliance.fleet import grid
-from appliance.fleet.alike import MODEL, by_meaning, by_words, opened
 from appliance.fleet.keeping.store import Store, Told
 from appliance.fleet.people.scope import Scope
-from appliance.fleet.questions import FRESH, Asked, Questions, grouped, phrase
+from appliance.fleet.questions.alike import MODEL, by_meaning, by_words, opened
+from appliance.fleet.questions.questions import FRESH, Asked, Questions, grouped, phrase
 from appliance.telemetry.wire import Message
 
 BOOT = "0123456789abcdef"
 NOW = 1_900_000_000_000
-CLINC = Path(__file__).parents[3] / "shared/data/nlu/clinc150.json"
+CLINC = Path(__file__).parents[4] / "shared/data/nlu/clinc150.json"
 
 
 @pytest.fixture

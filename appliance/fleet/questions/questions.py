@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.fleet.alike import WORD, Meaning, by_meaning, by_words, opened
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.people.scope import ALL, Scope
+from appliance.fleet.questions.alike import WORD, Meaning, by_meaning, by_words, opened
 
 READ = 3_000
 """Questions that are looked at: the newest."""
