@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.fleet import dispatch, lists, views
+from appliance.fleet import lists, views
 from appliance.fleet.alerts import alerts, attention, notices, rules
 from appliance.fleet.api import (
     NUMBER,
@@ -21,6 +21,7 @@ from appliance.fleet.api import (
     shown,
     text,
 )
+from appliance.fleet.line import dispatch
 from appliance.fleet.membership import members
 from appliance.fleet.people import audit, scope
 from appliance.fleet.people.audit import Entry

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.source import Received
-from appliance.fleet.worker import Worker
+from appliance.fleet.line.source import Received
+from appliance.fleet.line.worker import Worker
 from appliance.telemetry import wire
 from appliance.telemetry.wire import Message
 

@@ -238,7 +238,7 @@ def test_a_cause_that_a_box_made_up_makes_no_headers() -> None:
 def broker(folder: Path) -> Iterator[int]:
     port = free_port()
     (folder / "m.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-    from appliance.fleet.broker import PROGRAM
+    from appliance.fleet.line.broker import PROGRAM
 
     process = subprocess.Popen([PROGRAM, "-c", str(folder / "m.conf")], stderr=subprocess.DEVNULL)
     try:

@@ -11,17 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from appliance.errors import StorageError
-from appliance.fleet import dispatch, lists, views
+from appliance.fleet import lists, views
 from appliance.fleet.alerts.alerts import Watch
 from appliance.fleet.alerts.attention import attention
 from appliance.fleet.keeping import store
 from appliance.fleet.keeping.learning import Learning
 from appliance.fleet.keeping.ledger import Ledger, merge
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.line import dispatch
+from appliance.fleet.line.source import Received
+from appliance.fleet.line.worker import Worker
 from appliance.fleet.people.scope import ALL
 from appliance.fleet.questions import questions
-from appliance.fleet.source import Received
-from appliance.fleet.worker import Worker
 from appliance.telemetry import wire
 from appliance.telemetry.wire import Message
 from tests.fleet.stored import BOOT, NOW, Server, fault

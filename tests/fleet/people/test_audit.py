@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError, StorageError
-from appliance.fleet import dispatch
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.line import dispatch
 from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people import audit

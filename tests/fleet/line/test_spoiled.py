@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from appliance.fleet.keeping import store
-from appliance.fleet.source import Received
+from appliance.fleet.line.source import Received
 from appliance.telemetry import wire
 from tests.fleet.stored import NOW, Server, fault
 

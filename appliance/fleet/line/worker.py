@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from appliance.errors import ApplianceError
 from appliance.fleet.keeping.store import Store, Told
-from appliance.fleet.source import Received, Source
+from appliance.fleet.line.source import Received, Source
 from appliance.telemetry import wire
 from appliance.telemetry.wire import BadMessage
 

@@ -65,7 +65,7 @@ def opened(where: str, worker: str = "worker") -> Source:
     """By `amqp://...` a RabbitMQ cluster; by `mqtt://HOST:PORT` or the path of its socket a broker of MQTT 5
     that lets this machine in. ApplianceError where it is none of them."""
     if where.startswith(("amqp://", "amqps://")):
-        from appliance.fleet.amqp import Rabbit
+        from appliance.fleet.line.amqp import Rabbit
 
         return Rabbit(where, worker)
     if where.startswith("mqtt://"):

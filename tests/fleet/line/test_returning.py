@@ -14,12 +14,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from appliance.fleet import worker as workers
-from appliance.fleet.broker import Broker
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.line import worker as workers
+from appliance.fleet.line.broker import Broker
+from appliance.fleet.line.source import Received
+from appliance.fleet.line.worker import Worker
 from appliance.fleet.membership.authority import Authority
-from appliance.fleet.source import Received
-from appliance.fleet.worker import Worker
 from appliance.telemetry import wire
 from appliance.telemetry.wire import Message
 from tests.fleet.boxes import CONNACK, packets, tell_who

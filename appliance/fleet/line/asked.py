@@ -10,10 +10,10 @@ from typing import Any
 
 from appliance.errors import ApplianceError
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.line.source import Source
 from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
 from appliance.fleet.rollouts.bundles import Pieces
-from appliance.fleet.source import Source
 from appliance.telemetry import wire
 from appliance.telemetry.bundle import PART
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from appliance.errors import ApplianceError
-from appliance.fleet.broker import Broker
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.line.broker import Broker
+from appliance.fleet.line.source import Source
 from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people import audit
-from appliance.fleet.source import Source
 from appliance.telemetry import wire
 
 log = logging.getLogger(__name__)

@@ -13,14 +13,14 @@ import pika
 import pytest
 
 from appliance.errors import ApplianceError
-from appliance.fleet.amqp import EXCHANGE, Rabbit
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.source import Mosquitto, opened
+from appliance.fleet.line.amqp import EXCHANGE, Rabbit
+from appliance.fleet.line.source import Mosquitto, opened
 from appliance.telemetry import client as clients
 from tests.fleet import clusters, databases
 from tests.fleet.boxes import Boxes
+from tests.fleet.line.test_spoiled import mangled
 from tests.fleet.load import stored
-from tests.fleet.test_spoiled import mangled
 from tests.telemetry.brokers import wait_for
 
 pytestmark = [clusters.needs_rabbitmq, databases.needs_postgres]

@@ -14,7 +14,7 @@ from typing import Any
 import pika
 from pika.exceptions import AMQPError
 
-from appliance.fleet.source import AGAIN, IDLE, Received
+from appliance.fleet.line.source import AGAIN, IDLE, Received
 from appliance.telemetry.wire import LARGEST, VERSION
 
 log = logging.getLogger(__name__)
