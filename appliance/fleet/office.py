@@ -87,7 +87,7 @@ def _role(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def _house(asked: argparse.Namespace) -> Iterator[tuple[House, Store]]:
     from appliance.access.house import House
-    from appliance.fleet.dashboard import ROLES
+    from appliance.fleet.page.dashboard import ROLES
 
     house = House(asked.folder / "access.db", ROLES, "fleet")
     try:

@@ -19,7 +19,6 @@ from appliance.errors import ApplianceError
 from appliance.fleet.alerts.alerts import Watch
 from appliance.fleet.alerts.notices import Post
 from appliance.fleet.alerts.senders import Senders
-from appliance.fleet.dashboard import ROLES, Dashboard, Door, Keys, Server
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.line.asked import Asked
 from appliance.fleet.line.broker import Broker
@@ -28,6 +27,7 @@ from appliance.fleet.line.source import Mosquitto, Source, opened
 from appliance.fleet.line.worker import Worker
 from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
+from appliance.fleet.page.dashboard import ROLES, Dashboard, Door, Keys, Server
 from appliance.fleet.rollouts.bundles import Pieces
 from appliance.fleet.rollouts.rolling import Rollouts
 

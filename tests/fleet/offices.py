@@ -8,9 +8,9 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from appliance.access.house import House
-from appliance.fleet.dashboard import ROLES, Dashboard
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership.authority import Authority
+from appliance.fleet.page.dashboard import ROLES, Dashboard
 from appliance.fleet.rollouts.bundles import Pieces
 
 HOST = "http://127.0.0.1:8090"

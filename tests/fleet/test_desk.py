@@ -14,8 +14,8 @@ from appliance.config import read_box
 from appliance.config.given import Shelf
 from appliance.console.server import Status
 from appliance.errors import StorageError
-from appliance.fleet import lists, views
 from appliance.fleet.alerts.attention import attention
+from appliance.fleet.page import lists, views
 from appliance.fleet.people.scope import ALL
 from appliance.fleet.rollouts import bundles
 from appliance.fleet.serve import Fleet

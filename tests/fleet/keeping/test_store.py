@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from appliance.errors import StorageError
-from appliance.fleet import lists, views
 from appliance.fleet.alerts.alerts import Watch
 from appliance.fleet.alerts.attention import attention
 from appliance.fleet.keeping import store
@@ -21,6 +20,7 @@ from appliance.fleet.keeping.store import Store
 from appliance.fleet.line import dispatch
 from appliance.fleet.line.source import Received
 from appliance.fleet.line.worker import Worker
+from appliance.fleet.page import lists, views
 from appliance.fleet.people.scope import ALL
 from appliance.fleet.questions import questions
 from appliance.telemetry import wire

@@ -14,9 +14,9 @@ from appliance.channels.scripted import ScriptedCaller
 from appliance.channels.soundcard import SoundCard
 from appliance.engines.fake import FakeVad
 from appliance.errors import ApplianceError
-from appliance.fleet import views
 from appliance.fleet.line import dispatch
 from appliance.fleet.membership import members
+from appliance.fleet.page import views
 from appliance.fleet.serve import Fleet
 from appliance.membership import Restart
 from appliance.obeying import parts

@@ -14,8 +14,8 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from appliance.fleet import dashboard
 from appliance.fleet.keeping.store import HOUR, Store
+from appliance.fleet.page import dashboard
 from appliance.fleet.people import audit, scope
 from appliance.fleet.serve import Fleet, Page, Ports
 from tests.fleet.offices import HOST, PASSWORD, Office

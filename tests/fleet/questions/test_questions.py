@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from appliance import models
 from appliance.errors import ModelError
-from appliance.fleet import grid
 from appliance.fleet.keeping.store import Store, Told
+from appliance.fleet.page import grid
 from appliance.fleet.people.scope import Scope
 from appliance.fleet.questions.alike import MODEL, by_meaning, by_words, opened
 from appliance.fleet.questions.questions import FRESH, Asked, Questions, grouped, phrase

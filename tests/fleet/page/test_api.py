@@ -14,10 +14,10 @@ from starlette.testclient import TestClient
 
 from appliance.fleet.alerts import notices
 from appliance.fleet.alerts.alerts import Watch
-from appliance.fleet.api import AT
-from appliance.fleet.dashboard import ROLES
 from appliance.fleet.keeping.store import Store, Told
-from appliance.fleet.operations import OPERATIONS
+from appliance.fleet.page.api import AT
+from appliance.fleet.page.dashboard import ROLES
+from appliance.fleet.page.operations import OPERATIONS
 from appliance.fleet.people import audit, scope
 from appliance.telemetry.wire import Message
 from tests.fleet.offices import HOST, Office

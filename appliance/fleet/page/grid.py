@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.page.views import STALE
 from appliance.fleet.people.scope import ALL, Scope
-from appliance.fleet.views import STALE
 
 MOST = 600
 """Sites that are shown; the worst come first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.fleet.api import (
+from appliance.fleet.page.api import (
     NUMBER,
     OBJECT,
     PAGED,

@@ -159,7 +159,7 @@ def test_what_prometheus_reads(office: Office, store: Store) -> None:
 async def visit(fleet: Fleet, steps: list[list[object]], **more: Any) -> dict[str, Any]:
     """What came of a visit to the page in chromium: see visit.js."""
     asked = {"url": fleet.url, "chromium": shutil.which("chromium"), "steps": steps, **more}
-    script = Path(__file__).parent.parent / "console" / "visit.js"
+    script = Path(__file__).parents[2] / "console" / "visit.js"
     node = await asyncio.create_subprocess_exec(
         "node", str(script), json.dumps(asked), stdout=asyncio.subprocess.PIPE
     )

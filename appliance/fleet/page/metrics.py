@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from appliance.exposition import family
-from appliance.fleet import views
 from appliance.fleet.keeping.store import Store
+from appliance.fleet.page import views
 from appliance.fleet.people.scope import ALL, Scope
 
 

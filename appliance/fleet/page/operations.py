@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.fleet import lists, views
 from appliance.fleet.alerts import alerts, attention, notices, rules
-from appliance.fleet.api import (
+from appliance.fleet.line import dispatch
+from appliance.fleet.membership import members
+from appliance.fleet.page import lists, views
+from appliance.fleet.page.api import (
     NUMBER,
     OBJECT,
     PAGED,
@@ -21,12 +23,10 @@ from appliance.fleet.api import (
     shown,
     text,
 )
-from appliance.fleet.line import dispatch
-from appliance.fleet.membership import members
+from appliance.fleet.page.rollouts import ROLLING, TOML
 from appliance.fleet.people import audit, scope
 from appliance.fleet.people.audit import Entry
 from appliance.fleet.people.scope import Missing
-from appliance.fleet.rollapi import ROLLING, TOML
 from appliance.fleet.rollouts import bundles
 
 STRINGS = {"type": "array", "items": STRING}

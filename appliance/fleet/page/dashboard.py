@@ -30,12 +30,12 @@ from appliance.access.pages import pages
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
 from appliance.exposition import TYPE
-from appliance.fleet import api, grid, metrics, views
-from appliance.fleet.api import Room
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
-from appliance.fleet.operations import OPERATIONS
+from appliance.fleet.page import api, grid, metrics, views
+from appliance.fleet.page.api import Room
+from appliance.fleet.page.operations import OPERATIONS
 from appliance.fleet.people import audit, entrance
 from appliance.fleet.people.scope import ALL, Scope
 from appliance.fleet.questions.questions import Questions
