@@ -1,4 +1,4 @@
-"""What callers of the fleet asked in vain, put together; and how sites do."""
+"""What callers of the fleet asked in vain, put together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from appliance import models
 from appliance.errors import ModelError
 from appliance.fleet.keeping.store import Store, Told
-from appliance.fleet.page import grid
 from appliance.fleet.people.scope import Scope
 from appliance.fleet.questions.alike import MODEL, by_meaning, by_words, opened
 from appliance.fleet.questions.questions import FRESH, Asked, Questions, grouped, phrase
@@ -34,8 +33,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path / "fleet.db", lambda: NOW / 1000)
     with made.write() as db:
         db.executemany(
-            "insert into box (name, site, since, online, seen, outbox) values (?, ?, 0, ?, ?, ?)",
-            [("a", "North", 1, NOW, 5), ("b", "North", 1, NOW, 700), ("c", "South", 0, NOW, 0)],
+            "insert into box (name, site, since) values (?, ?, 0)",
+            [("a", "North"), ("b", "North"), ("c", "South")],
         )
     yield made
     made.close()
@@ -156,17 +155,6 @@ def test_whatever_was_asked_is_in_one_group_once(texts: list[str]) -> None:
 @given(some.text())
 def test_a_proposed_phrase_has_no_sign_that_means_something_to_a_desk_file(text: str) -> None:
     assert not set(phrase(text)) & set("[](){}|<>")
-
-
-def test_sites_come_the_worst_first(store: Store) -> None:
-    with store.write() as db:
-        db.execute("insert into fault (box, cause, since) values (1, 'gsm is off', 0)")
-    found = grid.health(store)
-    assert [(each["site"], each["boxes"], each["away"], each["off"]) for each in found["sites"]] == [
-        ("South", 1, 1, 0),
-        ("North", 2, 0, 1),
-    ]
-    assert [each["boxes"] for each in found["outboxes"]] == [1, 0, 1, 0, 0, 0]
 
 
 @pytest.mark.slow
