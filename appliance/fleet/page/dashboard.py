@@ -1,21 +1,17 @@
-"""The fleet's page, for who has entered, and the door by which boxes enrol."""
+"""The fleet's page, for who has entered."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import contextlib
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
@@ -25,13 +21,11 @@ from starlette.types import ASGIApp
 from appliance.access.asking import needs, who, who_now
 from appliance.access.doorman import Doorman, Stranger
 from appliance.access.house import House
-from appliance.access.impatient import Impatient
 from appliance.access.pages import pages
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
 from appliance.exposition import TYPE
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.membership import members
 from appliance.fleet.membership.authority import Authority
 from appliance.fleet.page import api, grid, metrics, views
 from appliance.fleet.page.api import Room
@@ -49,11 +43,8 @@ STATIC = Path(__file__).parent / "static"
 EVERY = 2.0
 """Seconds between two pictures of the whole."""
 
-LARGEST, LARGEST_REQUEST = 600_000, 16_000
-"""Bytes of what the page sends, and of what a box sends that enrols."""
-
-PATIENCE = 30.0
-"""Seconds in which all of that has come."""
+LARGEST = 600_000
+"""Bytes of what the page sends."""
 
 PAGES = (
     ("/", "index.html", "viewer"),
@@ -226,104 +217,3 @@ def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
         return FileResponse(STATIC / name)
 
     return page
-
-
-class Door:
-    """Where boxes enrol, by HTTPS: all that others than this machine can reach of the server, but for the
-    broker."""
-
-    def __init__(self, store: Store, authority: Authority, port: int) -> None:
-        """`port` is the broker's."""
-        self._store = store
-        self._authority = authority
-        self._port = port
-
-    def app(self) -> ASGIApp:
-        return Starlette(
-            routes=[
-                Route("/ca", self._ca),
-                Route("/enrol", _told(self._enrol, LARGEST_REQUEST), methods=["POST"]),
-            ]
-        )
-
-    async def _ca(self, request: Request) -> Response:
-        return Response(self._authority.ca.read_bytes(), media_type="application/x-pem-file")
-
-    async def _enrol(self, _: str, asked: dict[str, Any]) -> dict[str, Any]:
-        request = str(asked.get("request", "")).encode()
-        try:
-            secret = base64.b32decode(str(asked.get("code", "")))
-            signature = base64.b64decode(str(asked.get("signature", "")))
-        except (binascii.Error, ValueError) as error:
-            raise ApplianceError("the claim code is not good") from error
-        if "bulk" in asked:
-            name, bulk = str(asked.get("name", "")), str(asked["bulk"]).encode()
-            issued = await asyncio.to_thread(
-                members.enrol_in_bulk, self._store, self._authority, bulk, signature, request, name
-            )
-        else:
-            name, issued = await asyncio.to_thread(
-                members.enrol, self._store, self._authority, secret, request
-            )
-        log.info("%s is of the fleet now", name)
-        return {
-            "device": name,
-            "certificate": issued.certificate.decode(),
-            "signer": self._authority.signer.read_text(),
-            "port": self._port,
-        }
-
-
-Keys = tuple[Path, Path]
-
-
-class Server(uvicorn.Server):
-    """Over a port; signals are the program's."""
-
-    def __init__(self, app: ASGIApp, host: str, port: int, keys: Keys | None = None) -> None:
-        """`keys`: certificate and key, for TLS."""
-        tls: dict[str, Any] = {}
-        if keys:
-            tls = {"ssl_certfile": str(keys[0]), "ssl_keyfile": str(keys[1])}
-        super().__init__(
-            uvicorn.Config(
-                app, host=host, port=port, http=Impatient, ws="none", lifespan="off", interface="asgi3",
-                proxy_headers=False, server_header=False, limit_concurrency=256, log_config=None,
-                log_level="critical", access_log=False, timeout_graceful_shutdown=1, **tls,
-            )
-        )  # fmt: skip
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-Deed = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-
-
-def _told(deed: Deed, largest: int = LARGEST) -> Callable[[Request], Awaitable[Response]]:
-    """A deed that takes JSON and answers with it; what is wrong is an answer too."""
-
-    async def answer(request: Request) -> Response:
-        body = b""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                async for piece in request.stream():
-                    body += piece
-                    if len(body) > largest:
-                        return JSONResponse({"wrong": "That is too much."}, 413)
-        except TimeoutError:
-            return JSONResponse({"wrong": "That took too long."}, 408)
-        try:
-            asked = json.loads(body)
-            if not isinstance(asked, dict):
-                raise ValueError
-            return JSONResponse(
-                await deed(str(request.path_params.get("name", request.path_params.get("id", ""))), asked)
-            )
-        except (ValueError, RecursionError):
-            return JSONResponse({"wrong": "That is no JSON object."}, 400)
-        except ApplianceError as error:
-            return JSONResponse({"wrong": str(error)}, 422)
-
-    return answer

@@ -15,6 +15,7 @@ import pyotp
 import pytest
 
 from appliance.fleet.keeping.store import HOUR, Store
+from appliance.fleet.membership import door
 from appliance.fleet.page import dashboard
 from appliance.fleet.people import audit, scope
 from appliance.fleet.serve import Fleet, Page, Ports
@@ -259,7 +260,7 @@ async def test_who_comes_to_the_fleet_and_asks_for_nothing_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.access.impatient.SILENT", 0.2)
-    monkeypatch.setattr(dashboard, "PATIENCE", 0.2)
+    monkeypatch.setattr(door, "PATIENCE", 0.2)
     ports = Ports(free_port(), free_port(), free_port())
     async with Fleet(tmp_path / "f", "127.0.0.1", ports) as fleet:
         trust = ssl.create_default_context(cafile=str(fleet.authority.ca))
