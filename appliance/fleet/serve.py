@@ -15,9 +15,9 @@ from typing import TypeVar
 from appliance.access.attempts import is_here
 from appliance.access.house import House
 from appliance.errors import ApplianceError
-from appliance.fleet.alerts.alerts import Watch
 from appliance.fleet.alerts.notices import Post
 from appliance.fleet.alerts.senders import Senders
+from appliance.fleet.alerts.watch import Watch
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.line.asked import Asked
 from appliance.fleet.line.broker import Broker

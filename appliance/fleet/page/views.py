@@ -7,9 +7,9 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from appliance.fleet.alerts.alerts import TARGET
 from appliance.fleet.alerts.attention import attention
 from appliance.fleet.alerts.measures import FAILED
+from appliance.fleet.alerts.watch import TARGET
 from appliance.fleet.keeping.histogram import percentile
 from appliance.fleet.keeping.learning import HOUR, MINUTE
 from appliance.fleet.keeping.store import Store

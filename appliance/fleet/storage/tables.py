@@ -34,7 +34,7 @@ def audit(db: Writing) -> None:
 
 
 def alerts(db: Writing) -> None:
-    """Which group has which sites; what is wrong with boxes, and who is told of it: see alerts/alerts.py."""
+    """Which group has which sites; what is wrong with boxes, and who is told of it: see alerts/."""
     for statement in (
         "create table site (name text primary key, grp text not null)",
         """create table rule (

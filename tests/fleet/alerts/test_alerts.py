@@ -12,7 +12,7 @@ import pytest
 
 from appliance.errors import ApplianceError
 from appliance.fleet.alerts import alerts, attention, notices, rules
-from appliance.fleet.alerts.alerts import Watch
+from appliance.fleet.alerts.watch import Watch
 from appliance.fleet.keeping.histogram import bucket
 from appliance.fleet.keeping.store import HOUR, Store
 from appliance.fleet.people import audit, scope

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from appliance.errors import StorageError
-from appliance.fleet.alerts.alerts import Watch
 from appliance.fleet.alerts.attention import attention
+from appliance.fleet.alerts.watch import Watch
 from appliance.fleet.keeping import store
 from appliance.fleet.keeping.learning import Learning
 from appliance.fleet.keeping.ledger import Ledger, merge

@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.testclient import TestClient
 
 from appliance.fleet.alerts import notices
-from appliance.fleet.alerts.alerts import Watch
+from appliance.fleet.alerts.watch import Watch
 from appliance.fleet.keeping.store import Store, Told
 from appliance.fleet.page.api import AT
 from appliance.fleet.page.dashboard import ROLES

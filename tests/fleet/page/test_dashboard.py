@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from appliance.fleet.alerts.alerts import Watch
+from appliance.fleet.alerts.watch import Watch
 from appliance.fleet.keeping.store import Store, Told
 from appliance.fleet.people import audit
 from appliance.fleet.rollouts import bundles, rollouts
