@@ -22,8 +22,9 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from appliance.errors import ApplianceError
-from appliance.fleet import bundles, members, rollouts
-from appliance.fleet.rollouts import Plan
+from appliance.fleet.membership import members
+from appliance.fleet.rollouts import bundles, rollouts
+from appliance.fleet.rollouts.rollouts import Plan
 from appliance.fleet.serve import Fleet
 from appliance.telemetry import wire
 from appliance.telemetry.bundle import Manifest, read_key, verified
