@@ -49,13 +49,12 @@ def worker(store: str, socket: str) -> None:
 
 
 def rollouts(folder: str) -> None:
-    store = FleetStore(Path(folder) / "fleet.db")
-    worker = Rollouts(store, Authority(Path(folder) / "keys"))
+    worker = Rollouts(_opened(Path(folder) / "fleet.db"), Authority(Path(folder) / "keys"))
     while True:
         worker.turn()
 
 
-def _opened(store: str) -> FleetStore:
+def _opened(store: Path | str) -> FleetStore:
     """When it is there: it may have been killed this moment."""
     while True:
         try:
