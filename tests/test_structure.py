@@ -104,7 +104,7 @@ COMMON = {"errors", "messages", "notify", "writing", "exposition"}
 """Files of the first layer that it has in common with them, too."""
 
 
-MEANING = {"alike.py": {"appliance.models", "appliance.engines.minilm.MiniLM"}}
+MEANING = {"questions/alike.py": {"appliance.models", "appliance.engines.minilm.MiniLM"}}
 """The one engine that the server has, too, and who opens it: what questions mean."""
 
 
@@ -119,12 +119,40 @@ def modules(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "fleet").glob("*.py")), ids=lambda path: path.name)
+FLEET = PACKAGE / "fleet"
+
+ROOMS = (
+    "storage",
+    "keeping",
+    "people",
+    "membership",
+    "rollouts",
+    "alerts",
+    "questions",
+    "line",
+    "page",
+)
+"""Rooms of the fleet's server: each may import from those before it, none from what starts them all."""
+
+
+def of_the_fleet(path: Path) -> str:
+    return str(path.relative_to(FLEET))
+
+
+@pytest.mark.parametrize("path", sorted(FLEET.rglob("*.py")), ids=of_the_fleet)
 def test_the_fleet_knows_the_wire_and_nothing_else_of_the_box(path: Path) -> None:
-    for module in modules(path) - MEANING.get(path.name, set()):
+    for module in modules(path) - MEANING.get(of_the_fleet(path), set()):
         parts = module.split(".")[1:]
         shared = parts[0] == "telemetry" and parts[1] in SHARED
         assert parts[0] in ("fleet", "access", *COMMON, "__version__") or shared, module
+
+
+@pytest.mark.parametrize("path", sorted(FLEET.glob("*/*.py")), ids=of_the_fleet)
+def test_a_room_of_the_fleet_builds_on_those_before_it(path: Path) -> None:
+    before = ROOMS[: ROOMS.index(path.parent.name) + 1]
+    for module in modules(path):
+        _, first, *rest = module.split(".")
+        assert first != "fleet" or rest[0] in before, module
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "access").glob("*.py")), ids=lambda path: path.name)

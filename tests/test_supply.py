@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -30,6 +31,21 @@ def test_the_bill_names_every_locked_package_with_its_hashes_and_every_model(tmp
         assert (name.partition("[")[0], version.rstrip(";")) in told
     assert all(each["hashes"] for each in bill["components"])
     assert any(each["type"] == "machine-learning-model" for each in bill["components"])
+
+
+def test_what_lies_here_as_others_made_it_is_what_it_is_said_to_be(tmp_path: Path) -> None:
+    written = tmp_path / "sbom.json"
+    subprocess.run([sys.executable, ROOT / "tools/sbom.py", written], check=True, capture_output=True)
+    told = {each["name"]: each["hashes"] for each in json.loads(written.read_text())["components"]}
+    found = list(sbom.vendored())
+    assert [package["name"] for package, _ in found] == ["uplot"]
+    for package, folder in found:
+        there = {file.name for file in folder.iterdir()} - {"vendored.toml"}
+        assert there == set(package["sha256"])
+        assert "MIT" in (folder / "LICENSE.txt").read_text()
+        for file, digest in package["sha256"].items():
+            assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == digest
+            assert told[f"{package['name']}/{file}"] == [{"alg": "SHA-256", "content": digest}]
 
 
 def test_nothing_that_is_locked_is_on_the_list_of_what_must_not_be_used() -> None:

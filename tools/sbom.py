@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the program is made of, as CycloneDX 1.6 (JSON): every package of the lock files and every
-file of a model, with their hashes.
+"""What the program is made of, as CycloneDX 1.6 (JSON): every package of the lock files, every file that
+lies here as others made it, and every file of a model, with their hashes.
 
     .venv/bin/python tools/sbom.py [sbom.json]
 """
@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.lock", "requirements-llm.lock")
@@ -27,10 +28,17 @@ def locked(lock: Path) -> Iterator[tuple[str, str, list[str]]]:
         yield name, version, re.findall(r"sha256:(\w+)", hashes)
 
 
+def vendored() -> Iterator[tuple[dict[str, Any], Path]]:
+    """What lies here of npm's packages, each beside a file that says which it is."""
+    for told in sorted(ROOT.glob("appliance/**/vendored.toml")):
+        yield tomllib.loads(told.read_text()), told.parent
+
+
 def main() -> int:
     from cyclonedx.model import HashAlgorithm, HashType
     from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.license import DisjunctiveLicense
     from cyclonedx.output.json import JsonV1Dot6
     from packageurl import PackageURL
 
@@ -46,6 +54,16 @@ def main() -> int:
                 Component(
                     name=name, version=version, purl=address, bom_ref=str(address),
                     hashes=[HashType(alg=HashAlgorithm.SHA_256, content=each) for each in hashes],
+                )
+            )  # fmt: skip
+    for package, _ in vendored():
+        address = PackageURL("npm", None, package["name"], package["version"])
+        for file, digest in package["sha256"].items():
+            bom.components.add(
+                Component(
+                    name=f"{package['name']}/{file}", version=package["version"], purl=address,
+                    bom_ref=f"{address}#{file}", licenses=[DisjunctiveLicense(id=package["licence"])],
+                    hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)],
                 )
             )  # fmt: skip
     for id, model in tomllib.loads((ROOT / "models/manifest.toml").read_text())["model"].items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from starlette.exceptions import HTTPException
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Send
 
 PATIENCE = 30.0
 """Seconds in which a body has come."""
@@ -43,6 +43,18 @@ class Body:
                     await self._next()
         except TimeoutError:
             pass
+
+    def answering(self, send: Send) -> Send:
+        """An answer that is over when nothing of the body comes any more."""
+
+        async def answering(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await self.discard()
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        return answering
 
     async def _next(self) -> Message:
         message = await self._receive()

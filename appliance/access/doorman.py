@@ -90,7 +90,7 @@ class Doorman:
                 log.error("nobody can be known: %s", error)
                 refusal = JSONResponse({"wrong": error.wrong, "mend": error.mend}, 503)
         body = Body(receive, self._largest, whole=scope["type"] == "websocket")
-        answer = self._answering(body, send)
+        answer = body.answering(self._with_policy(send))
         if refusal is not None:
             await self._turn_away(refusal, scope, receive, answer)
             return
@@ -156,21 +156,15 @@ class Doorman:
         else:
             await refusal(scope, receive, send)
 
-    def _answering(self, body: Body, send: Send) -> Send:
-        """An answer with the policy; it is over when nothing is sent to it any more."""
-
-        async def answering(message: Message) -> None:
+    def _with_policy(self, send: Send) -> Send:
+        async def with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered = MutableHeaders(scope=message)
                 for name, value in self._policy.items():
                     answered.setdefault(name, value)
-            if message["type"] == "http.response.body" and not message.get("more_body", False):
-                await send({**message, "more_body": True})
-                await body.discard()
-                message = {"type": "http.response.body", "body": b""}
             await send(message)
 
-        return answering
+        return with_policy
 
 
 def cookie(house: House, secure: bool) -> str:

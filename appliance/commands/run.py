@@ -118,12 +118,14 @@ async def _opened(app: App, desk_file: Path, box_file: Path) -> AsyncIterator[Wo
     try:
         workshop = Workshop(app, desk_file, config.beside(box_file), Versions(app.box.data / "desks"))
         await workshop.keep_first()
+        await workshop.sharing.resume()
     except StorageError as error:
         log.error("the desk file cannot be changed by the page: %s", error)
     try:
         yield workshop
     finally:
         if workshop:
+            await workshop.sharing.close()
             workshop.close()
 
 

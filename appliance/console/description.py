@@ -50,6 +50,8 @@ SENT: dict[str, tuple[str, Schema]] = {
     "/desk/publish": ("Put it live", {"text": TEXT, "base": TEXT, "by": TEXT, "why": TEXT}),
     "/desk/candidate": ("Have a desk file tried in the night", {"text": TEXT}),
     "/desk/candidate/drop": ("Have none tried", {}),
+    "/desk/candidate/share": ("Have some of the callers answered by it", {"percent": NUMBER}),
+    "/desk/candidate/share/end": ("Have nobody answered by it any more", {}),
     "/desk/questions": ("What was asked lately and not answered", {}),
     "/desk/proposals": ("The same, put together by meaning", {}),
     "/desk/versions": ("Every desk file that was live", {}),

@@ -11,6 +11,7 @@ sentence are as right where the model is sure of them, and signs that are dictat
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -125,6 +126,8 @@ class Whisper:
         threads: int = 2,
         window: float = 18.0,
     ) -> None:
+        # oneDNN keeps the last 1,024 kernels that it made, a megabyte for each length of an utterance.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
         import ctranslate2
         import tokenizers
 

@@ -11,16 +11,17 @@ from cryptography.hazmat.primitives import serialization
 
 from appliance.access.house import House
 from appliance.errors import ApplianceError
-from appliance.fleet import audit, members
-from appliance.fleet.asked import Asked
-from appliance.fleet.authority import Authority
-from appliance.fleet.bundles import Pieces
 from appliance.fleet.demo import demo as simulate
+from appliance.fleet.keeping.store import Store
+from appliance.fleet.line.asked import Asked
+from appliance.fleet.line.source import opened
+from appliance.fleet.line.worker import Worker
+from appliance.fleet.membership import members
+from appliance.fleet.membership.authority import Authority
+from appliance.fleet.people import audit
 from appliance.fleet.pulse import beat
+from appliance.fleet.rollouts.bundles import Pieces
 from appliance.fleet.serve import Fleet, Page, Ports
-from appliance.fleet.source import opened
-from appliance.fleet.store import Store
-from appliance.fleet.worker import Worker
 from appliance.notify import Manager
 from appliance.telemetry import invitation
 

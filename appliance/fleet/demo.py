@@ -22,8 +22,9 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from appliance.errors import ApplianceError
-from appliance.fleet import bundles, members, rollouts
-from appliance.fleet.rollouts import Plan
+from appliance.fleet.membership import members
+from appliance.fleet.rollouts import bundles, rollouts
+from appliance.fleet.rollouts.rollouts import Plan
 from appliance.fleet.serve import Fleet
 from appliance.telemetry import wire
 from appliance.telemetry.bundle import Manifest, read_key, verified
@@ -150,6 +151,7 @@ class Box:
         self._tell("began", began, now - HISTORY * 3600)
         self._tell("reported", {"desk": self._desk, "serial": 0, "fine": True}, now - HISTORY * 3600)
         for hour in range(HISTORY):
+            self._tell("health", self._health(), now - 3600 * hour)
             if self._chance.random() < 0.7:
                 for kind, data in self._call():
                     self._tell(kind, data, now - 3600 * (hour + self._chance.random()))

@@ -15,7 +15,7 @@ from appliance.errors import ApplianceError
 
 if TYPE_CHECKING:
     from appliance.access.house import House
-    from appliance.fleet.store import Store
+    from appliance.fleet.keeping.store import Store
 
 
 def add_parsers(commands: Any, folder: argparse.ArgumentParser) -> None:
@@ -87,7 +87,7 @@ def _role(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def _house(asked: argparse.Namespace) -> Iterator[tuple[House, Store]]:
     from appliance.access.house import House
-    from appliance.fleet.dashboard import ROLES
+    from appliance.fleet.page.dashboard import ROLES
 
     house = House(asked.folder / "access.db", ROLES, "fleet")
     try:
@@ -99,7 +99,7 @@ def _house(asked: argparse.Namespace) -> Iterator[tuple[House, Store]]:
 
 @contextmanager
 def _store(asked: argparse.Namespace) -> Iterator[Store]:
-    from appliance.fleet.store import Store
+    from appliance.fleet.keeping.store import Store
 
     store = Store(asked.store or asked.folder / "fleet.db")
     try:
@@ -109,7 +109,7 @@ def _store(asked: argparse.Namespace) -> Iterator[Store]:
 
 
 def _written(store: Store, what: str, about: str, **detail: Any) -> None:
-    from appliance.fleet import audit, entrance
+    from appliance.fleet.people import audit, entrance
 
     entrance.write(store, audit.here(), what, about, detail)
 
@@ -125,7 +125,7 @@ def _new_password() -> str:
 
 
 def _scope(asked: argparse.Namespace) -> Sequence[str] | None:
-    from appliance.fleet import scope
+    from appliance.fleet.people import scope
 
     for group in asked.group or ():
         scope.check(group)
@@ -189,7 +189,7 @@ def _account_list(asked: argparse.Namespace) -> int:
 
 
 def _site_assign(asked: argparse.Namespace) -> int:
-    from appliance.fleet import audit, scope
+    from appliance.fleet.people import audit, scope
 
     with _store(asked) as store:
         scope.assign(store, asked.sites, asked.group, audit.here())
@@ -197,7 +197,7 @@ def _site_assign(asked: argparse.Namespace) -> int:
 
 
 def _site_list(asked: argparse.Namespace) -> int:
-    from appliance.fleet import scope
+    from appliance.fleet.people import scope
 
     with _store(asked) as store:
         for site, group, boxes in scope.sites(store):
@@ -206,7 +206,8 @@ def _site_list(asked: argparse.Namespace) -> int:
 
 
 def _route_add(asked: argparse.Namespace) -> int:
-    from appliance.fleet import audit, notices
+    from appliance.fleet.alerts import notices
+    from appliance.fleet.people import audit
 
     with _store(asked) as store:
         way = notices.add(store, asked.name, asked.kind, asked.target, asked.group, audit.here())
@@ -216,7 +217,8 @@ def _route_add(asked: argparse.Namespace) -> int:
 
 
 def _route_remove(asked: argparse.Namespace) -> int:
-    from appliance.fleet import audit, notices
+    from appliance.fleet.alerts import notices
+    from appliance.fleet.people import audit
 
     with _store(asked) as store:
         notices.remove(store, asked.name, audit.here())
@@ -224,7 +226,8 @@ def _route_remove(asked: argparse.Namespace) -> int:
 
 
 def _route_try(asked: argparse.Namespace) -> int:
-    from appliance.fleet import audit, notices
+    from appliance.fleet.alerts import notices
+    from appliance.fleet.people import audit
 
     with _store(asked) as store:
         print(f"queued: {notices.try_out(store, asked.name, audit.here())}")
@@ -232,7 +235,7 @@ def _route_try(asked: argparse.Namespace) -> int:
 
 
 def _alert_list(asked: argparse.Namespace) -> int:
-    from appliance.fleet import alerts, notices
+    from appliance.fleet.alerts import alerts, notices
 
     with _store(asked) as store:
         for alert in alerts.listed(store, open_only=True):
@@ -247,7 +250,7 @@ def _alert_list(asked: argparse.Namespace) -> int:
 def _audit_verify(asked: argparse.Namespace) -> int:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    from appliance.fleet import audit
+    from appliance.fleet.people import audit
 
     if asked.file:
         signer: Any = load_pem_public_key((asked.folder / "keys" / "signer.pem").read_bytes())
@@ -264,8 +267,8 @@ def _audit_verify(asked: argparse.Namespace) -> int:
 
 
 def _audit_export(asked: argparse.Namespace) -> int:
-    from appliance.fleet import audit
-    from appliance.fleet.authority import Authority
+    from appliance.fleet.membership.authority import Authority
+    from appliance.fleet.people import audit
 
     key = Authority(asked.folder / "keys").bundle_key
     with _store(asked) as store:

@@ -7,8 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,20 +15,22 @@ from typing import TypeVar
 from appliance.access.attempts import is_here
 from appliance.access.house import House
 from appliance.errors import ApplianceError
-from appliance.fleet import members
-from appliance.fleet.alerts import Watch
-from appliance.fleet.asked import Asked
-from appliance.fleet.authority import Authority
-from appliance.fleet.broker import Broker
-from appliance.fleet.bundles import Pieces
-from appliance.fleet.dashboard import ROLES, Dashboard, Door, Keys, Server
-from appliance.fleet.dispatch import Dispatch
-from appliance.fleet.notices import Post
-from appliance.fleet.rolling import Rollouts
-from appliance.fleet.senders import Senders
-from appliance.fleet.source import Mosquitto, Source, opened
-from appliance.fleet.store import Store
-from appliance.fleet.worker import Worker
+from appliance.fleet.alerts.notices import Post
+from appliance.fleet.alerts.senders import Senders
+from appliance.fleet.alerts.watch import Watch
+from appliance.fleet.keeping.store import Store
+from appliance.fleet.line.asked import Asked
+from appliance.fleet.line.broker import Broker
+from appliance.fleet.line.dispatch import Dispatch
+from appliance.fleet.line.source import Mosquitto, Source, opened
+from appliance.fleet.line.worker import Worker
+from appliance.fleet.listening import Keys, Server, listening
+from appliance.fleet.membership import members
+from appliance.fleet.membership.authority import Authority
+from appliance.fleet.membership.door import Door
+from appliance.fleet.page.dashboard import ROLES, Dashboard
+from appliance.fleet.rollouts.bundles import Pieces
+from appliance.fleet.rollouts.rolling import Rollouts
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +44,6 @@ PRUNE, PRUNE_ON = 60.0, 0.2
 
 ATTEND = 3.0
 """Seconds between two looks at what needs attention."""
-
-OPEN = 10.0
-"""Seconds in which a port is open, or is not to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ class Fleet:
         self._stack.callback(self.worker.stop)
         self._post.start()
         self._stack.callback(self._post.stop)
-        await self._stack.enter_async_context(_opened(self._servers))
+        await self._stack.enter_async_context(listening(self._servers))
         watch = [self.broker.watch()] if self._own else []
         works = (
             *watch,
@@ -211,34 +209,3 @@ def _alone(folder: Path) -> Iterator[None]:
                 f"another server runs in {folder}", "end it first, or choose another --folder"
             ) from error
         yield
-
-
-@asynccontextmanager
-async def _opened(servers: Mapping[int, Server]) -> AsyncIterator[None]:
-    """By their ports."""
-    serving: list[asyncio.Task[None]] = []
-    try:
-        for port, server in servers.items():
-            serving.append(asyncio.create_task(_served(server)))
-            await _started(server, serving[-1], port)
-        yield
-    finally:
-        for server in servers.values():
-            server.should_exit = True
-        await asyncio.gather(*serving)
-
-
-async def _started(server: Server, serving: asyncio.Task[None], port: int) -> None:
-    until = asyncio.get_running_loop().time() + OPEN
-    while not server.started:
-        if serving.done() or asyncio.get_running_loop().time() > until:
-            raise ApplianceError(
-                f"port {port} cannot be opened", "end the program that has it, or choose another"
-            )
-        await asyncio.sleep(0.01)
-
-
-async def _served(server: Server) -> None:
-    # uvicorn leaves by way of SystemExit where a port is taken.
-    with contextlib.suppress(SystemExit):
-        await server.serve()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import ApplianceError
-from appliance.fleet import office, rollparsers
+from appliance.fleet import office
+from appliance.fleet.rollouts import parsers
 
 
 def add(commands: Any) -> None:
@@ -61,7 +62,7 @@ def add(commands: Any) -> None:
     bulk.add_argument("--boxes", type=int, default=100, metavar="N", help="how many")
     bulk.add_argument("--days", type=int, default=30, metavar="N", help="for which it is good")
     bulk.add_argument("--revoke", default="", metavar="SERIAL", help="let nobody enrol by this one any more")
-    rollparsers.add(commands, kept)
+    parsers.add(commands, kept)
     office.add_parsers(commands, kept)
     showing = commands.add_parser("demo", parents=[ports], help="a fleet of simulated boxes")
     showing.add_argument("--boxes", type=int, default=200, help="how many")
@@ -94,9 +95,9 @@ def run(arguments: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
             arguments.store,
         )
     if arguments.what in ("bundle", "bundles", "rollout"):
-        from appliance.fleet import rollcommand
+        from appliance.fleet.rollouts.command import run as roll
 
-        return rollcommand.run(arguments)
+        return roll(arguments)
     if arguments.what in ("account", "alert", "audit", "site"):
         return int(arguments.run(arguments))
     ports = serve.Ports(arguments.broker, arguments.door, arguments.page)

@@ -251,6 +251,16 @@ def bundles(db: sqlite3.Connection) -> None:
     )
 
 
+def sharing(db: sqlite3.Connection) -> None:
+    # A desk file that answers some of the callers; one row at the most.
+    each(
+        db,
+        """create table shared (
+            desk text not null, beside text not null, percent integer not null, at text not null,
+            secret blob not null, evidence text not null default '{}', why text not null default '')""",
+    )
+
+
 STEPS: tuple[Step, ...] = (
     notebook,
     events,
@@ -263,6 +273,7 @@ STEPS: tuple[Step, ...] = (
     backups,
     refusals,
     bundles,
+    sharing,
 )
 
 

@@ -27,6 +27,7 @@ from appliance.slots.acts import act
 from appliance.workshop.lint import broken_phrases, lint
 from appliance.workshop.merging import merge
 from appliance.workshop.proposals import Proposal, propose
+from appliance.workshop.sharing import Sharing
 from appliance.writing import plain_errors, write
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,9 @@ TRIALS = 3
 
 CANDIDATE = "candidate.toml"
 """Beside the desk file."""
+
+LIVE = "another desk file was put live"
+"""Why one that answered some of the callers has ended."""
 
 RECENT = timedelta(days=30)
 QUESTIONS = 20
@@ -116,6 +120,7 @@ class Workshop:
         self._text = _read(path) or ""
         self._trials: list[Trial] = []
         self._changing = asyncio.Lock()
+        self.sharing = Sharing(app, self._ready)
 
     @property
     def text(self) -> str:
@@ -147,6 +152,13 @@ class Workshop:
         with plain_errors(self.candidate_file):
             write(self.candidate_file, text)
         return digest(text)
+
+    async def share_candidate(self, percent: int) -> None:
+        """Let it answer so many of the callers. ApplianceError where there is none, or it cannot be."""
+        text = await asyncio.to_thread(_read, self.candidate_file)
+        if not text:
+            raise ConfigError("no desk file is to be tried", "choose one first")
+        await self.sharing.begin(text, percent)
 
     def drop_candidate(self) -> None:
         with plain_errors(self.candidate_file):
@@ -192,6 +204,7 @@ class Workshop:
                 raise
             self._text = text
             log.info("desk file %s is live", version.digest)
+            await self.sharing.end(LIVE)
             return version
 
     async def reload(self) -> None:
@@ -204,6 +217,7 @@ class Workshop:
                 changed, self._text = text != self._text, text
                 if changed:
                     await asyncio.to_thread(self._versions.keep, text, "", "Changed by hand")
+                    await self.sharing.end(LIVE)
                 log.info("desk file %s is live", digest(text))
             except ApplianceError as error:
                 log.error("the desk goes on as it was: %s", error)

@@ -25,7 +25,7 @@ from appliance.config.strict import TomlFile
 from appliance.messages import RATE, Decision, Heard, Spoken, Turn, Word, samples
 from appliance.observe.account import kept, last
 from appliance.observe.score import Mark
-from tests.console.editing import NEWER, Page, editing
+from tests.console.editing import NEWER, Page, digest, editing
 from tests.console.visiting import missing, visit
 
 BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -155,7 +155,7 @@ async def test_a_visitor_sees_and_hears_nothing(tmp_path: Path) -> None:
             ("correct", {"id": "looked-at", "turn": 2, "intent": "parking"}),
         ):
             assert (await page.ask(f"calls/{what}", asked))[0] == 401
-        for what in ("shadow", "candidate", "candidate/drop"):
+        for what in ("shadow", "candidate", "candidate/drop", "candidate/share", "candidate/share/end"):
             assert (await page.ask(what, {"text": NEWER}))[0] == 401
         assert (await asyncio.to_thread(fetch, page, "/desk/calls/looked-at/sound"))[0] == 401
         await page.enter("ann")
@@ -317,6 +317,31 @@ async def test_a_draft_is_put_aside_to_be_tried_by_night_and_what_came_of_it_is_
     (changed,) = seen.readings["changed"]
     assert "heard now" in changed
     assert changed.index("We are open from nine.") < changed.index("Behind the house.")
+    assert seen.readings["wide"] <= 390
+
+
+@pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
+async def test_some_of_the_callers_are_given_to_it_and_how_they_fare_is_seen(tmp_path: Path) -> None:
+    async with editing(tmp_path) as page:
+        assert (await page.ask("candidate/share", {"percent": 10}))[0] == 422
+        assert (await page.ask("candidate", {"text": NEWER}))[0] == 200
+        assert (await page.ask("candidate/share", {"percent": 90}))[0] == 422
+        assert (await page.ask("candidate/share", {"percent": "ten"}))[0] == 400
+        seen = await visit(
+            page.console,
+            ["see", "#next", "tonight"],
+            ["choose", "#percent", "25"],
+            ["press", "#begin"],
+            ["see", "#how", "answers 25 % of the callers"],
+            ["evaluate", "wide", "document.documentElement.scrollWidth"],
+            ["press", "#end"],
+            ["see", "#how", "ended by hand"],
+            url=f"{page.console.url}/shadow.html",
+            viewport={"width": 390, "height": 844},
+        )
+        assert page.app.candidate is None
+        told = (await page.ask("shadow", {}))[1]["shared"]
+    assert (told["version"], told["percent"], told["calls"]) == (digest(NEWER), 25, [0, 0])
     assert seen.readings["wide"] <= 390
 
 

@@ -66,6 +66,7 @@ function verbs() {
     press: (selector) => page.click(selector),
     key: (name) => page.keyboard.press(name),
     focus: (selector) => page.focus(selector),
+    choose: (selector, option) => page.selectOption(selector, option),
     fill: (selector, text, times = 1) => page.fill(selector, text.repeat(times)),
     wait: (seconds) => page.waitForTimeout(seconds * 1000),
     see: (selector, text) => page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout: 20000 }),

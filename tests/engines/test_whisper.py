@@ -17,6 +17,7 @@ from appliance.engines.utterance import LONGEST
 from appliance.engines.whisper import Whisper
 from appliance.errors import ModelError
 from appliance.messages import RATE, Expect
+from tests.conftest import resident
 from tests.engines.recognition import WORDLESS, clip, clipped, prompt
 
 Model = Callable[[str], Path]
@@ -103,6 +104,18 @@ def test_an_utterance_goes_on_after_its_pause(whisper: Whisper) -> None:
     after = stream.finish().text.lower()
     assert "changed" in after
     assert "saved" in after
+
+
+def test_utterances_of_many_lengths_take_no_more_memory(whisper: Whisper, speech: bytes) -> None:
+    def heard(tenths: int) -> None:
+        hear(whisper, speech[: tenths * RATE // 10 * 2])
+
+    for tenths in range(10, 13):
+        heard(tenths)
+    before = resident()
+    for tenths in range(13, 26):
+        heard(tenths)
+    assert resident() - before < 8  # MB; a kernel kept for each length took 18.
 
 
 def test_the_last_words_are_there_in_time(whisper: Whisper, speech: bytes) -> None:

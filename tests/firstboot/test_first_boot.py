@@ -19,8 +19,8 @@ from appliance import config
 from appliance.errors import ApplianceError
 from appliance.firstboot import command, reset, steps
 from appliance.firstboot.steps import DONE, POINT, Places, Point, first_boot, write
-from appliance.fleet import members
 from appliance.fleet.command import sign
+from appliance.fleet.membership import members
 from appliance.fleet.serve import Fleet
 from appliance.telemetry import invitation
 from tests.audio_server import until

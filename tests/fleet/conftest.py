@@ -12,7 +12,7 @@ from argon2.profiles import CHEAPEST
 
 from appliance import membership
 from appliance.access import passwords
-from appliance.fleet import members
+from appliance.fleet.membership import members
 from appliance.fleet.serve import Fleet, Page, Ports
 from appliance.memory.store import Store
 from appliance.telemetry import client as clients

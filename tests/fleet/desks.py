@@ -14,7 +14,10 @@ from appliance.config import Box, read_desk
 from appliance.config.box import Fleet as Settings
 from appliance.config.versions import Versions
 from appliance.console.server import Status
-from appliance.fleet import bundles, dispatch, members, views
+from appliance.fleet.line import dispatch
+from appliance.fleet.membership import members
+from appliance.fleet.page import views
+from appliance.fleet.rollouts import bundles
 from appliance.fleet.serve import Fleet
 from appliance.membership import Membership, Restart
 from appliance.telemetry import enrol

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 from appliance.errors import StorageError
-from appliance.fleet import worker as workers
-from appliance.fleet.authority import Authority
-from appliance.fleet.rolling import Rollouts
-from appliance.fleet.source import Mosquitto
-from appliance.fleet.store import Store as FleetStore
-from appliance.fleet.worker import Worker
+from appliance.fleet.keeping.store import Store as FleetStore
+from appliance.fleet.line import worker as workers
+from appliance.fleet.line.source import Mosquitto
+from appliance.fleet.line.worker import Worker
+from appliance.fleet.membership.authority import Authority
+from appliance.fleet.rollouts.rolling import Rollouts
 from appliance.memory.events import insert
 from appliance.memory.store import Store
 from appliance.telemetry import client as clients
@@ -49,13 +49,12 @@ def worker(store: str, socket: str) -> None:
 
 
 def rollouts(folder: str) -> None:
-    store = FleetStore(Path(folder) / "fleet.db")
-    worker = Rollouts(store, Authority(Path(folder) / "keys"))
+    worker = Rollouts(_opened(Path(folder) / "fleet.db"), Authority(Path(folder) / "keys"))
     while True:
         worker.turn()
 
 
-def _opened(store: str) -> FleetStore:
+def _opened(store: Path | str) -> FleetStore:
     """When it is there: it may have been killed this moment."""
     while True:
         try:

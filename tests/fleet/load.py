@@ -19,8 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from appliance.fleet.authority import Authority
-from appliance.fleet.store import Store
+from appliance.fleet.keeping.store import Store
+from appliance.fleet.membership.authority import Authority
 from tests.fleet.boxes import Boxes
 from tests.ports import free_port
 from tests.telemetry.brokers import wait_for

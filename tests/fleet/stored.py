@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.fleet.source import Received
-from appliance.fleet.store import Store
-from appliance.fleet.worker import Worker
+from appliance.fleet.keeping.store import Store
+from appliance.fleet.line.source import Received
+from appliance.fleet.line.worker import Worker
 from appliance.telemetry import wire
 from appliance.telemetry.wire import Message
 

@@ -15,9 +15,11 @@ from cryptography import x509
 from appliance.config.box import Box as BoxFile
 from appliance.config.strict import TomlFile
 from appliance.errors import ApplianceError
-from appliance.fleet import bundles, dispatch, members
-from appliance.fleet.authority import Authority
-from appliance.fleet.broker import Broker
+from appliance.fleet.line import dispatch
+from appliance.fleet.line.broker import Broker
+from appliance.fleet.membership import members
+from appliance.fleet.membership.authority import Authority
+from appliance.fleet.rollouts import bundles
 from appliance.fleet.serve import Fleet, Ports
 from appliance.memory.store import Store
 from appliance.telemetry import bundle, enrol

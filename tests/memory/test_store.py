@@ -245,13 +245,14 @@ def test_scrubbing_copies_a_file_by_way_of_the_disk_and_an_encrypted_one_as_it_i
         for file in Path("/proc/self/fd").iterdir():
             with suppress(OSError):
                 if "etilqs" in str(file.readlink()):
-                    plain.append(b"violet teapot" in file.read_bytes())
+                    with file.open("rb") as copy:
+                        plain.append(b"violet teapot" in copy.read(1 << 20))
         return 0
 
     store._kept.set_progress_handler(look, 20_000)
     before = resident()
     store.scrub()
-    assert max(memory) - before < 5
+    assert max(memory) - before < 0.7 * (tmp_path / "var" / "desk.db").stat().st_size / 1e6
     assert plain
     assert any(plain) != encrypted
     store.close()

@@ -85,6 +85,7 @@ def main(arguments: list[str]) -> int:
     if options.page:
         options.page.write_text(page.render(report))
     if options.plots:
+        options.plots.mkdir(parents=True, exist_ok=True)
         for name, svg in page.plots(report).items():
             (options.plots / name).write_text(svg)
     return int(any(each.met is False for part in found for each in part.figures))

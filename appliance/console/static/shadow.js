@@ -8,9 +8,10 @@ const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 
 async function show() {
   try {
-    const { report, checks, candidate, recorded } = await ask("shadow", {});
+    const { report, checks, candidate, recorded, shared } = await ask("shadow", {});
     at("notice").hidden = true;
-    at("drop").hidden = !candidate;
+    at("drop").hidden = at("share").hidden = !candidate;
+    beside(shared);
     at("next").textContent = candidate
       ? `Version ${candidate} answers yesterday's recorded calls again tonight, between two and five. Nobody hears it.`
       : `Nothing. In “What the desk says and does”, press “Put it live …”, then “Try it by night first”.`;
@@ -18,9 +19,45 @@ async function show() {
     if (report) tell(report, checks);
     else at("last").textContent = "Nothing was tried yet.";
   } catch (problem) {
-    at("notice").textContent = problem.message;
-    at("notice").hidden = false;
+    stuck(problem);
   }
+}
+
+const GATES = {
+  completion: "nothing was done in the end",
+  transfers: "a person was needed",
+  repeats: "something was asked again",
+  interruptions: "the desk was interrupted",
+  latency: "an answer took long",
+  unanswered: "a question stayed unanswered",
+  faults: "something failed",
+};
+
+// What answers some of the callers, or did.
+function beside(shared) {
+  at("shared").hidden = !shared;
+  if (!shared) return;
+  const { version, percent, why, calls: [its, others], gates } = shared;
+  const since = WHEN.format(new Date(shared.at));
+  const seen = `${its} of its calls stand beside ${others} of the others.`;
+  at("how").textContent = why
+    ? `Version ${version} answered ${percent} % of the callers from ${since} on. It has ended: ${why}. ${seen}`
+    : `Version ${version} answers ${percent} % of the callers since ${since}; who calls again gets the same. ${seen} It ends by itself where callers are served worse.`;
+  at("end").hidden = Boolean(why);
+  at("gates").hidden = !its;
+  at("gates").tBodies[0].replaceChildren(...gates.map((gate) => {
+    const row = element("tr", gate.fine ? "" : "worse");
+    const cells = [percents(gate.candidate), percents(gate.rest), gate.fine ? percents(gate.evidence) : "yes"];
+    row.append(element("th", "", GATES[gate.gate]), ...cells.map((cell) => element("td", "", cell)));
+    return row;
+  }));
+}
+
+const percents = (share) => `${Math.round(100 * share)} %`;
+
+function stuck(problem) {
+  at("notice").textContent = problem.message;
+  at("notice").hidden = false;
 }
 
 function tell(report, checks) {
@@ -67,15 +104,20 @@ function side(name, [line, intent]) {
   return made;
 }
 
-at("drop").addEventListener("click", async () => {
-  try {
-    await ask("candidate/drop", {});
-  } catch (problem) {
-    at("notice").textContent = problem.message;
-    at("notice").hidden = false;
-    return;
-  }
-  show();
-});
+function press(id, path, told = () => ({})) {
+  at(id).addEventListener("click", async () => {
+    try {
+      await ask(path, told());
+    } catch (problem) {
+      stuck(problem);
+      return;
+    }
+    show();
+  });
+}
+
+press("drop", "candidate/drop");
+press("begin", "candidate/share", () => ({ percent: Number(at("percent").value) }));
+press("end", "candidate/share/end");
 
 show();

@@ -1,0 +1,1 @@
+"""What needs attention: what is looked at, what counts as wrong, and who is told."""

@@ -1,0 +1,1 @@
+"""The fleet's page and its REST API, and what both show of the store."""

@@ -1,0 +1,1 @@
+"""What callers of the whole fleet asked in vain, put together by what it means."""

@@ -1,0 +1,1 @@
+"""What boxes are to be: bundles, and how they reach many boxes in waves."""
