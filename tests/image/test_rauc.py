@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.scripts import IMAGE
+from tests.image.scripts import IMAGE, load
 
 pytestmark = [
     pytest.mark.skipif(
@@ -66,10 +66,24 @@ class Box:
             self._start("dbus-daemon", f"--config-file={folder}/bus.conf", "--nofork"),
         ]
         until((folder / "bus").exists)
+        self.serve("a")
+
+    def serve(self, slot: str) -> None:
+        """RAUC's service, in the system of this slot."""
         self.running.append(
-            self._start("rauc", f"--conf={folder}/system.conf", "--override-boot-slot=a", "service")
+            self._start(
+                "rauc", f"--conf={self.folder}/system.conf", f"--override-boot-slot={slot}", "service"
+            )
         )
         until(lambda: self.rauc("status").returncode == 0)
+
+    def start_the_other(self) -> None:
+        service = self.running.pop()
+        service.terminate()
+        service.wait(10)
+        backend = self.folder / "backend"
+        backend.write_text(backend.read_text().replace("BOOT_PARTITION=2", "BOOT_PARTITION=3"))
+        self.serve("b")
 
     def _start(self, *command: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{command[0]}.log").open("wb")
@@ -81,7 +95,10 @@ class Box:
             process.wait(10)
 
     def rauc(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        command = ["rauc", *(str(one) for one in arguments)]
+        return self.run("rauc", *arguments)
+
+    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        command = [str(word) for word in words]
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
@@ -166,6 +183,13 @@ def test_a_good_one_is_written_to_the_system_that_does_not_run_and_tried(box: Bo
     assert box.content("system-a", 4) == bytes(4)
     assert (box.folder / "try").read_text() == "b"
     assert b"boot_partition=2\n[tryboot]" in box.autoboot.read_bytes()
+
+
+def test_one_that_was_tried_and_is_good_is_committed(box: Box) -> None:
+    box.start_the_other()
+    committed = box.run(*load("update").MARK_GOOD)
+    assert committed.returncode == 0, committed.stderr + committed.stdout
+    assert b"boot_partition=3\n[tryboot]" in box.autoboot.read_bytes()
 
 
 def test_keys_are_made_once_and_are_nobody_elses(box: Box) -> None:

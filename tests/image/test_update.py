@@ -39,7 +39,7 @@ class Box:
             code = 0 if self.writable else 1
             if self.writable and "models" not in asked:
                 self.primary = "b" if self.current == "a" else "a"
-        elif asked == "rauc status mark-good":
+        elif command == update.MARK_GOOD:
             self.committed = self.current
         elif asked == f"systemctl start {update.HEALTH}":
             code = 0 if self.healthy else 1
