@@ -150,7 +150,7 @@ def _lines(box: config.Box) -> list[WaitingLine]:
     if box.web.enabled:
         made.append(Console(box.web.listen, status=lambda: [Status(status.SAFE, True, WHY)]))
     if box.kiosk.enabled:
-        card = SoundCard(box.kiosk.microphone, box.kiosk.speaker)
+        card = SoundCard(box.kiosk.microphone, box.kiosk.speaker, gain=box.kiosk.gain)
         mode = "button" if box.kiosk.wake == "button" else "speech"
         made.append(Kiosk(card, FakeVad(LOUD), mode=mode, chime=False))  # type: ignore[arg-type]
     try:

@@ -160,7 +160,8 @@ class Street:
         return f"; what the desk said is in {path}"
 
     async def _by_microphone(self) -> None:
-        card = SoundCard(self._box.kiosk.microphone, self._box.kiosk.speaker)
+        kiosk = self._box.kiosk
+        card = SoundCard(kiosk.microphone, kiosk.speaker, gain=kiosk.gain)
         card.on_state = lambda on, why: self._tell(f"microphone {'on' if on else 'off'}: {why}")
         self._playout, self._louder = Playout(), Resampler(self.simulator.rate)
         down = Resampler(RATE, to=self.simulator.rate)

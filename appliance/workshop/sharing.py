@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 MOST = 50
 """Percent of the callers."""
 
+FLEET = "the fleet tries a version of its own"
+"""Why one that answered some of the callers has ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -74,11 +77,14 @@ class Sharing:
         await self._run(keep)
 
     async def resume(self) -> None:
-        """What was under way when the program ended goes on, unless the file beside it is another one."""
-        query = "select desk, beside, percent, secret, evidence from shared where why = ''"
-        for text, beside, percent, secret, evidence in await self._run(self._app.place.store.read, query):
-            if beside != self._app.desk.digest:
-                await self.end("the desk file was changed")
+        """What was under way when the program ended goes on, unless the file beside it is another one, or
+        the fleet has tried something since."""
+        query = """select desk, beside, percent, secret, evidence,
+            exists (select 1 from candidate where candidate.at > shared.at) from shared where why = ''"""
+        rows = await self._run(self._app.place.store.read, query)
+        for text, beside, percent, secret, evidence, taken in rows:
+            if taken or beside != self._app.desk.digest:
+                await self.end(FLEET if taken else "the desk file was changed")
                 return
             try:
                 await self._serve(text, percent, secret, Evidence.of(json.loads(evidence)))
@@ -96,7 +102,7 @@ class Sharing:
     async def last(self) -> Share | None:
         """What is tried so, or was."""
         if self._candidate and self._app.candidate is not self._candidate:
-            await self.end("the fleet tries a version of its own")
+            await self.end(FLEET)
         query = "select desk, percent, at, why, evidence from shared"
         for text, percent, at, why, evidence in await self._run(self._app.place.store.read, query):
             return Share(digest(text), percent, at, why, Evidence.of(json.loads(evidence)))

@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 import signal
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from appliance.channels.gsm.firmware import Fault
@@ -40,11 +41,11 @@ OVER_WITHIN = 12.0
 SPOKEN = resample(voice(0.5), RATE, to=8000)
 
 
-class Caller:
+class Caller(ABC):
     name = ""
 
-    async def call(self, number: int, chance: random.Random) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def call(self, number: int, chance: random.Random) -> None: ...
 
 
 class GsmCaller(Caller):

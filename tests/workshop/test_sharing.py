@@ -10,7 +10,7 @@ import pytest
 from appliance.app import App
 from appliance.config import digest
 from appliance.errors import ApplianceError, ConfigError
-from appliance.workshop.sharing import Share
+from appliance.workshop.sharing import FLEET, Share
 from appliance.workshop.workshop import LIVE, Workshop
 from tests.guest import Guest
 from tests.workshop.test_workshop import NEWER, TEXT, opened
@@ -148,5 +148,19 @@ async def test_the_fleets_own_candidate_goes_before(tmp_path: Path) -> None:
         await workshop.share_candidate(10)
         app.candidate = ours
         share = await last(workshop)
-        assert share.why == "the fleet tries a version of its own"
+        assert share.why == FLEET
         assert app.candidate is ours
+
+
+async def test_what_the_fleet_tried_meanwhile_ends_it_for_good(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (app, workshop):
+        await begun(workshop, NEWER, 10)
+        with app.place.store.write() as db:
+            db.execute(
+                "insert into candidate (version, serial, at, manifest, secret, state)"
+                " values (1, 1, '9999', '{}', x'00', 'ended')"
+            )
+    async with opened(tmp_path) as (app, workshop):
+        await workshop.sharing.resume()
+        assert app.candidate is None
+        assert (await last(workshop)).why == FLEET

@@ -11,8 +11,7 @@ from typing import Any
 from appliance.fleet.alerts.rules import Rule
 from appliance.fleet.keeping.ailments import ALL
 from appliance.fleet.keeping.histogram import bucket
-from appliance.fleet.keeping.hourly import FAILED
-from appliance.fleet.keeping.learning import HOUR
+from appliance.fleet.keeping.hourly import FAILED, HOUR
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership.authority import BOX_YEARS
 

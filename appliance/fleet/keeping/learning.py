@@ -10,12 +10,12 @@ from typing import Any
 
 from appliance.fleet.keeping.ailments import ALL, ailments
 from appliance.fleet.keeping.histogram import bucket
-from appliance.fleet.keeping.hourly import KEEP, Hours
+from appliance.fleet.keeping.hourly import HOUR, KEEP, Hours
 from appliance.fleet.keeping.ledger import Ledger
 from appliance.fleet.storage.database import DAY, Writing, marks
 from appliance.telemetry.wire import Message
 
-MINUTE, HOUR = 60_000, 3_600_000
+MINUTE = 60_000
 
 
 class Learning:

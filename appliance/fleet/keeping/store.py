@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from appliance.fleet.keeping.learning import HOUR, MINUTE, Learning, plain
+from appliance.fleet.keeping.hourly import HOUR
+from appliance.fleet.keeping.learning import MINUTE, Learning, plain
 from appliance.fleet.keeping.ledger import Ledger, Range
 from appliance.fleet.storage.database import DAY, Kept, Row, Writing, marks, opened
 from appliance.telemetry.wire import Message

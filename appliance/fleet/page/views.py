@@ -10,8 +10,8 @@ from typing import Any
 from appliance.fleet.alerts.attention import attention
 from appliance.fleet.alerts.watch import TARGET
 from appliance.fleet.keeping.histogram import percentile
-from appliance.fleet.keeping.hourly import FAILED
-from appliance.fleet.keeping.learning import HOUR, MINUTE
+from appliance.fleet.keeping.hourly import FAILED, HOUR
+from appliance.fleet.keeping.learning import MINUTE
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.people.scope import ALL, Scope
 

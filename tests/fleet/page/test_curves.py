@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import strategies as some
 
 from appliance.fleet.keeping import histogram
 from appliance.fleet.keeping.hourly import HOUR
-from appliance.fleet.keeping.store import HOURS, Store, Told
+from appliance.fleet.keeping.store import HOURS, Told
 from appliance.fleet.page import curves
 from appliance.fleet.page.curves import RANGES
 from appliance.fleet.people import scope
@@ -131,16 +130,6 @@ def test_a_percentile_of_a_point_is_that_of_its_hours_added_up(answers: list[tup
                 for name, share in (("p50", 0.5), ("p95", 0.95)):
                     wanted = histogram.percentile(counts, share)
                     assert at(found, point)[name] == (wanted if wanted is None else round(wanted))
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    store = Store(tmp_path / "fleet.db")
-    fill(store, 8)
-    made = Office(tmp_path, store)
-    yield made
-    made.close()
-    store.close()
 
 
 def test_curves_are_for_who_sees_the_box(office: Office) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,6 @@ from tests.fleet.offices import PASSWORD, Office
 from tests.fleet.page.test_dashboard import fill, visit
 from tests.ports import free_port
 from tests.telemetry.brokers import needs_mosquitto
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    store = Store(tmp_path / "fleet.db")
-    fill(store, 8)
-    made = Office(tmp_path, store)
-    yield made
-    made.close()
-    store.close()
 
 
 def done(store: Store) -> list[tuple[str, str, str]]:
