@@ -36,6 +36,7 @@ class Flashed(Service):
         self.root = ROOT
         self.data = place / "data"
         self.models = place / "models"
+        self.started = 0.0
         self.options = [
             "--read-only", f"--bind={self.data}:/data", f"--bind-ro={self.models}:/models",
             "--tmpfs=/var:mode=0755", "--tmpfs=/tmp",
@@ -60,6 +61,7 @@ def flashed() -> Iterator[Flashed]:
     place = folder()
     machine = Flashed(place)
     machine.make()
+    machine.started = time.monotonic()
     machine.boot()
     try:
         yield machine
@@ -70,9 +72,8 @@ def flashed() -> Iterator[Flashed]:
 
 
 def test_it_comes_up_and_answers(flashed: Flashed) -> None:
-    began = time.monotonic()
     flashed.until(flashed.answers, within=90)
-    print(f"answers {time.monotonic() - began:.1f} s after systemd was up")
+    print(f"answers {time.monotonic() - flashed.started:.1f} s after its start")
     flashed.until(lambda: flashed.property("appliance.service", "ActiveState") == "active")
     assert flashed.property("appliance.service", "StatusText").startswith("answering")
 
