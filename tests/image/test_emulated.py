@@ -195,7 +195,7 @@ def test_a_power_cut_as_a_system_is_written_or_tried_leaves_the_one_that_runs(
     assert machine.tryboot
     machine.power_on()
     assert machine.partition == 2
-    machine.until("systemd", within=PATIENCE)
+    machine.until("systemd[1]: ", within=PATIENCE)
     machine.cut()
     machine.power_on()
     assert machine.partition == 3
