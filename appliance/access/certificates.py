@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance.errors import ApplianceError
-from appliance.writing import PRIVATE, write
+from appliance.system.writing import PRIVATE, write
 
 SLACK = timedelta(days=30)
 """By which a machine without a network may be behind."""

@@ -16,7 +16,7 @@ from appliance.commands import shadow as command
 from appliance.config import Box, read_desk
 from appliance.observe.calls import Calls
 from appliance.observe.encrypting import encrypt
-from appliance.served import Served
+from appliance.serving.served import Served
 from appliance.voice import Voice
 from appliance.workshop import shadow as shadowing
 from appliance.workshop.shadow import Went, nightly, shadow

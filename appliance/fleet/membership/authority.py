@@ -25,8 +25,8 @@ from appliance.access.certificates import (
     usage,
 )
 from appliance.errors import ApplianceError
+from appliance.system.writing import PRIVATE, write
 from appliance.telemetry.wire import DEVICE
-from appliance.writing import PRIVATE, write
 
 YEARS = 20
 """For which the authority and its server are vouched for."""
