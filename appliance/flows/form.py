@@ -167,7 +167,8 @@ class Forms:
         if said == "none" and len(doubt.values) == 1 and doubt.source == SAID:
             other = told.going_on(ask, first, words, other, context)
         part = said == "yes" and bool(other) and str(other[0].value).lower() in str(first.value).lower()
-        if len(doubt.values) == 1 and said == "yes" and (not other or part):
+        same = said not in ("no", "correct") and [each.value for each in other] == [first.value]
+        if len(doubt.values) == 1 and (same or part or (said == "yes" and not other)):
             told_too = {} if part else self._questions.beside(form, slot, rest, now)
             return self._settled(state, form, ask, first, now, doubt.source, told_too)
         if other and {each.value for each in other} - {each.value for each in doubt.values}:

@@ -92,9 +92,13 @@ class Questions:
         return changed, {slot: values for slot, values in found.items() if slot not in form.slots}
 
     def beside(self, form: Form, slot: str, text: str, now: datetime) -> Told:
-        """What was told besides a slot, of those that are not filled yet."""
+        """What was told besides a slot that is not known yet, or otherwise."""
         found = self.tell(form, self.asks(form.flow), text, now) if text else {}
-        return {each: values for each, values in found.items() if each not in (slot, *form.slots)}
+        return {
+            each: values
+            for each, values in found.items()
+            if each != slot and told.differs(form, each, values)
+        }
 
     def contexts(self, form: Form, asks: Sequence[Ask], now: datetime) -> dict[str, Context]:
         return {ask.slot: self.context(form, ask, now) for ask in asks}
