@@ -242,7 +242,7 @@ class Brain:
         if self._place == "agreeing" and self._clerk and said in ("yes", "no") and not rest:
             played = self._said.spoken.text if self._said else ""
             return self._form(await self._clerk.answer(said == "yes", played))
-        undone = said == "back" or (said == "cancel" and self._clerk and self._clerk.undoable)
+        undone = said == "back" or (said == "cancel" and self._clerk and self._clerk.done)
         if undone and not rest and self._clerk:
             return await self._serve(UNDO, text)
         if self._place in ("offered", "taking") and said in ("yes", "no") and not rest:

@@ -11,7 +11,7 @@ from appliance.config import Ask, DeskFile, Do
 from appliance.flows import told
 from appliance.flows.lines import ask_about, expect, expect_about, fill
 from appliance.flows.questions import Questions
-from appliance.flows.state import SAID, Doubt, Event, Form, State, ended, filled, fold, of, started
+from appliance.flows.state import SAID, Event, Form, State, ended, filled, fold, of, started
 from appliance.flows.steps import Request, Step, after
 from appliance.flows.told import SURE, Told
 from appliance.messages import Expect
@@ -82,8 +82,7 @@ class Forms:
 
     def quiet(self, state: State, now: datetime) -> Step:
         """Nobody answered."""
-        form = state.form
-        if form is None:
+        if not (form := state.form):
             return Step()
         return self._go_on(state, now) if form.stage == "doing" else self._again(state, form, "quiet", now)
 
@@ -124,6 +123,8 @@ class Forms:
         end = ended(state, form, why)
         if why in do.refused:
             line = (fill(do.refused[why], form, result),)
+            if amending := self._questions.amending(form, do, why):
+                return replace(after((), self._amend(state, amending, now), say=line), news=line)
             return replace(after(end, self._below(fold(end, state), now), say=line), news=line)
         line = (self._desk.lines.failed,)
         return Step(tuple(end), line, leave=do.fail, news=line)
@@ -216,8 +217,7 @@ class Forms:
         if rest and (changed := self._change(state, form, rest, now, bare=False, marked=marked)).understood:
             return changed
         if marked:
-            change = Step((of(form, "flow.changing"),), (self._desk.lines.change,))
-            return replace(change, understood=said == "no")
+            return replace(self._amend(state, of(form, "flow.changing"), now), understood=said == "no")
         return replace(self._again(state, form, "missed", now), understood=False)
 
     def _change(
@@ -236,6 +236,11 @@ class Forms:
             return replace(self._again(state, form, "missed", now), understood=False)
         changed = {slot: values for slot, values in found.items() if told.differs(form, slot, values)}
         return self._then(state, self._questions.filling(form, changed), now)
+
+    def _amend(self, state: State, event: Event, now: datetime) -> Step:
+        """The caller is asked what to change, or for the one thing that there is to change."""
+        changing = event.kind == "flow.changing"
+        return Step((event,), (self._desk.lines.change,)) if changing else self._then(state, [event], now)
 
     def _ask_anew(self, state: State, form: Form, ask: Ask, to: str, now: datetime) -> Step:
         """What the caller wants changed is asked for again, unless the new value was said."""
@@ -301,7 +306,9 @@ class Forms:
             # The outcome was not kept in mind; under its key it is told again, not done again.
             return Step(request=self._request(form, flow.do))
         if form.doubt:
-            return self._ask_about(form, *form.doubt)
+            slot, doubt = form.doubt
+            about = expect_about(self._questions.ask(form, slot), doubt)
+            return Step(say=(ask_about(self._desk.lines, slot, doubt),), expect=about)
         if request := self._questions.look_up(form):
             return Step(request=request)
         if asked := self._questions.open(form):
@@ -317,10 +324,6 @@ class Forms:
             event = of(form, "flow.confirming")
             return Step((event,), (fill(flow.do.confirm, form),), Expect("yes_no"))
         return Step((of(form, "flow.doing"),), request=self._request(form, flow.do))
-
-    def _ask_about(self, form: Form, slot: str, doubt: Doubt) -> Step:
-        line = ask_about(self._desk.lines, slot, doubt)
-        return Step(say=(line,), expect=expect_about(self._questions.ask(form, slot), doubt))
 
     def _call(self, state: State, form: Form, name: str, now: datetime) -> Step:
         """Another flow's questions, less what has been told of them."""

@@ -6,13 +6,16 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import takewhile
 
-from appliance.config import Ask, DeskFile
+from appliance.config import Ask, DeskFile, Do
 from appliance.flows import told
-from appliance.flows.state import Event, Form, doubted, filled
+from appliance.flows.state import Event, Form, doubted, filled, of
 from appliance.flows.steps import Request
 from appliance.flows.told import SURE, UNASKED, Told
 from appliance.slots import Context, find
 from appliance.slots.acts import act
+
+AMENDABLE = frozenset("full closed past far odd none several nameless numberless empty".split())
+"""Why an action is refused that may be done with another answer."""
 
 
 class Questions:
@@ -56,16 +59,25 @@ class Questions:
         return events
 
     def look_up(self, form: Form) -> Request | None:
-        """The first slot that still has to be looked up, with what stands apart from the slots that are to be
-        looked up after it: a Sunday is refused before its hour is. An hour waits for its day."""
-        standing = takewhile(lambda ask: ask.optional or ask.slot in form.slots, self.own(form))
-        due = [ask for ask in standing if ask.check and ask.slot in form.slots]
-        for number, ask in enumerate(due):
-            if ask.slot not in form.checked:
-                later = {each.slot for each in due[number + 1 :]}
-                values = {slot: value.value for slot, value in form.slots.items() if slot not in later}
+        """The first slot that still has to be looked up, with what is asked for before it: a Sunday is
+        refused before its hour is, and for an hour that is taken the day is not. An hour waits for its
+        day."""
+        standing = list(takewhile(lambda ask: ask.optional or ask.slot in form.slots, self.own(form)))
+        for number, ask in enumerate(standing, 1):
+            if ask.check and ask.slot in form.slots and ask.slot not in form.checked:
+                before = [each.slot for each in standing[:number] if each.slot in form.slots]
+                values = {slot: form.slots[slot].value for slot in before}
                 return Request(form.id, ask.check, values, check=ask.slot)
         return None
+
+    def amending(self, form: Form, do: Do, why: str) -> Event | None:
+        """What happens to a form whose action was refused for what the caller told, and may tell otherwise:
+        its one slot is asked for anew, or which is to be changed."""
+        if not do.confirm or form.within or why not in AMENDABLE:
+            return None
+        if len(form.slots) == 1:
+            return of(form, "slot.cleared", *form.slots, wanted=True)
+        return of(form, "flow.changing")
 
     def agrees(self, form: Form, rest: str, now: datetime) -> bool:
         """Whether what was said after a yes says nothing else than the form: "yes, Thursday is fine"."""
