@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from appliance.config import Ask, DeskFile, Do
+from appliance.config import Ask, DeskFile
 from appliance.flows import told
 from appliance.flows.lines import ask_about, expect, expect_about, fill
 from appliance.flows.questions import Questions
 from appliance.flows.state import SAID, Event, Form, State, ended, filled, fold, of, started
 from appliance.flows.steps import Request, Step, after
-from appliance.flows.told import SURE, Told
+from appliance.flows.told import SURE
 from appliance.messages import Expect
 from appliance.slots import Value, chosen
 from appliance.slots.acts import Act, act
@@ -54,7 +54,14 @@ class Forms:
         return after((), self._below(state, now), say=(closed.say,))
 
     def hear(self, state: State, text: str, now: datetime) -> Step:
-        """What the caller said while a form is open."""
+        """What the caller said while a form is open. What a called form does not understand may correct those
+        that called it."""
+        step = self._hear(state, text, now)
+        if step.understood or not (told := self._questions.callers_told(state, *act(text), now)):
+            return step
+        return self._then(state, told, now)
+
+    def _hear(self, state: State, text: str, now: datetime) -> Step:
         form = state.form
         assert form is not None
         if form.stage == "doing":
@@ -170,7 +177,7 @@ class Forms:
         part = said == "yes" and bool(other) and str(other[0].value).lower() in str(first.value).lower()
         same = said not in ("no", "correct") and [each.value for each in other] == [first.value]
         if len(doubt.values) == 1 and (same or part or (said == "yes" and not other)):
-            told_too = {} if part else self._questions.beside(form, slot, rest, now)
+            told_too = [] if part else self._questions.beside(state, slot, rest, now)
             return self._settled(state, form, ask, first, now, doubt.source, told_too)
         if other and {each.value for each in other} - {each.value for each in doubt.values}:
             again = len(doubt.values) == 1 and (doubt.source == SAID or said not in ("no", "correct"))
@@ -197,20 +204,20 @@ class Forms:
         value: Value,
         now: datetime,
         source: str = SAID,
-        beside: Told = NOTHING,
+        beside: Sequence[Event] = (),
     ) -> Step:
         """A value is certain, and others were told beside it."""
         event = filled(form, ask.slot, replace(value, score=1.0), source)
         if target := ask.goto.get(str(value.value)):
             return self._go_to(state, form, event, target, now)
-        return self._then(state, [event, *self._questions.filling(form, beside)], now)
+        return self._then(state, [event, *beside], now)
 
     def _confirm(self, state: State, form: Form, said: Act, rest: str, now: datetime) -> Step:
         """Yes does it; no, or another value, changes it."""
         do = self._desk.flow[form.flow].do
         assert do is not None
         if said == "yes" and (not rest or self._questions.agrees(form, rest, now)):
-            request = self._request(form, do)
+            request = self._questions.request(form, do)
             event = of(form, "confirmed", action=request.action, arguments=dict(request.arguments))
             return Step((event,), request=request)
         marked = said in ("no", "correct")
@@ -304,7 +311,7 @@ class Forms:
         flow = self._desk.flow[form.flow]
         if form.stage == "doing" and flow.do:
             # The outcome was not kept in mind; under its key it is told again, not done again.
-            return Step(request=self._request(form, flow.do))
+            return Step(request=self._questions.request(form, flow.do))
         if form.doubt:
             slot, doubt = form.doubt
             about = expect_about(self._questions.ask(form, slot), doubt)
@@ -319,11 +326,12 @@ class Forms:
             options = self._questions.context(form, asked, now).options
             return Step(say=(fill(asked.prompt, form),), expect=expect(asked, options))
         if flow.do is None:
-            return self._end(state, form, self._last_words(form), now)
+            last = fill(flow.done, form) if flow.done else "" if form.within else self._desk.lines.finished
+            return self._end(state, form, (last,) if last else (), now)
         if flow.do.confirm:
             event = of(form, "flow.confirming")
             return Step((event,), (fill(flow.do.confirm, form),), Expect("yes_no"))
-        return Step((of(form, "flow.doing"),), request=self._request(form, flow.do))
+        return Step((of(form, "flow.doing"),), request=self._questions.request(form, flow.do))
 
     def _call(self, state: State, form: Form, name: str, now: datetime) -> Step:
         """Another flow's questions, less what has been told of them."""
@@ -388,13 +396,3 @@ class Forms:
         if not form.within:
             return after([end], self.start(state, target, "", now, form.known))
         return after([end], self._begin(state, target, "", now, form.known, instead=form))
-
-    def _last_words(self, form: Form) -> tuple[str, ...]:
-        """What is said at the end of a flow that does nothing."""
-        line = self._desk.flow[form.flow].done
-        return (fill(line, form),) if line else () if form.within else (self._desk.lines.finished,)
-
-    def _request(self, form: Form, do: Do) -> Request:
-        arguments = {slot: value.value for slot, value in form.slots.items()}
-        arguments |= {name: fill(text, form) for name, text in do.arguments.items()}
-        return Request(form.id, do.action, arguments)

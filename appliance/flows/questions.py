@@ -8,11 +8,12 @@ from itertools import takewhile
 
 from appliance.config import Ask, DeskFile, Do
 from appliance.flows import told
-from appliance.flows.state import Event, Form, doubted, filled, of
+from appliance.flows.lines import fill
+from appliance.flows.state import Event, Form, State, doubted, filled, of
 from appliance.flows.steps import Request
 from appliance.flows.told import SURE, UNASKED, Told
 from appliance.slots import Context, find
-from appliance.slots.acts import act
+from appliance.slots.acts import Act, act
 
 AMENDABLE = frozenset("full closed past far odd none several nameless numberless empty".split())
 """Why an action is refused that may be done with another answer."""
@@ -70,6 +71,12 @@ class Questions:
                 return Request(form.id, ask.check, values, check=ask.slot)
         return None
 
+    def request(self, form: Form, do: Do) -> Request:
+        """The action at the end of the flow, with what was told."""
+        arguments = {slot: value.value for slot, value in form.slots.items()}
+        arguments |= {name: fill(text, form) for name, text in do.arguments.items()}
+        return Request(form.id, do.action, arguments)
+
     def amending(self, form: Form, do: Do, why: str) -> Event | None:
         """What happens to a form whose action was refused for what the caller told, and may tell otherwise:
         its one slot is asked for anew, or which is to be changed."""
@@ -103,14 +110,29 @@ class Questions:
         changed = {slot: values for slot, values in changed.items() if told.differs(form, slot, values)}
         return changed, {slot: values for slot, values in found.items() if slot not in form.slots}
 
-    def beside(self, form: Form, slot: str, text: str, now: datetime) -> Told:
+    def beside(self, state: State, slot: str, text: str, now: datetime) -> list[Event]:
         """What was told besides a slot that is not known yet, or otherwise."""
-        found = self.tell(form, self.asks(form.flow), text, now) if text else {}
-        return {
+        form = state.form
+        if form is None or not text:
+            return []
+        found = self.tell(form, self.asks(form.flow), text, now)
+        new = {
             each: values
             for each, values in found.items()
             if each != slot and told.differs(form, each, values)
         }
+        return self.filling(form, new) or self.callers_told(state, "correct", text, now)
+
+    def callers_told(self, state: State, said: Act, rest: str, now: datetime) -> list[Event]:
+        """What the forms that called the one that is open are now told otherwise: the day is corrected while
+        a flow that was called asks for the name."""
+        events: list[Event] = []
+        form = state.form
+        while form and (form := next((each for each in state.forms if each.id == form.within), None)):
+            if said in ("no", "correct") and rest:
+                asked = self._desk.flow[form.flow].ask[0]
+                events += self.filling(form, self.corrections(form, asked, rest, True, now)[0])
+        return events
 
     def contexts(self, form: Form, asks: Sequence[Ask], now: datetime) -> dict[str, Context]:
         return {ask.slot: self.context(form, ask, now) for ask in asks}
