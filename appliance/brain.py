@@ -9,11 +9,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from appliance.answering.answers import Answer, Place, again, chained, fixed, lines, unplayed
+from appliance.answering.answers import Answer, Place, again, chained, fixed, lines, pressed, unplayed
 from appliance.answering.knowing import Knowing, Meant, Unknown
 from appliance.answering.knowledge import MESSAGE, Knowledge
 from appliance.answering.picking import Picker
-from appliance.answering.smalltalk import SmallTalk
+from appliance.answering.smalltalk import NO_MESSAGE, SmallTalk, unasked
 from appliance.answering.wording import Wording
 from appliance.clerk import Clerk
 from appliance.config.calling import FlowRecording
@@ -32,9 +32,6 @@ YES_NO = Expect("yes_no")
 
 LONGEST = 2_000
 """Characters of an utterance that are read; nobody says more in a turn, though somebody may paste it."""
-
-NO_MESSAGE = frozenset({"yes", "no", "goodbye", "repeat", "cancel", "person"})
-"""What is no message, though one is being taken."""
 
 HEARD_ENOUGH = 0.5
 """Share of an answer that must have been played for it to count as said."""
@@ -79,6 +76,11 @@ class Brain:
     def _closed(self) -> bool:
         """Whether nobody is at the desk at this hour."""
         return self._clerk is not None and self._clerk.closed
+
+    @property
+    def _reachable(self) -> bool:
+        """Whether a person can be."""
+        return self._handoff is not None and self._handoff.open
 
     @property
     def filler(self) -> str:
@@ -204,12 +206,14 @@ class Brain:
 
     async def _refuse_card(self) -> Answer:
         """A card number is nothing to be told; where the desk can text a link to pay by, it begins to."""
-        flows = self._desk.flow.items()
-        by_link = next((name for name, flow in flows if flow.do and flow.do.action == "payment.link"), "")
-        if not by_link or not self._clerk or self._clerk.busy:
-            return fixed("card", "it is not to be told", self._lines.card, self.expects, then=self._place)
+        by_link = self._knowing.flow_that_does("payment.link")
+        refused = fixed("card", "it is not to be told", self._lines.card, self.expects, then=self._place)
+        if self._clerk and self._clerk.busy:
+            return await self._and_back(replace(refused, lines=lines(unasked(self._lines.card))))
+        if not by_link or not self._clerk:
+            return refused
         step = await self._clerk.start(by_link, "")
-        form = replace(self._form(step), decision=Decision("card", "it is not to be told", "desk.toml lines"))
+        form = replace(self._form(step), decision=refused.decision)
         return replace(form, lines=chained(lines([self._lines.card_link]), form.lines))
 
     def _greet(self, before: Sequence[str]) -> Answer:
@@ -235,7 +239,8 @@ class Brain:
             self._last_words = text
         if said == "wait":
             return fixed("wait", "asks for a moment", self._lines.wait, self.expects, then=self._place)
-        if self._clerk and self._clerk.busy:
+        instead = self._place == "offered" and said == "yes" and not rest
+        if self._clerk and self._clerk.busy and not instead:
             return await self._in_form(text, said)
         if self._place == "taking" and (said not in NO_MESSAGE or rest):
             return await self._smalltalk.take_message(text)
@@ -246,6 +251,8 @@ class Brain:
         if undone and not rest and self._clerk:
             return await self._serve(UNDO, text)
         if self._place in ("offered", "taking") and said in ("yes", "no") and not rest:
+            if self._clerk:
+                await self._clerk.leave("human")
             return self._smalltalk.ask_for_message() if said == "yes" else self._smalltalk.decline()
         if self._place == "which" and said not in ("repeat", "goodbye", "person", "thanks", "hello"):
             return await self._take_up(await self._knowing.choice(text, said), text)
@@ -303,6 +310,10 @@ class Brain:
             return self._form(await self._clerk.again())
         if said == "goodbye":
             return await self._leave(self._talk(said))
+        if (said == "person" and not self._reachable) or (said == "repeat" and self._place == "offered"):
+            return self._talk(said)  # The form waits: who wants no message goes on with it.
+        if self._place == "offered" and said == "no":
+            return await self._and_back(self._smalltalk.decline(going_on=True))
         if form and not self._clerk.asks_for_text:
             if (service := await self._knowing.service(text)) and service != UNDO:
                 served = await self._serve(service, text)
@@ -346,19 +357,13 @@ class Brain:
             return Answer(decision, lines([*step.say, offer.line]), Expect("yes_no"), then="agreeing")
         if form and form.stage == "ask":
             asked = self._knowing.asked(name, step.say)
-            return Answer(decision, chained(asked, lines(self._keys(step.expect))), step.expect)
+            keys = pressed(self._lines.press, step.expect) if self._clerk.by_telephone else []
+            return Answer(decision, chained(asked, lines(keys)), step.expect)
         return Answer(decision, lines(step.say), step.expect)
-
-    def _keys(self, expect: Expect) -> list[str]:
-        """Which keys answer, for who has some."""
-        if not expect.keys or not self._clerk or not self._clerk.by_telephone:
-            return []
-        keys = ", ".join(f"{key} for {option}" for key, option in expect.keys.items())
-        return [self._lines.press.format(keys=keys)]
 
     def _to_person(self, decision: Decision, say: Sequence[str] = ()) -> Answer:
         """Put through where somebody can be reached, or offer a message."""
-        if self._handoff and self._handoff.open:
+        if self._handoff and self._reachable:
             form = self._clerk.latest if self._clerk else None
             done = self._clerk.done if self._clerk else ()
             told = gist(self._desk, form, done, self._last_words)
@@ -388,13 +393,8 @@ class Brain:
         return replace(goodbye, lines=chained(lines(paused), goodbye.lines))
 
     def _talk(self, said: Act) -> Answer:
-        if said == "repeat":
-            return self._repeat()
+        if said == "repeat" and self._answer and self._said:
+            return again(self._answer, self._said)
         if said == "person":
             return self._to_person(Decision("person", "a person is wanted", "desk.toml handoff"))
         return self._smalltalk.reply(said, first=self._said is not None and self._said.number == 1)
-
-    def _repeat(self) -> Answer:
-        if self._answer is None or self._said is None:
-            return self._smalltalk.greet("asked to repeat nothing", self._closed)
-        return again(self._answer, self._said)

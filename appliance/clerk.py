@@ -158,6 +158,10 @@ class Clerk:
     async def quiet(self) -> Step:
         return await self._take(lambda: self._forms.quiet(self.state, self._now()))
 
+    async def leave(self, how: str) -> Step:
+        """End every form: the caller goes on with something else."""
+        return await self._take(lambda: self._forms.give_up(self.state, how))
+
     async def settled(self) -> tuple[str, ...]:
         """Wait until what was begun is done; what the caller has not heard of it yet."""
         async with self._lock:

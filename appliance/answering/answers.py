@@ -53,6 +53,12 @@ async def chained(*parts: AsyncIterator[Line]) -> AsyncIterator[Line]:
             yield line
 
 
+def pressed(line: str, expect: Expect) -> list[str]:
+    """Which keys answer, if any do."""
+    keys = ", ".join(f"{key} for {option}" for key, option in expect.keys.items())
+    return [line.format(keys=keys)] if keys else []
+
+
 def unplayed(answer: Answer, said: Turn, whole: bool) -> Answer | None:
     """What was not played of an answer; `whole`: all of it, where something was not. None where all was."""
     if said.spoken.whole:

@@ -172,6 +172,11 @@ class Knowing:
     def is_flow(self, found: Candidate) -> bool:
         return self._knowledge.flow(found.intent) is not None
 
+    def flow_that_does(self, action: str) -> str:
+        """The first flow that ends in it; empty where none does."""
+        flows = self._knowledge.desk.flow.items()
+        return next((name for name, flow in flows if flow.do and flow.do.action == action), "")
+
     def _asks_first(self, found: Candidate) -> bool:
         """Whether it is a flow that does nothing before it has asked for something."""
         flow = self._knowledge.flow(found.intent)

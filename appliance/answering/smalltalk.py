@@ -25,6 +25,10 @@ MUMBLED = samples(1.0)
 """What is shorter may be a cough, or a door."""
 
 
+NO_MESSAGE = frozenset({"yes", "no", "goodbye", "repeat", "cancel", "person"})
+"""What is no message, though one is being taken."""
+
+
 class SmallTalk:
     """Of one conversation."""
 
@@ -106,8 +110,10 @@ class SmallTalk:
     def ask_for_message(self) -> Answer:
         return fixed("message", "a message is wanted", self._say.message, Expect("message"), then="taking")
 
-    def decline(self) -> Answer:
-        return fixed("declined", "no message is wanted", self._say.declined)
+    def decline(self, going_on: bool = False) -> Answer:
+        """`going_on`: with a form that waits, which asks its own question."""
+        declined = fixed("declined", "no message is wanted", self._say.declined)
+        return replace(declined, lines=lines(unasked(self._say.declined))) if going_on else declined
 
     async def take_message(self, text: str) -> Answer:
         """Keep it before saying so. Who goes on before that was said adds to the same message; who cuts in
@@ -139,3 +145,9 @@ def asked(line: str) -> str:
     """The question at a line's end; the line where it ends with none."""
     last = sentences(line)[-1:]
     return last[0] if last and last[0].endswith("?") else line
+
+
+def unasked(line: str) -> list[str]:
+    """A line without the question at its end."""
+    said = sentences(line)
+    return said[:-1] if said[-1].endswith("?") else said

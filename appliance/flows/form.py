@@ -130,7 +130,7 @@ class Forms:
         end = ended(state, form, why)
         if why in do.refused:
             line = (fill(do.refused[why], form, result),)
-            if amending := self._questions.amending(form, do, why):
+            if amending := self._questions.amending(state, do, why):
                 return replace(after((), self._amend(state, amending, now), say=line), news=line)
             return replace(after(end, self._below(fold(end, state), now), say=line), news=line)
         line = (self._desk.lines.failed,)

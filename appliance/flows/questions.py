@@ -77,10 +77,10 @@ class Questions:
         arguments |= {name: fill(text, form) for name, text in do.arguments.items()}
         return Request(form.id, do.action, arguments)
 
-    def amending(self, form: Form, do: Do, why: str) -> Event | None:
+    def amending(self, state: State, do: Do, why: str) -> Event | None:
         """What happens to a form whose action was refused for what the caller told, and may tell otherwise:
-        its one slot is asked for anew, or which is to be changed."""
-        if not do.confirm or form.within or why not in AMENDABLE:
+        its one slot is asked for anew, or which is to be changed. Where another waits, that goes on."""
+        if len(state.forms) > 1 or not (form := state.form) or not do.confirm or why not in AMENDABLE:
             return None
         if len(form.slots) == 1:
             return of(form, "slot.cleared", *form.slots, wanted=True)
