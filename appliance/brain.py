@@ -239,8 +239,7 @@ class Brain:
             self._last_words = text
         if said == "wait":
             return fixed("wait", "asks for a moment", self._lines.wait, self.expects, then=self._place)
-        instead = self._place == "offered" and said == "yes" and not rest
-        if self._clerk and self._clerk.busy and not instead:
+        if self._clerk and self._clerk.busy and (self._place != "offered" or said != "yes" or rest):
             return await self._in_form(text, said)
         if self._place == "taking" and (said not in NO_MESSAGE or rest):
             return await self._smalltalk.take_message(text)
@@ -267,8 +266,6 @@ class Brain:
                 return about
             case Unknown(score, foreign):
                 return await self._smalltalk.unknown(text, score, foreign)
-        if about.found.intent == MESSAGE:
-            return self._smalltalk.ask_for_message()
         if self._clerk and (service := self._knowing.service_of(about.found)):
             return await self._serve(service, text)
         if fact := self._knowing.fact(about, self._closed):
@@ -276,6 +273,10 @@ class Brain:
         return await self._begin(about)
 
     async def _begin(self, errand: Meant) -> Answer:
+        if errand.found.intent == MESSAGE:
+            if self._clerk:
+                await self._clerk.leave("message")
+            return self._smalltalk.ask_for_message()
         if not self._clerk:
             return await self._smalltalk.unknown(errand.text, errand.found.score)
         step = await self._clerk.start(errand.found.intent, errand.text, errand.slots)
@@ -298,8 +299,7 @@ class Brain:
                 step = await self._clerk.recall(text)
             case _:
                 step = Step(say=await self._clerk.pause() or (self._lines.declined,))
-        decision = Decision(service, "asked for", "desk.toml lines")
-        return replace(self._form(step), decision=decision)
+        return replace(self._form(step), decision=Decision(service, "asked for", "desk.toml lines"))
 
     async def _in_form(self, text: str, said: Act) -> Answer:
         """A form is open: its answer, or for once another subject, after which it goes on."""
@@ -318,9 +318,9 @@ class Brain:
             if (service := await self._knowing.service(text)) and service != UNDO:
                 served = await self._serve(service, text)
                 return await self._and_back(served) if self._clerk.busy else served
-            errand = await self._knowing.errand(text)
-            if errand and errand.found.intent != form.flow:
-                return await self._begin(errand)
+            if (errand := await self._knowing.errand(text)) and errand.found.intent != form.flow:
+                fact = self._knowing.fact(errand, self._closed)
+                return await self._and_back(fact) if fact else await self._begin(errand)
         if self._clerk.consider(text).understood:
             return self._form(await self._clerk.hear(text, played.text if played else ""))
         aside = await self._knowing.aside(text, form.flow if form else "")
@@ -349,8 +349,7 @@ class Brain:
         if step.leave == "cancel":
             return Answer(decision, lines([*step.say, self._lines.cancelled]))
         if step.leave == "message":
-            asking = self._smalltalk.ask_for_message()
-            return replace(asking, lines=lines([*step.say, self._lines.message]))
+            return replace(self._smalltalk.ask_for_message(), lines=lines([*step.say, self._lines.message]))
         if step.leave:
             return self._to_person(decision, step.say)
         if not form and (offer := self._clerk.offer):

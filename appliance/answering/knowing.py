@@ -155,10 +155,12 @@ class Knowing:
         return None if by_rules else await self._look_up(text)
 
     async def errand(self, text: str) -> Meant | None:
-        """A flow one of whose very phrases this is."""
+        """The flow, the fact or the message one of whose very phrases this is."""
         understood = await self._understand(text)
         found = understood.candidates[0] if understood.how == "phrase" else None
-        return Meant(found, understood.how, text, understood.slots) if found and self.is_flow(found) else None
+        if found is None or self.service_of(found):
+            return None
+        return Meant(found, understood.how, text, understood.slots)
 
     async def service(self, text: str) -> str:
         """What every desk can do, one of whose very phrases this is; empty where it is none."""

@@ -126,7 +126,8 @@ class Knowledge:
     def label(self, intent: str) -> str:
         """What the desk calls a fact or a flow."""
         named = self.fact(intent) or self.flow(intent)
-        return (named.label if named else "") or intent.replace("_", " ")
+        own = named.label if named else "leaving a message" if intent == MESSAGE else ""
+        return own or intent.replace("_", " ")
 
     def _understand(self, text: str) -> Understood:
         """By what the desk file says, and then by what every desk can do."""

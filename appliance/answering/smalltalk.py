@@ -14,7 +14,7 @@ from appliance.errors import StorageError
 from appliance.memory.notebook import Notebook
 from appliance.messages import Decision, Expect, Noise, samples
 from appliance.observe.redaction import without
-from appliance.slots.acts import Act
+from appliance.slots.acts import Act, idle
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,8 @@ class SmallTalk:
     async def unknown(self, text: str, score: float = 0.0, foreign: bool = False) -> Answer:
         """Nothing answers it: that is noted, and a message is offered; who speaks another language is told
         which one the desk speaks."""
+        if idle(text):
+            return fixed("again", "nothing is said yet", self._say.again)
         # Names are told by English capitals: in another language they would take half of it.
         question = without(text, "card", "phone", "e-mail", "number") if foreign else without(text)
         try:

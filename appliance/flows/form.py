@@ -143,7 +143,7 @@ class Forms:
         asked = self._questions.open(form)
         assert asked is not None
         marked = said in ("correct", "no") and bool(rest)
-        if wish := told.wish(self._questions.asks(form.flow), form, rest if marked else text, bare=False):
+        if wish := told.wish(self._questions.asks(form.flow), form, rest if marked else text, marked):
             return self._ask_anew(state, form, *wish, now)
         words = rest if said == "correct" else text
         changed, found = self._questions.corrections(form, asked, words, marked, now)

@@ -79,7 +79,7 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "undo (that|it)",
     ),
     "cancel": (
-        "never mind [that|it]", "nevermind", "forget (it|that|about it|about that|the whole thing)",
+        "never mind [that|it]", "nevermind", "forget [about] (it|that|the whole thing|everything)",
         "i[ve| have] changed my mind", "shut up", "stop talking",
         "(abort|halt|cancel) (the|this|current|the current) (process|action|command)",
     ),
@@ -204,6 +204,11 @@ def stands_alone(text: str) -> bool:
     """Whether it begins with an act. What people put behind what they said, as "please", is none."""
     courtesy = all(_bare(token) in TAILS for token in tokens(text, fillers=True))
     return not courtesy and act(text)[0] not in ("none", "thanks")
+
+
+def idle(text: str) -> bool:
+    """Whether it says nothing yet: "um, well"."""
+    return all(_bare(token) in LEADS for token in tokens(text, fillers=True))
 
 
 def _act(text: str, depth: int) -> tuple[Act, str]:

@@ -43,7 +43,7 @@ STOPS = frozenset(
     " already told tell said have has had there it he she they you know didn't can't won't because"
     " ok okay yeah yep sure don't do dont am are was want need like email e-mail address right maybe again"
     " next"
-    " spelled spelt"
+    " spelled spelt everything nothing something anything everyone nobody none all"
     " monday tuesday wednesday thursday friday saturday sunday hello hi goodbye bye agent operator".split()
 )
 
