@@ -26,7 +26,7 @@ from appliance.phone.gist import gist
 from appliance.phone.handoff import HandOff
 from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
 from appliance.serving.consent import Consent
-from appliance.slots.acts import Act, act
+from appliance.slots.acts import Act, act, thanks
 
 YES_NO = Expect("yes_no")
 
@@ -224,7 +224,7 @@ class Brain:
     async def _respond(self, text: str) -> Answer:
         if tells_card(text):
             return await self._refuse_card()
-        said, rest = act(text)
+        said, rest = act(text, agreeing=self._clerk is not None and self._clerk.confirming)
         if self._consent and self._place == "recording":
             # A yes to anything else, as to whether somebody is there, is none to this.
             questions = (self._lines.may_record, self._lines.may_record_flow)
@@ -256,7 +256,7 @@ class Brain:
         if self._place == "which" and said not in ("repeat", "goodbye", "person", "thanks", "hello"):
             return await self._take_up(await self._knowing.choice(text, said), text)
         if said not in ("none", "correct") and not rest:
-            return self._talk(said)
+            return self._talk("thanks" if said == "yes" and thanks(text) else said)
         return await self._take_up(await self._knowing.about(text), text)
 
     async def _take_up(self, about: Meant | Answer | Unknown, text: str) -> Answer:
@@ -264,8 +264,8 @@ class Brain:
         match about:
             case Answer():
                 return about
-            case Unknown(score, foreign):
-                return await self._smalltalk.unknown(text, score, foreign)
+            case Unknown(score, foreign, asked):
+                return await self._smalltalk.unknown(asked or text, score, foreign)
         if self._clerk and (service := self._knowing.service_of(about.found)):
             return await self._serve(service, text)
         if fact := self._knowing.fact(about, self._closed):

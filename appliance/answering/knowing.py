@@ -52,6 +52,8 @@ class Unknown:
     """Of what is nearest."""
     foreign: bool = False
     """Whether it was said in another language."""
+    asked: str = ""
+    """What had been asked, where these words only say that nothing that was offered is meant."""
 
 
 class Knowing:
@@ -110,7 +112,7 @@ class Knowing:
         """Which of the two that were offered."""
         options, self._options = self._options, ()
         if said in ("no", "cancel"):
-            return Unknown()
+            return Unknown(asked=self._question)
         if not options:
             return await self.about(text)
         understood = await self._understand(text)
@@ -123,7 +125,7 @@ class Knowing:
         elif heard & FIRST or said == "yes":
             chosen = options[0]
         elif heard & NEITHER or text == self._question:
-            return Unknown()
+            return Unknown(asked=self._question)
         elif not (chosen := self._named(text, options) or _nearest(understood, options)):
             return Unknown(foreign=foreign(text))
         return Meant(chosen, "chosen", self._question)

@@ -66,7 +66,7 @@ class Forms:
         assert form is not None
         if form.stage == "doing":
             return self._go_on(state, now)
-        said, rest = act(text)
+        said, rest = act(text, form.stage == "confirm")
         if said == "person":
             return self._leave(state, form, "human")
         if said == "cancel":
@@ -171,7 +171,8 @@ class Forms:
         if len(doubt.values) > 1 and (value := chosen(ask.type, text, context, doubt.values)):
             return self._settled(state, form, ask, value, now)
         first = doubt.values[0]
-        other = told.answer(ask, words, context) if ask.type != "text" and (rest or said != "yes") else ()
+        plain = said in ("yes", "no") and not rest
+        other = told.answer(ask, words, context) if ask.type != "text" and not plain else ()
         if said == "none" and len(doubt.values) == 1 and doubt.source == SAID:
             other = told.going_on(ask, first, words, other, context)
         part = said == "yes" and bool(other) and str(other[0].value).lower() in str(first.value).lower()

@@ -92,7 +92,7 @@ class Questions:
         kinds = {ask.slot: ask.type for ask in asks}
         found = find(kinds, rest, Context(now), self.contexts(form, asks, now))
         same = all(form.slots.get(slot) and form.slots[slot].value == v.value for slot, v in found.items())
-        return same and act(rest)[0] in ("yes", "none", "thanks") and act(rest)[1] == ""
+        return same and act(rest)[0] in ("yes", "none", "thanks", "goodbye") and act(rest)[1] == ""
 
     def corrections(
         self, form: Form, asked: Ask, text: str, marked: bool, now: datetime

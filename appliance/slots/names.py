@@ -256,11 +256,12 @@ def place(heard: Sequence[Token], i: int, count: int) -> tuple[int, int, float] 
 
 
 def _name(heard: Sequence[Token], i: int, score: float) -> Iterator[Found]:
-    """The name that begins at i: up to five words, what is spelled in it joined, a title in front."""
+    """The name that begins at i: up to five words and the "de la" between them, what is spelled in it joined,
+    a title in front."""
     parts: list[str] = []
     at = i
     starts = {run[0].start: run for run in runs(heard[i:], digits=False)}
-    while at < len(heard) and len(parts) < 5:
+    while at < len(heard) and sum(part.lower() not in PARTICLES for part in parts) < 5:
         token = heard[at]
         if parts and token.paused and at - i >= 2 and token.word not in PARTICLES and at - i not in starts:
             break

@@ -138,6 +138,15 @@ def test_who_says_no_and_the_same_does_not_agree() -> None:
     assert paper.says("no not Thursday").endswith("Which day?")
 
 
+@pytest.mark.parametrize("said", ["no that's wrong", "no it's not right", "no, that is incorrect"])
+def test_what_says_no_twice_is_no_name(said: str) -> None:
+    ask = '{slot="name", type="name", prompt="Name?", readback=true}'
+    paper = Paper(f'[flow.ring]\nphrases = ["ring me"]\nask = [{ask}]')
+    paper.begin("ring")
+    assert paper.says("Ann Smith") == "Ann Smith, is that right?"
+    assert paper.says(said).endswith("Name?")
+
+
 def test_two_times_are_one_too_many() -> None:
     paper, _ = visit("on Thursday", host="Ellen Marsh")
     assert paper.says("ten or eleven").startswith("Do you mean ten o'clock in the morning or eleven")
