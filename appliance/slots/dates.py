@@ -283,6 +283,8 @@ def _calendar(heard: Sequence[Token], i: int, today: date, country: str, bare: b
         if at > end and (used := has(heard, at, phrase)):
             return move(today.replace(day=1), months).replace(day=number), at + used, 0.9
     ranked = ordinal(heard, i + the)
+    if the and not ranked and word(heard, i - 1) == "on" and number > 3 and word(heard, end) not in _NOT_DAYS:
+        return next_number(today, number), end, 0.5  # "On the twenty six", as recognisers hear it.
     if not ranked or not (the or bare or number > 3 or heard[i].word.isdecimal() or len(heard) == 1):
         return None
     if word(heard, end) in _NOT_DAYS:
