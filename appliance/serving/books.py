@@ -24,7 +24,7 @@ from appliance.observe.erasing import Eraser
 from appliance.observe.metrics import Metrics
 from appliance.observe.otlp import Exporter
 from appliance.observe.recorder import Recorder
-from appliance.observe.sealing import ASKED, PART, beeps, has_room, seal, unfinished
+from appliance.observe.sealing import ASKED, PART, beeps, has_room, known, seal, unfinished
 
 log = logging.getLogger(__name__)
 
@@ -133,11 +133,11 @@ class Books:
         self, account: Account, clock: int, desk: DeskFile, recorder: Recorder | None
     ) -> None:
         events = await self._memory.run(self._events.read, account.id)
-        known = private(desk, events)
+        hidden = private(desk, events)
         kept = recorder if recorder and not (recorder.discarded or recorder.failed) else None
-        turns = await self._memory.run(account.turns, known, kept.path if kept else None)
+        turns = await self._memory.run(account.turns, hidden, kept.path if kept else None)
         # Nobody wrote down what came later, so nobody could take out what is private.
-        recording = await self._seal(kept.path, turns, account.until) if kept else ""
+        recording = await self._seal(kept.path, turns) if kept else ""
         if recorder and not recording:
             recorder.discard()
         marks = await account.close(clock, turns, events, desk.checklist, recording)
@@ -145,10 +145,10 @@ class Books:
         if self._exporter:
             self._exporter.call_ended()
 
-    async def _seal(self, part: Path, turns: Sequence[Mapping[str, Any]], until: int | None = None) -> str:
+    async def _seal(self, part: Path, turns: Sequence[Mapping[str, Any]]) -> str:
         """The name of the recording that is kept; empty where it cannot be."""
         try:
-            return (await asyncio.to_thread(seal, part, list(beeps(turns)), until)).name
+            return (await asyncio.to_thread(seal, part, list(beeps(turns)), known(turns))).name
         except StorageError as error:
             log.error("a call is not kept as a recording: %s", error)
             return ""
@@ -167,7 +167,7 @@ class Books:
             for part, id in self._left:
                 call = await self._memory.run(self.calls.call, id)
                 turns = await self._memory.run(self.calls.turns, call.number) if call else []
-                name = await self._seal(part, turns, call.length) if call else ""
+                name = await self._seal(part, turns) if call else ""
                 if call and name:
                     await self._memory.run(self.calls.record, call.number, name)
                 part.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ from appliance.channels.scripted import ScriptedCaller
 from appliance.errors import ApplianceError
 from appliance.memory import key
 from appliance.memory.events import EventLog
-from appliance.messages import RATE, Heard, Notice, Turn
+from appliance.messages import RATE, Heard, Notice, Turn, seconds
 from appliance.observe.account import kept
 from appliance.observe.calls import Calls, Kept
 from appliance.observe.corrections import said
@@ -46,7 +46,9 @@ NIGHT = range(2, 5)
 LOOK = 600.0
 """Seconds between two looks whether it is night."""
 LONGEST = 120.0
-"""Seconds that one call may take."""
+"""Seconds that the replay of a call may take at least, and ..."""
+TIMES = 6
+"""... so many times as long as the call was, where that is more: a small board hears slowly."""
 
 
 class Shadowed(ScriptedCaller):
@@ -159,7 +161,7 @@ async def _replayed(
     app: App, served: Served, call: Kept, turns: Sequence[Mapping[str, Any]], recordings: Path | None
 ) -> Went:
     id = f"shadow-{call.number}"
-    async with asyncio.timeout(LONGEST):
+    async with asyncio.timeout(max(LONGEST, TIMES * seconds(call.length))):
         if recordings:
             answered: list[Turn] = []
 
