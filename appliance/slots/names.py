@@ -67,11 +67,10 @@ def find_names(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     if context.options:
         yield from _listed(heard, context.options, people=True)
         return
-    spelled = {
-        i for run in runs(heard, digits=False) if len(run) > 2 for i in range(run[0].start, run[-1].end)
-    }
+    spelled = [run for run in runs(heard, digits=False) if sum(sign.strong for sign in run) > 1]
+    inside = {i for run in spelled for i in range(run[0].start, run[-1].end)}
     for i in range(len(heard)):
-        if i in spelled or has(heard, i, *_WITH):
+        if i in inside or has(heard, i, *_WITH):
             continue
         if used := has(heard, i, *CARRIERS):
             sure = 0.9 if has(heard, i, *SURE_CARRIERS) else 0.45 if has(heard, i, *WEAK_CARRIERS) else 0.6
