@@ -219,8 +219,10 @@ def _add(report: dict[str, Any], call: Kept, before: Went, after: Went) -> None:
 
 def _paired(before: Sequence[Answered], after: Sequence[Answered]) -> Iterator[tuple[Answered, Answered]]:
     """Answers to the same words. By sound one of the two may have heard a sentence in two pieces."""
-    heard = [[re.sub(r"\W+", " ", answer[0]).strip().lower() for answer in each] for each in (before, after)]
-    for _, a, b, c, d in SequenceMatcher(None, *heard, autojunk=False).get_opcodes():
+    was, now = (
+        [" ".join(re.findall(r"\w+", words.lower())) for words, *_ in each] for each in (before, after)
+    )
+    for _, a, b, c, d in SequenceMatcher(a=was, b=now, autojunk=False).get_opcodes():
         yield from zip_longest(before[a:b], after[c:d], fillvalue=("", "", ""))
 
 
