@@ -27,6 +27,7 @@ from appliance import config
 from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.channels.scripted import ScriptedCaller
+from appliance.config.keeping import CHECKS
 from appliance.errors import ApplianceError
 from appliance.memory import key
 from appliance.memory.events import EventLog
@@ -80,7 +81,8 @@ class Went:
 
     @property
     def failed(self) -> int:
-        return sum(passed is False for passed in self.marks.values())
+        """Checks that were not passed: all and more, where nothing was answered."""
+        return sum(passed is False for passed in self.marks.values()) if self.answers else len(CHECKS) + 1
 
 
 def consented(calls: Calls, since: datetime, desk: config.DeskFile) -> list[Kept]:

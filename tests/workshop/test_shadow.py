@@ -17,6 +17,7 @@ from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.commands import shadow as command
 from appliance.config import Box, read_desk
 from appliance.engines.fake import FakeAsr
+from appliance.errors import EngineError
 from appliance.observe.calls import Calls
 from appliance.observe.encrypting import encrypt
 from appliance.served import Served
@@ -201,6 +202,20 @@ async def test_calls_without_a_recording_are_not_replayed(tmp_path: Path) -> Non
     async with App(Box(tmp_path / "alone", engines=ENGINES), desk) as app:
         assert (await shadow((app, desk), (app, desk), calls))["calls"] == 0
     calls.close()
+
+
+def test_engines_that_do_not_come_up_are_told_and_who_answers_nothing_is_not_the_better_one(
+    tmp_path: Path,
+) -> None:
+    kinds = ("vad", "eot", "asr", "embed", "llm", "wake")
+    fakes = "".join(f'{kind} = {{engine = "fake"}}\n' for kind in kinds)
+    for name, tts in (("box", 'engine = "fake"'), ("other", 'engine = "piper", model = "none-such"')):
+        text = f'data = "{tmp_path}/var"\n[engines]\n{fakes}tts = {{{tts}}}\n'
+        (tmp_path / f"{name}.toml").write_text(text)
+    with pytest.raises(EngineError, match=r"nothing can be tried by sound: .*none-such"):
+        command.run(tmp_path / "box.toml", None, None, tmp_path / "other.toml", 1)
+    answered = Went([("when", "hours", "From nine.")], {"closed": False})
+    assert Went().failed > answered.failed
 
 
 def test_the_command_wants_something_to_try(tmp_path: Path) -> None:
