@@ -8,11 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from appliance import __version__, journal
-from appliance.commands.ending import to_the_end
+from appliance import __version__
+from appliance.commands.ending import leave, to_the_end
 from appliance.commands.keeping import add_keeping
 from appliance.errors import ApplianceError
 from appliance.fleet import typed
+from appliance.system import journal
 
 BENCHES = [
     "engines", "loop", "noise", "phone", "recognition", "redaction", "turns", "understanding", "wake", "wear",
@@ -201,13 +202,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.safe:
         from appliance.commands.safe import run_safe
 
-        return to_the_end(run_safe(arguments.box, arguments.desk))
+        leave(to_the_end(run_safe(arguments.box, arguments.desk)))
     from appliance.commands.run import AGAIN, run
 
     code = to_the_end(run(arguments.box, arguments.desk))
     if code == AGAIN:
         os.execv(sys.executable, [sys.executable, "-m", "appliance", *sys.argv[1:]])
-    return code
+    leave(code)
 
 
 def _talk(arguments: argparse.Namespace) -> int:
@@ -317,9 +318,8 @@ def _factory_reset(arguments: argparse.Namespace) -> int:
 def _health(arguments: argparse.Namespace) -> int:
     from appliance.commands.health import health
 
-    code = to_the_end(health(arguments.box, arguments.desk, arguments.within, arguments.json))
-    sys.stdout.flush()
-    os._exit(code)  # An engine that was given up in the middle of its work would make another code of it.
+    # An engine that was given up in the middle of its work would make another code of it.
+    leave(to_the_end(health(arguments.box, arguments.desk, arguments.within, arguments.json)))
 
 
 def _check(arguments: argparse.Namespace) -> int:

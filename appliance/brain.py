@@ -9,28 +9,26 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from appliance.answers import Answer, Place, chained, fixed, lines
+from appliance.answering.answers import Answer, Place, again, chained, fixed, lines, unplayed
+from appliance.answering.knowing import Knowing, Meant, Unknown
+from appliance.answering.knowledge import MESSAGE, Knowledge
+from appliance.answering.picking import Picker
+from appliance.answering.smalltalk import SmallTalk
+from appliance.answering.wording import Wording
 from appliance.clerk import Clerk
 from appliance.config.calling import FlowRecording
 from appliance.config.standing import UNDO
-from appliance.consent import Consent
 from appliance.flows.steps import Step
-from appliance.knowing import Knowing, Meant, Unknown
-from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
 from appliance.messages import Cause, Closing, Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
 from appliance.observe.redaction import tells_card
 from appliance.phone.gist import gist
 from appliance.phone.handoff import HandOff
-from appliance.picking import Picker
 from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
+from appliance.serving.consent import Consent
 from appliance.slots.acts import Act, act
-from appliance.smalltalk import SmallTalk
-from appliance.wording import Wording
 
 YES_NO = Expect("yes_no")
-
-LINK = "payment.link"
 
 LONGEST = 2_000
 """Characters of an utterance that are read; nobody says more in a turn, though somebody may paste it."""
@@ -207,7 +205,7 @@ class Brain:
     async def _refuse_card(self) -> Answer:
         """A card number is nothing to be told; where the desk can text a link to pay by, it begins to."""
         flows = self._desk.flow.items()
-        by_link = next((name for name, flow in flows if flow.do and flow.do.action == LINK), "")
+        by_link = next((name for name, flow in flows if flow.do and flow.do.action == "payment.link"), "")
         if not by_link or not self._clerk or self._clerk.busy:
             return fixed("card", "it is not to be told", self._lines.card, self.expects, then=self._place)
         step = await self._clerk.start(by_link, "")
@@ -369,16 +367,10 @@ class Brain:
         return Answer(decision, lines([*say, self._lines.person]), Expect("yes_no"), then="offered")
 
     def _go_on(self) -> Answer | None:
-        """What cut the answer off was no speech: say the rest of it."""
-        said = self._said
-        if said is None or self._answer is None or said.spoken.whole:
+        """What cut the answer off was no speech: say the rest of it, or all of what asks for a yes."""
+        if self._said is None or self._answer is None:
             return None
-        confirming = self._clerk and self._clerk.confirming
-        rest = said.meant if confirming else " ".join(said.meant.split()[len(said.spoken.text.split()) :])
-        if not rest:
-            return None
-        decision = replace(self._answer.decision, why="goes on: what cut it off held no words")
-        return replace(self._answer, decision=decision, lines=lines([rest]))
+        return unplayed(self._answer, self._said, whole=bool(self._clerk and self._clerk.confirming))
 
     async def _break_silence(self) -> Answer:
         if self._clerk and self._clerk.busy:
@@ -386,9 +378,9 @@ class Brain:
         if self._said is None:
             return self._smalltalk.greet("nobody speaks", self._closed)
         answer = self._smalltalk.break_silence(self._said.meant, self._place, self.expects)
-        if self._place == "recording" and not answer.hang_up:
-            return self._open()
-        return await self._leave(answer) if answer.hang_up else answer
+        if answer.hang_up:
+            return await self._leave(answer)
+        return self._open() if self._place == "recording" else answer
 
     async def _leave(self, goodbye: Answer) -> Answer:
         """Before the end: how to go on with what is unfinished."""
@@ -403,8 +395,6 @@ class Brain:
         return self._smalltalk.reply(said, first=self._said is not None and self._said.number == 1)
 
     def _repeat(self) -> Answer:
-        """The last answer again, and what it led to."""
         if self._answer is None or self._said is None:
             return self._smalltalk.greet("asked to repeat nothing", self._closed)
-        decision = Decision("repeat", "small talk", self._answer.decision.source)
-        return replace(self._answer, decision=decision, lines=lines([self._said.meant]))
+        return again(self._answer, self._said)

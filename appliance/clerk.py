@@ -111,11 +111,6 @@ class Clerk:
         await self._memory.run(self._acquaintance.ended, state, deeds, news, fleet())
 
     @property
-    def did_something(self) -> bool:
-        """Whether anything was done for the caller."""
-        return bool(self._deeds)
-
-    @property
     def busy(self) -> bool:
         """Whether a form is open."""
         return self.state.form is not None
@@ -399,8 +394,3 @@ def _silenced(event: Event) -> Event:
 
 def _in(asked: str, played: str) -> bool:
     return " ".join(asked.split()) in " ".join(played.split())
-
-
-def local_now() -> datetime:
-    """The time on the wall where the desk stands."""
-    return datetime.now().astimezone().replace(tzinfo=None)

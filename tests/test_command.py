@@ -201,11 +201,12 @@ def test_a_missing_model_is_told_with_the_mend(folder: Path) -> None:
     assert "appliance models fetch x" in done.stderr
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    """`appliance run`, once its page answers."""
+def start(folder: Path, **told: str) -> subprocess.Popen[str]:
+    """`appliance run`, once its page answers; `told` by its environment."""
     process = subprocess.Popen(
         command(folder, "run"),
         cwd=folder,
+        env=os.environ | told,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -239,6 +240,15 @@ def test_a_signal_ends_the_desk_at_once(folder: Path, stop: signal.Signals) -> N
     assert time.monotonic() - began < 5
     assert process.returncode == 0
     assert "Traceback" not in output
+
+
+def test_a_library_that_falls_as_python_ends_fails_no_desk_that_was_stopped(folder: Path) -> None:
+    (folder / "sitecustomize.py").write_text("import atexit, os\natexit.register(os.abort)\n")
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = start(folder, PYTHONPATH=path)
+    process.terminate()
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 0, output
 
 
 def test_the_desk_says_what_is_on_and_off_and_why(folder: Path) -> None:

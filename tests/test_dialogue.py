@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.answering.knowledge import Knowledge
 from appliance.engines.fake import FakeEmbed
-from appliance.knowledge import Knowledge
 from tests.flows.test_booking import DESK as BASE
 from tests.flows.test_booking import Desk
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import os
 import signal
+import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 
 def told_to_stop() -> asyncio.Task[None]:
@@ -42,3 +46,13 @@ def to_the_end(work: Coroutine[Any, Any, int]) -> int:
             return 0
 
     return asyncio.run(watched())
+
+
+def leave(code: int) -> NoReturn:
+    """End the process once all is closed, without Python taking itself down: a library's thread that still
+    runs then (livekit's tells of its log) aborts it, and systemd takes that for a desk that failed."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # Whoever read it is gone.
+            stream.flush()
+    os._exit(code)

@@ -11,7 +11,7 @@ from appliance.config import Ask, DeskFile, Do
 from appliance.flows import told
 from appliance.flows.lines import ask_about, expect, expect_about, fill
 from appliance.flows.questions import Questions
-from appliance.flows.state import SAID, Doubt, Event, Form, State, filled, fold, of, started
+from appliance.flows.state import SAID, Doubt, Event, Form, State, ended, filled, fold, of, started
 from appliance.flows.steps import Request, Step, after
 from appliance.flows.told import SURE, Told
 from appliance.messages import Expect
@@ -121,12 +121,12 @@ class Forms:
         if ok:
             line = (fill(do.done, form, result),)
             return replace(self._end(state, form, line, now), news=line)
-        ended = _ended(state, form, why)
+        end = ended(state, form, why)
         if why in do.refused:
             line = (fill(do.refused[why], form, result),)
-            return replace(after(ended, self._below(fold(ended, state), now), say=line), news=line)
+            return replace(after(end, self._below(fold(end, state), now), say=line), news=line)
         line = (self._desk.lines.failed,)
-        return Step(tuple(ended), line, leave=do.fail, news=line)
+        return Step(tuple(end), line, leave=do.fail, news=line)
 
     # What the caller's words do to the form.
 
@@ -374,16 +374,16 @@ class Forms:
         return after([event], step)
 
     def _leave(self, state: State, form: Form, where: str) -> Step:
-        return Step(tuple(_ended(state, form, where)), leave=where)
+        return Step(tuple(ended(state, form, where)), leave=where)
 
     def _go_to(self, state: State, form: Form, chosen: Event, target: str, now: datetime) -> Step:
         """Another flow takes this one's place."""
         form = next(each for each in fold([chosen], state).forms if each.id == form.id)
-        ended = of(form, "flow.ended", how=f"goto {target}")
-        state = fold([ended], state)
+        end = of(form, "flow.ended", how=f"goto {target}")
+        state = fold([end], state)
         if not form.within:
-            return after([ended], self.start(state, target, "", now, form.known))
-        return after([ended], self._begin(state, target, "", now, form.known, instead=form))
+            return after([end], self.start(state, target, "", now, form.known))
+        return after([end], self._begin(state, target, "", now, form.known, instead=form))
 
     def _last_words(self, form: Form) -> tuple[str, ...]:
         """What is said at the end of a flow that does nothing."""
@@ -394,11 +394,3 @@ class Forms:
         arguments = {slot: value.value for slot, value in form.slots.items()}
         arguments |= {name: fill(text, form) for name, text in do.arguments.items()}
         return Request(form.id, do.action, arguments)
-
-
-def _ended(state: State, form: Form, how: str) -> list[Event]:
-    """The end of a form and of those that called it: without its slots they cannot go on."""
-    chain = [form]
-    while caller := next((each for each in state.forms if each.id == chain[-1].within), None):
-        chain.append(caller)
-    return [of(each, "flow.ended", how=how) for each in chain]

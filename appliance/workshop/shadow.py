@@ -37,7 +37,7 @@ from appliance.observe.calls import Calls, Kept
 from appliance.observe.corrections import said
 from appliance.observe.locked import opened
 from appliance.observe.score import score
-from appliance.served import Served
+from appliance.serving.served import Served
 
 log = logging.getLogger(__name__)
 

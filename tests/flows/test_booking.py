@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from appliance.actions import Hands, Runner
+from appliance.answering.knowledge import Knowledge
 from appliance.brain import Brain
 from appliance.channels.scripted import SILENCE, ScriptedCaller
 from appliance.clerk import Clerk
@@ -18,7 +19,6 @@ from appliance.config import read_desk
 from appliance.conversation import converse, respond
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
-from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store

@@ -225,7 +225,9 @@ class Machine:
         self.tell(f"device_add usb-storage,bus=usb.0,drive={name},id=usb-{name}")
 
     def unplug(self, name: str) -> None:
-        self.tell(f"device_del usb-{name}")
+        """What is off has forgotten by its next start what was plugged in."""
+        if self.up:
+            self.tell(f"device_del usb-{name}")
 
     def tell(self, command: str) -> None:
         """A command to QEMU's monitor."""

@@ -208,7 +208,7 @@ def test_wherever_the_power_goes_a_system_starts_and_what_was_promised_is_there(
 ) -> None:
     crashes = Crashes(copy(DISK, place / "cut.img", BOX), place / "cut", WATCHED)
     crashes.expect(MADE / "arm64" / "system.img", MADE / "arm64" / "boot.img")
-    crashes.record(stick(place / "cut-stick.img", [shelf.bundle("0.2.0")]))
+    crashes.record(stick(place / "cut-stick.img", [shelf.bundle("0.2.0")]), within=PATIENCE)
     found = crashes.replay(states=int(os.environ.get("CRASH_STATES", "500")))
     print(found)
     assert found.states >= 500

@@ -20,7 +20,7 @@ from appliance.engines.fake import FakeAsr
 from appliance.errors import EngineError
 from appliance.observe.calls import Calls
 from appliance.observe.encrypting import encrypt
-from appliance.served import Served
+from appliance.serving.served import Served
 from appliance.voice import Voice
 from appliance.workshop import shadow as shadowing
 from appliance.workshop.shadow import Went, nightly, shadow
