@@ -8,11 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from appliance import __version__, journal
+from appliance import __version__
 from appliance.commands.ending import leave, to_the_end
 from appliance.commands.keeping import add_keeping
 from appliance.errors import ApplianceError
 from appliance.fleet import typed
+from appliance.system import journal
 
 BENCHES = [
     "engines", "loop", "noise", "phone", "recognition", "redaction", "turns", "understanding", "wake", "wear",

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from appliance import candidate, capacity, config, served, slots
+from appliance import config, slots
 from appliance.actions import Hands, Runner
-from appliance.aftermath import settle
-from appliance.ahead import lay_in
-from appliance.books import Books
+from appliance.answering.picking import Picker
+from appliance.answering.wording import Wording
 from appliance.brain import Brain
-from appliance.candidate import Candidate
 from appliance.channels import AudioChannel, Call
 from appliance.channels.exchange import Exchange
-from appliance.clerk import Clerk, local_now
-from appliance.consent import Consent
+from appliance.config.hours import local_now
 from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines import EchoStream
@@ -28,25 +25,28 @@ from appliance.engines.rack import LATER, Rack
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
 from appliance.foresight import Foresight
-from appliance.leave import Leave, turn_away, turn_away_aloud
-from appliance.memory import ics
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall
 from appliance.memory.store import Store
 from appliance.messages import Heard, Turn
 from appliance.observe import encrypting
-from appliance.observe.account import Account
 from appliance.observe.recorder import Recorder
-from appliance.patience import MANNERS
 from appliance.phone.handoff import HandOff, Means
-from appliance.picking import Picker
-from appliance.served import Place, Served, unbroken
+from appliance.serving import candidate, capacity, served
+from appliance.serving.aftermath import settle
+from appliance.serving.ahead import lay_in
+from appliance.serving.attendance import Attendance, HangUp
+from appliance.serving.books import Books
+from appliance.serving.candidate import Candidate
+from appliance.serving.consent import Consent
+from appliance.serving.leave import Leave, turn_away, turn_away_aloud
+from appliance.serving.served import Place, Served, unbroken
 from appliance.speech import Delivery, SoundStore, Speech
 from appliance.telemetry.outbox import Outbox
-from appliance.telemetry.told import Discreet, Tally
+from appliance.telemetry.told import Discreet
+from appliance.turns.patience import MANNERS
 from appliance.voice import Voice
-from appliance.wording import Wording
 
 log = logging.getLogger(__name__)
 
@@ -327,73 +327,42 @@ class App:
         handoff: HandOff | None = None,
         consent: Consent | None = None,
         opening: str = "",
-        hung_up: Callable[[], Awaitable[Recorder | None]] | None = None,
+        hung_up: HangUp | None = None,
     ) -> None:
         """A whole conversation, by whatever a Call is made of; with `served` and `opening` as in `talk`.
-        `handoff` puts who calls through to a person, and `consent` is of a call that is recorded. `hung_up`
-        ends a call by sound, and gives its recording; it may be called again."""
+        `handoff` puts who calls through to a person, `consent` is of a call that is recorded, and `hung_up`
+        of one by sound."""
         served = served or candidate.choose(call, self.served, self.candidate)
         place = served.place
         if self.leave.locked and not (place.trial or opening):
             return await turn_away(call, self.desk.lines.locked)
         if not place.trial:
             log.info("call %s by %s began", call.id, call.channel)
-        events = EventLog(place.store)
-        clerk = Clerk(
-            served.desk, events, served.runner, place.memory, place.hands, call.id, local_now,
-            recall=place.recall, channel=call.channel, caller=call.caller,
-        )  # fmt: skip
+        attendance = Attendance(call, served, self.books, self.candidate, self.box.data / "calendar.ics")
         first = served.desk.lines.calling.format(desk=served.desk.name, what=opening) if opening else ""
         brain = Brain(
-            served.knowledge, place.notebook, self._wording, call.id, clerk, self._picker, handoff, consent,
-            first,
+            served.knowledge, place.notebook, self._wording, call.id, attendance.clerk, self._picker, handoff,
+            consent, first,
         )  # fmt: skip
-        tally = candidate.tally(call, served, self.candidate, local_now().date())
-        account = None if place.trial else self.books.begin(call, served.desk, served.arm)
 
         def keep(turn: Turn) -> None:
-            tally.keep(turn)
-            if account:
+            attendance.keep(turn)
+            if not place.trial:
                 self.heard += bool(hung_up and isinstance(turn.cause, Heard) and turn.spoken.text)
-                account.keep(turn)
                 self._keep(turn)
 
         if not place.trial:
             self._calls += 1
             self._idle.clear()
         try:
-            await self._note(clerk.began())
+            await attendance.began()
             await converse(call, brain, keep, foresee(brain))
         finally:
             if not place.trial:
                 self._calls -= 1
                 if not self._calls:
                     self._idle.set()
-            await self.books.see_through(self._over(call.now(), served, clerk, tally, account, hung_up))
-
-    async def _over(
-        self,
-        clock: int,
-        served: Served,
-        clerk: Clerk,
-        tally: Tally,
-        account: Account | None,
-        hung_up: Callable[[], Awaitable[Recorder | None]] | None,
-    ) -> None:
-        """A call is over, at a clock of its own: nobody is left on the line, and what is known is kept."""
-        place = served.place
-        recorder = await hung_up() if hung_up else None
-        try:
-            await self._note(clerk.ended(lambda: tally.told(clock, len(clerk.done), clerk.busy)))
-            if self.candidate:
-                self.candidate.note(served.arm, tally.call, place.store.now())
-            if clerk.did_something and not place.trial:
-                publishing = place.memory.run(ics.publish, place.store, self.box.data / "calendar.ics")
-                await self._note(publishing)
-        finally:
-            if account:
-                await self.books.end(account, clock, served.desk, recorder)
-                log.info("call %s ended", account.id)
+            await self.books.see_through(attendance.over(call.now(), hung_up))
 
     def _handoff(self, served: Served, voice: Voice, channel: AudioChannel) -> HandOff | None:
         desk = served.desk
@@ -401,10 +370,3 @@ class App:
             return None
         means = Means(self.exchange, self.hearing, self.speech)
         return HandOff(desk.handoff, desk.lines, means, voice, channel, local_now, desk.closed)
-
-    async def _note(self, writing: Awaitable[None]) -> None:
-        """A disk that is full must not keep anybody from being answered."""
-        try:
-            await writing
-        except StorageError as error:
-            log.error("%s", error)

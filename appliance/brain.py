@@ -9,34 +9,29 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from appliance.answers import Answer, Place, chained, fixed, lines
+from appliance.answering.answers import Answer, Place, again, chained, fixed, lines, pressed, unplayed
+from appliance.answering.knowing import Knowing, Meant, Unknown
+from appliance.answering.knowledge import MESSAGE, Knowledge
+from appliance.answering.picking import Picker
+from appliance.answering.smalltalk import NO_MESSAGE, SmallTalk, unasked
+from appliance.answering.wording import Wording
 from appliance.clerk import Clerk
 from appliance.config.calling import FlowRecording
 from appliance.config.standing import UNDO
-from appliance.consent import Consent
 from appliance.flows.steps import Step
-from appliance.knowing import Knowing, Meant, Unknown
-from appliance.knowledge import MESSAGE, Knowledge
 from appliance.memory.notebook import Notebook
 from appliance.messages import Cause, Closing, Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
 from appliance.observe.redaction import tells_card
 from appliance.phone.gist import gist
 from appliance.phone.handoff import HandOff
-from appliance.picking import Picker
 from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
-from appliance.slots.acts import Act, act
-from appliance.smalltalk import SmallTalk
-from appliance.wording import Wording
+from appliance.serving.consent import Consent
+from appliance.slots.acts import Act, act, thanks
 
 YES_NO = Expect("yes_no")
 
-LINK = "payment.link"
-
 LONGEST = 2_000
 """Characters of an utterance that are read; nobody says more in a turn, though somebody may paste it."""
-
-NO_MESSAGE = frozenset({"yes", "no", "goodbye", "repeat", "cancel", "person"})
-"""What is no message, though one is being taken."""
 
 HEARD_ENOUGH = 0.5
 """Share of an answer that must have been played for it to count as said."""
@@ -81,6 +76,11 @@ class Brain:
     def _closed(self) -> bool:
         """Whether nobody is at the desk at this hour."""
         return self._clerk is not None and self._clerk.closed
+
+    @property
+    def _reachable(self) -> bool:
+        """Whether a person can be."""
+        return self._handoff is not None and self._handoff.open
 
     @property
     def filler(self) -> str:
@@ -206,12 +206,14 @@ class Brain:
 
     async def _refuse_card(self) -> Answer:
         """A card number is nothing to be told; where the desk can text a link to pay by, it begins to."""
-        flows = self._desk.flow.items()
-        by_link = next((name for name, flow in flows if flow.do and flow.do.action == LINK), "")
-        if not by_link or not self._clerk or self._clerk.busy:
-            return fixed("card", "it is not to be told", self._lines.card, self.expects, then=self._place)
+        by_link = self._knowing.flow_that_does("payment.link")
+        refused = fixed("card", "it is not to be told", self._lines.card, self.expects, then=self._place)
+        if self._clerk and self._clerk.busy:
+            return await self._and_back(replace(refused, lines=lines(unasked(self._lines.card))))
+        if not by_link or not self._clerk:
+            return refused
         step = await self._clerk.start(by_link, "")
-        form = replace(self._form(step), decision=Decision("card", "it is not to be told", "desk.toml lines"))
+        form = replace(self._form(step), decision=refused.decision)
         return replace(form, lines=chained(lines([self._lines.card_link]), form.lines))
 
     def _greet(self, before: Sequence[str]) -> Answer:
@@ -222,7 +224,7 @@ class Brain:
     async def _respond(self, text: str) -> Answer:
         if tells_card(text):
             return await self._refuse_card()
-        said, rest = act(text)
+        said, rest = act(text, agreeing=self._clerk is not None and self._clerk.confirming)
         if self._consent and self._place == "recording":
             # A yes to anything else, as to whether somebody is there, is none to this.
             questions = (self._lines.may_record, self._lines.may_record_flow)
@@ -237,22 +239,24 @@ class Brain:
             self._last_words = text
         if said == "wait":
             return fixed("wait", "asks for a moment", self._lines.wait, self.expects, then=self._place)
-        if self._clerk and self._clerk.busy:
+        if self._clerk and self._clerk.busy and (self._place != "offered" or said != "yes" or rest):
             return await self._in_form(text, said)
         if self._place == "taking" and (said not in NO_MESSAGE or rest):
             return await self._smalltalk.take_message(text)
         if self._place == "agreeing" and self._clerk and said in ("yes", "no") and not rest:
             played = self._said.spoken.text if self._said else ""
             return self._form(await self._clerk.answer(said == "yes", played))
-        undone = said == "back" or (said == "cancel" and self._clerk and self._clerk.undoable)
+        undone = said == "back" or (said == "cancel" and self._clerk and self._clerk.done)
         if undone and not rest and self._clerk:
             return await self._serve(UNDO, text)
         if self._place in ("offered", "taking") and said in ("yes", "no") and not rest:
+            if self._clerk:
+                await self._clerk.leave("human")
             return self._smalltalk.ask_for_message() if said == "yes" else self._smalltalk.decline()
         if self._place == "which" and said not in ("repeat", "goodbye", "person", "thanks", "hello"):
             return await self._take_up(await self._knowing.choice(text, said), text)
         if said not in ("none", "correct") and not rest:
-            return self._talk(said)
+            return self._talk("thanks" if said == "yes" and thanks(text) else said)
         return await self._take_up(await self._knowing.about(text), text)
 
     async def _take_up(self, about: Meant | Answer | Unknown, text: str) -> Answer:
@@ -260,10 +264,8 @@ class Brain:
         match about:
             case Answer():
                 return about
-            case Unknown(score, foreign):
-                return await self._smalltalk.unknown(text, score, foreign)
-        if about.found.intent == MESSAGE:
-            return self._smalltalk.ask_for_message()
+            case Unknown(score, foreign, asked):
+                return await self._smalltalk.unknown(asked or text, score, foreign)
         if self._clerk and (service := self._knowing.service_of(about.found)):
             return await self._serve(service, text)
         if fact := self._knowing.fact(about, self._closed):
@@ -271,6 +273,10 @@ class Brain:
         return await self._begin(about)
 
     async def _begin(self, errand: Meant) -> Answer:
+        if errand.found.intent == MESSAGE:
+            if self._clerk:
+                await self._clerk.leave("message")
+            return self._smalltalk.ask_for_message()
         if not self._clerk:
             return await self._smalltalk.unknown(errand.text, errand.found.score)
         step = await self._clerk.start(errand.found.intent, errand.text, errand.slots)
@@ -293,8 +299,7 @@ class Brain:
                 step = await self._clerk.recall(text)
             case _:
                 step = Step(say=await self._clerk.pause() or (self._lines.declined,))
-        decision = Decision(service, "asked for", "desk.toml lines")
-        return replace(self._form(step), decision=decision)
+        return replace(self._form(step), decision=Decision(service, "asked for", "desk.toml lines"))
 
     async def _in_form(self, text: str, said: Act) -> Answer:
         """A form is open: its answer, or for once another subject, after which it goes on."""
@@ -305,13 +310,17 @@ class Brain:
             return self._form(await self._clerk.again())
         if said == "goodbye":
             return await self._leave(self._talk(said))
+        if (said == "person" and not self._reachable) or (said == "repeat" and self._place == "offered"):
+            return self._talk(said)  # The form waits: who wants no message goes on with it.
+        if self._place == "offered" and said == "no":
+            return await self._and_back(self._smalltalk.decline(going_on=True))
         if form and not self._clerk.asks_for_text:
             if (service := await self._knowing.service(text)) and service != UNDO:
                 served = await self._serve(service, text)
                 return await self._and_back(served) if self._clerk.busy else served
-            errand = await self._knowing.errand(text)
-            if errand and errand.found.intent != form.flow:
-                return await self._begin(errand)
+            if (errand := await self._knowing.errand(text)) and errand.found.intent != form.flow:
+                fact = self._knowing.fact(errand, self._closed)
+                return await self._and_back(fact) if fact else await self._begin(errand)
         if self._clerk.consider(text).understood:
             return self._form(await self._clerk.hear(text, played.text if played else ""))
         aside = await self._knowing.aside(text, form.flow if form else "")
@@ -340,27 +349,20 @@ class Brain:
         if step.leave == "cancel":
             return Answer(decision, lines([*step.say, self._lines.cancelled]))
         if step.leave == "message":
-            asking = self._smalltalk.ask_for_message()
-            return replace(asking, lines=lines([*step.say, self._lines.message]))
+            return replace(self._smalltalk.ask_for_message(), lines=lines([*step.say, self._lines.message]))
         if step.leave:
             return self._to_person(decision, step.say)
         if not form and (offer := self._clerk.offer):
             return Answer(decision, lines([*step.say, offer.line]), Expect("yes_no"), then="agreeing")
         if form and form.stage == "ask":
             asked = self._knowing.asked(name, step.say)
-            return Answer(decision, chained(asked, lines(self._keys(step.expect))), step.expect)
+            keys = pressed(self._lines.press, step.expect) if self._clerk.by_telephone else []
+            return Answer(decision, chained(asked, lines(keys)), step.expect)
         return Answer(decision, lines(step.say), step.expect)
-
-    def _keys(self, expect: Expect) -> list[str]:
-        """Which keys answer, for who has some."""
-        if not expect.keys or not self._clerk or not self._clerk.by_telephone:
-            return []
-        keys = ", ".join(f"{key} for {option}" for key, option in expect.keys.items())
-        return [self._lines.press.format(keys=keys)]
 
     def _to_person(self, decision: Decision, say: Sequence[str] = ()) -> Answer:
         """Put through where somebody can be reached, or offer a message."""
-        if self._handoff and self._handoff.open:
+        if self._handoff and self._reachable:
             form = self._clerk.latest if self._clerk else None
             done = self._clerk.done if self._clerk else ()
             told = gist(self._desk, form, done, self._last_words)
@@ -369,16 +371,10 @@ class Brain:
         return Answer(decision, lines([*say, self._lines.person]), Expect("yes_no"), then="offered")
 
     def _go_on(self) -> Answer | None:
-        """What cut the answer off was no speech: say the rest of it."""
-        said = self._said
-        if said is None or self._answer is None or said.spoken.whole:
+        """What cut the answer off was no speech: say the rest of it, or all of what asks for a yes."""
+        if self._said is None or self._answer is None:
             return None
-        confirming = self._clerk and self._clerk.confirming
-        rest = said.meant if confirming else " ".join(said.meant.split()[len(said.spoken.text.split()) :])
-        if not rest:
-            return None
-        decision = replace(self._answer.decision, why="goes on: what cut it off held no words")
-        return replace(self._answer, decision=decision, lines=lines([rest]))
+        return unplayed(self._answer, self._said, whole=bool(self._clerk and self._clerk.confirming))
 
     async def _break_silence(self) -> Answer:
         if self._clerk and self._clerk.busy:
@@ -386,9 +382,9 @@ class Brain:
         if self._said is None:
             return self._smalltalk.greet("nobody speaks", self._closed)
         answer = self._smalltalk.break_silence(self._said.meant, self._place, self.expects)
-        if self._place == "recording" and not answer.hang_up:
-            return self._open()
-        return await self._leave(answer) if answer.hang_up else answer
+        if answer.hang_up:
+            return await self._leave(answer)
+        return self._open() if self._place == "recording" else answer
 
     async def _leave(self, goodbye: Answer) -> Answer:
         """Before the end: how to go on with what is unfinished."""
@@ -396,15 +392,8 @@ class Brain:
         return replace(goodbye, lines=chained(lines(paused), goodbye.lines))
 
     def _talk(self, said: Act) -> Answer:
-        if said == "repeat":
-            return self._repeat()
+        if said == "repeat" and self._answer and self._said:
+            return again(self._answer, self._said)
         if said == "person":
             return self._to_person(Decision("person", "a person is wanted", "desk.toml handoff"))
         return self._smalltalk.reply(said, first=self._said is not None and self._said.number == 1)
-
-    def _repeat(self) -> Answer:
-        """The last answer again, and what it led to."""
-        if self._answer is None or self._said is None:
-            return self._smalltalk.greet("asked to repeat nothing", self._closed)
-        decision = Decision("repeat", "small talk", self._answer.decision.source)
-        return replace(self._answer, decision=decision, lines=lines([self._said.meant]))

@@ -111,11 +111,6 @@ class Clerk:
         await self._memory.run(self._acquaintance.ended, state, deeds, news, fleet())
 
     @property
-    def did_something(self) -> bool:
-        """Whether anything was done for the caller."""
-        return bool(self._deeds)
-
-    @property
     def busy(self) -> bool:
         """Whether a form is open."""
         return self.state.form is not None
@@ -162,6 +157,10 @@ class Clerk:
 
     async def quiet(self) -> Step:
         return await self._take(lambda: self._forms.quiet(self.state, self._now()))
+
+    async def leave(self, how: str) -> Step:
+        """End every form: the caller goes on with something else."""
+        return await self._take(lambda: self._forms.give_up(self.state, how))
 
     async def settled(self) -> tuple[str, ...]:
         """Wait until what was begun is done; what the caller has not heard of it yet."""
@@ -399,8 +398,3 @@ def _silenced(event: Event) -> Event:
 
 def _in(asked: str, played: str) -> bool:
     return " ".join(asked.split()) in " ".join(played.split())
-
-
-def local_now() -> datetime:
-    """The time on the wall where the desk stands."""
-    return datetime.now().astimezone().replace(tzinfo=None)

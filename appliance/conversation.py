@@ -7,11 +7,10 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from appliance.answers import Answer
+from appliance.answering.answers import Answer
 from appliance.brain import Brain
 from appliance.channels import Call
 from appliance.foresight import Foresight
-from appliance.interruption import GOING_ON
 from appliance.messages import (
     Cause,
     Closing,
@@ -27,6 +26,7 @@ from appliance.messages import (
     Turn,
     seconds,
 )
+from appliance.turns.interruption import GOING_ON
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from appliance.engines import Asr, AsrStream, EndOfTurn, Vad
 from appliance.engines.thread import EngineThread
-from appliance.foreground import Foreground
 from appliance.messages import (
     RATE,
     Audio,
@@ -25,8 +24,9 @@ from appliance.messages import (
     Transcript,
     samples,
 )
-from appliance.patience import MANNERS, Patience, Pause
-from appliance.turntaking import Change, Span, TurnTaking
+from appliance.turns.foreground import Foreground
+from appliance.turns.patience import MANNERS, Patience, Pause
+from appliance.turns.turntaking import Change, Span, TurnTaking
 
 log = logging.getLogger(__name__)
 

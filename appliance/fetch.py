@@ -30,7 +30,7 @@ from typing import IO
 
 from appliance.errors import ModelError, StorageError
 from appliance.models import CONTENTS, ROOT, File, Manifest, Model, Wheel, sha256
-from appliance.writing import sync
+from appliance.system.writing import sync
 
 Progress = Callable[[str, int, int], None]
 """Called as bytes arrive: what is being fetched, bytes so far, bytes in all."""

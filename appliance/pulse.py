@@ -13,7 +13,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from appliance import lastline
 from appliance.actions import Hands, Runner
 from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, Saying
@@ -23,8 +22,9 @@ from appliance.engines.thread import EngineThread, efforts
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import Heard, Notice, Turn
-from appliance.notify import Manager
-from appliance.served import UNSENT, Place, Served
+from appliance.serving import lastline
+from appliance.serving.served import UNSENT, Place, Served
+from appliance.system.notify import Manager
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 
 from appliance.channels import AudioChannel
 from appliance.ears import Ears, Hearing
-from appliance.interruption import GOING_ON, Act, Evidence, Verdict, judge
-from appliance.keypad import NOTHING, Keypad
 from appliance.messages import (
     RATE,
     Audio,
@@ -29,6 +27,8 @@ from appliance.messages import (
 from appliance.mouth import Mouth
 from appliance.observe.recorder import Recorder
 from appliance.speech import Speech
+from appliance.turns.interruption import GOING_ON, Act, Evidence, Verdict, judge
+from appliance.turns.keypad import NOTHING, Keypad
 
 log = logging.getLogger(__name__)
 

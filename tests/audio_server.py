@@ -159,7 +159,7 @@ def person(*names: str) -> Sound:
     return np.concatenate([soundfile.read(RECORDINGS / name, dtype="int16")[0] for name in names])
 
 
-async def until(done: Callable[[], object], within: float = 10.0) -> None:
+async def until(done: Callable[[], object], within: float = 30.0) -> None:
     """Wait for something that happens in the world outside."""
     async with asyncio.timeout(within):
         while not done():  # noqa: ASYNC110

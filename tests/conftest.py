@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
+
+settings.register_profile("desk", deadline=None)  # How long an example takes tells of the neighbours.
+settings.load_profile("desk")
 
 REAL_TIME = tuple(
     f"tests/{name}" for name in ("channels/test_", "console/", "test_command.py", "test_real_desk.py")

@@ -11,27 +11,28 @@ from pathlib import Path
 import numpy as np
 
 from appliance.actions import Hands, Runner
+from appliance.answering.knowledge import Knowledge
+from appliance.answering.picking import Picker
+from appliance.answering.wording import Wording
 from appliance.brain import Brain
 from appliance.channels.recorded import TICK, RecordedCaller, Saying
-from appliance.clerk import Clerk, local_now
+from appliance.clerk import Clerk
 from appliance.config import DeskFile, Fact, Lines
+from appliance.config.hours import local_now
 from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines.fake import FakeAsr, FakeEmbed, FakeEndOfTurn, FakeLlm, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
 from appliance.errors import StorageError
 from appliance.foresight import Foresight
-from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import RATE, Notice, Turn, samples
 from appliance.observe.recorder import Recorder
-from appliance.picking import Picker
-from appliance.served import unbroken
+from appliance.serving.served import unbroken
 from appliance.speech import Speech
 from appliance.voice import Voice
-from appliance.wording import Wording
 
 LINES = Lines(
     greeting="Hello here is the desk",

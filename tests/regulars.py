@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from appliance.actions import Hands, Runner
+from appliance.answering.knowledge import Knowledge
 from appliance.brain import Brain
 from appliance.channels.scripted import ScriptedCaller
 from appliance.clerk import Clerk
@@ -15,7 +16,6 @@ from appliance.config import read_desk
 from appliance.conversation import converse
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
-from appliance.knowledge import Knowledge
 from appliance.memory.events import Event, EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.recall import Recall

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from appliance import config, models
 from appliance.actions import Hands, Runner
+from appliance.answering.knowledge import ALWAYS, Knowledge
+from appliance.answering.wording import sentences
 from appliance.brain import Brain
 from appliance.channels.scripted import ScriptedCaller
 from appliance.clerk import Clerk
 from appliance.conversation import converse
 from appliance.engines import Embed, registry
 from appliance.engines.inline import InlineThread
-from appliance.knowledge import ALWAYS, Knowledge
 from appliance.memory import directory
 from appliance.memory.calendar import Appointment, Calendar, Opening
 from appliance.memory.events import Event, EventLog
@@ -29,7 +30,6 @@ from appliance.memory.notebook import Notebook, add_message
 from appliance.memory.store import Store
 from appliance.messages import Heard, Turn
 from appliance.slots.acts import act
-from appliance.wording import sentences
 
 pytestmark = pytest.mark.skipif(
     not (models.ROOT / "minilm-l6-v2").is_dir(), reason="the model minilm-l6-v2 is not here"

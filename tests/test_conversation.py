@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from appliance.answers import Answer, fixed
+from appliance.answering.answers import Answer, fixed
+from appliance.answering.smalltalk import SmallTalk
 from appliance.bench.turns.clock import run_scripted
 from appliance.channels.recorded import Saying
 from appliance.conversation import decide
@@ -22,7 +23,6 @@ from appliance.engines.inline import InlineThread
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import FRAME, Expect, Heard, Line, Noise, Silence, SpeechStarted, Turn, samples
-from appliance.smalltalk import SmallTalk
 from tests.desk import DESK, LINES, call, voice
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.answering.knowledge import Knowledge
 from appliance.engines.fake import FakeEmbed
-from appliance.knowledge import Knowledge
 from tests.flows.test_booking import DESK as BASE
 from tests.flows.test_booking import Desk
 
@@ -132,6 +132,23 @@ async def test_a_person_can_be_asked_for_at_any_time(desk: Desk, place: str, lin
         "Thank you, I have noted that. Is there anything else?",
     ]
     assert [text for _, _, text in desk.notebook.messages()] == ["it is Ann"]
+
+
+@pytest.mark.parametrize("place", FORMS)
+async def test_who_wants_no_message_for_a_person_goes_on_with_the_form(desk: Desk, place: str) -> None:
+    said = await after(desk, place, "can I talk to a person", "sorry?", "no")
+    assert said == [PERSON, PERSON, f"All right. {LAST[place]}"]
+
+
+async def test_a_yes_to_a_message_is_none_to_what_waits_to_be_confirmed(desk: Desk) -> None:
+    said = await after(desk, "confirm", "can I talk to a person", "yes", "it is Ann", "no")
+    assert said[:2] == [PERSON, MESSAGE]
+    assert desk.bookings() == []
+
+
+async def test_a_card_number_in_a_form_is_refused_and_the_form_asks_again(desk: Desk) -> None:
+    (said,) = await after(desk, "first question", "4111 1111 1111 1111")
+    assert said == f"Please don't tell me any card number. I did not write it down. {DAY}"
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -12,7 +12,7 @@ from appliance.channels.recorded import Saying
 from appliance.config import Fact
 from appliance.engines.fake import FakeAsr, FakeEndOfTurn
 from appliance.messages import Heard, Noise, Partial, Turn, samples, seconds
-from appliance.patience import MANNERS
+from appliance.turns.patience import MANNERS
 from tests.desk import DESK, LINES, Result, call, voice
 
 NORMAL = MANNERS["normal"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance.actions import Hands
+from appliance.answering.memo import Memo
 from appliance.brain import Brain
 from appliance.channels.recorded import Saying
 from appliance.clerk import Clerk
@@ -18,7 +19,6 @@ from appliance.engines.fake import FakeEndOfTurn, FakeLlm, FakeTts
 from appliance.engines.inline import InlineThread
 from appliance.flows.state import Event, fold
 from appliance.foresight import Foresight, first_line
-from appliance.memo import Memo
 from appliance.memory.events import EventLog
 from appliance.messages import Heard, Spoken, Turn, samples
 from appliance.speech import Speech

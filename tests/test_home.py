@@ -47,7 +47,7 @@ def broker(tmp_path: Path) -> Iterator[PlainBroker]:
     made.kill()
 
 
-async def until(found: Any, seconds: float = 10) -> None:
+async def until(found: Any, seconds: float = 30) -> None:
     ends = asyncio.get_running_loop().time() + seconds
     while not found():
         assert asyncio.get_running_loop().time() < ends

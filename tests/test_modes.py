@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from appliance.actions import Hands, Runner
+from appliance.answering.knowledge import Knowledge
+from appliance.answering.picking import Picker
+from appliance.answering.wording import Wording
 from appliance.brain import Brain
 from appliance.channels.scripted import ScriptedCaller
 from appliance.clerk import Clerk
@@ -18,13 +21,10 @@ from appliance.engines.fake import FakeEmbed, FakeLlm
 from appliance.engines.inline import InlineThread
 from appliance.errors import ConfigError
 from appliance.guard import binding
-from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
 from appliance.messages import Turn
-from appliance.picking import Picker
-from appliance.wording import Wording
 
 NOW = datetime(2026, 11, 23, 10, 0)
 

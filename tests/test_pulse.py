@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from appliance import capacity, models, pulse
+from appliance import models, pulse
 from appliance.app import App
 from appliance.config import SHIPPED, Box, DeskFile, Engine, Fact, read_box
 from appliance.memory.store import Store
 from appliance.messages import FRAME, RATE, Heard, Notice, Spoken, Turn
-from appliance.notify import Manager
 from appliance.pulse import Pulse, Unwell, answers, hears, threads
+from appliance.serving import capacity
+from appliance.system.notify import Manager
 from appliance.voice import Voice
 from tests.audio_server import until
 from tests.test_app import ENGINES, VOICE

@@ -10,10 +10,10 @@ import pytest
 from appliance.config import read_desk
 from appliance.errors import ConfigError
 from appliance.flows.lines import expect
-from appliance.keypad import Keypad
 from appliance.memory.errands import Errands
 from appliance.memory.texts import Refusals, Texts
 from appliance.messages import Heard
+from appliance.turns.keypad import Keypad
 from tests.regulars import BOOK, DESK, Desk
 
 CONFIRMED = DESK.replace(

@@ -34,7 +34,7 @@ from appliance.engines.silero import Silero  # noqa: E402
 from appliance.engines.whisper import Whisper  # noqa: E402
 from appliance.messages import RATE, samples  # noqa: E402
 from appliance.models import directory  # noqa: E402
-from appliance.turntaking import Change, TurnTaking  # noqa: E402
+from appliance.turns.turntaking import Change, TurnTaking  # noqa: E402
 
 MODEL = "whisper-tiny.en"
 OUT = ROOT / "appliance" / "engines" / f"ending-{MODEL}.npz"

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance.errors import ApplianceError
-from appliance.writing import PRIVATE, write
+from appliance.system.writing import PRIVATE, write
 
 SLACK = timedelta(days=30)
 """By which a machine without a network may be behind."""
@@ -68,23 +68,30 @@ def _holds(certificate: Path, key: Key, names: set[str]) -> bool:
 
 
 def _self_signed(key: Key, names: set[str]) -> bytes:
-    now, name, public = datetime.now(UTC), named("front desk"), key.public_key()
     made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - SLACK)
-        .not_valid_after(now + timedelta(days=DAYS) - SLACK)
+        self_issued(key, "front desk", DAYS)
         .add_extension(x509.SubjectAlternativeName([alternative(each) for each in sorted(names)]), False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage(ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
     )
     return made.public_bytes(serialization.Encoding.PEM)
+
+
+def self_issued(key: Key, name: str, days: int) -> x509.CertificateBuilder:
+    """A certificate that its own key will sign; from a little ago, for clocks that are not the same."""
+    now, public = datetime.now(UTC) - SLACK, key.public_key()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(named(name))
+        .issuer_name(named(name))
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    )
 
 
 def usage(ca: bool) -> x509.KeyUsage:

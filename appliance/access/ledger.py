@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from appliance.writing import plain_errors
+from appliance.system.writing import plain_errors
 
 PATIENCE = 10.0
 """Seconds to wait for another program that writes."""

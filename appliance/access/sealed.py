@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from appliance.access.ledger import Ledger
 from appliance.errors import StorageError
-from appliance.keyfile import SIZE, handed, make, read
+from appliance.system.keyfile import SIZE, handed, make, read
 
 CREDENTIAL = "appliance.access-key"
 """What systemd calls a key that it hands over for this alone."""

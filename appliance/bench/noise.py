@@ -28,9 +28,9 @@ from appliance.channels.soundcard import raised
 from appliance.config import Box, Engines
 from appliance.ears import BEFORE
 from appliance.engines import Asr, Vad, registry
-from appliance.foreground import Foreground
 from appliance.messages import FRAME, FRAME_BYTES, Expect, samples, seconds
-from appliance.turntaking import PAUSE, Change, Span, TurnTaking
+from appliance.turns.foreground import Foreground
+from appliance.turns.turntaking import PAUSE, Change, Span, TurnTaking
 
 LEAD = samples(6.0)
 """The place alone, before the first speaks: what suppresses noise learns for 5 s."""

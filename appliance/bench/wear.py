@@ -21,8 +21,8 @@ from appliance import config
 from appliance.app import App
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Engine, Engines
-from appliance.notify import Manager
 from appliance.pulse import Pulse
+from appliance.system.notify import Manager
 
 IO = Path("/proc/self/io")
 NONE = Engine("none")

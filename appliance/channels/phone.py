@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from appliance.channels import Desk
 from appliance.channels.dtmf import Keys
 from appliance.channels.playout import Playout
 from appliance.channels.spare import Spare
@@ -208,3 +209,17 @@ def loudness(pcm: bytes) -> float:
 
 
 __all__ = ["RATE", "Leg", "PhoneCall", "loudness"]
+
+
+async def attend(call: PhoneCall, desk: Desk) -> None:
+    """Have the desk talk to who calls; whatever happens, nobody is left on the line."""
+    try:
+        await desk.talk(call)
+    except Exception:
+        log.exception("%s call %s failed", call.channel, call.id)
+    finally:
+        await asyncio.shield(call.hang_up())
+    log.info(
+        "%s call %s: %.1f s, %d frames concealed, %d dropped",
+        call.channel, call.id, seconds(call.now()), call.concealed, call.dropped,
+    )  # fmt: skip

@@ -25,7 +25,7 @@ from appliance.console.server import Status
 from appliance.engines.thread import EngineThread
 from appliance.errors import ApplianceError
 from appliance.pulse import Unwell
-from appliance.writing import write
+from appliance.system.writing import write
 
 WITHIN = 240.0
 """Seconds that all of it may take."""

@@ -17,6 +17,7 @@ from rich.progress import track
 
 from appliance import config
 from appliance.actions import Hands, Runner
+from appliance.answering.knowledge import Knowledge
 from appliance.brain import Brain
 from appliance.channels import Call
 from appliance.channels.recorded import RecordedCaller, Saying, read_recording
@@ -29,7 +30,6 @@ from appliance.ears import Hearing
 from appliance.engines import registry
 from appliance.engines.inline import InlineThread
 from appliance.errors import ApplianceError
-from appliance.knowledge import Knowledge
 from appliance.memory import directory
 from appliance.memory.calendar import Opening
 from appliance.memory.events import EventLog

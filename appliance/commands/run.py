@@ -25,13 +25,13 @@ from appliance.channels.phone import PhoneCall
 from appliance.channels.presence import Presence
 from appliance.channels.sip.line import SipLine
 from appliance.channels.soundcard import SoundCard
-from appliance.clerk import local_now
 from appliance.commands.ending import told_to_stop
 from appliance.commands.house import house_of
 from appliance.commands.status import tell
 from appliance.commands.trunks import sip_settings
 from appliance.commands.wiring import Wiring
 from appliance.config.given import Shelf
+from appliance.config.hours import local_now
 from appliance.config.trunks import secret
 from appliance.config.versions import Versions
 from appliance.console.calls import CallsPage
@@ -41,12 +41,12 @@ from appliance.errors import ApplianceError, DeviceError, StorageError
 from appliance.firstboot import reset
 from appliance.gpio.held import held
 from appliance.home import HomeLine
-from appliance.membership import Membership, Restart, faults
-from appliance.notify import Manager
+from appliance.orders.membership import Membership, Restart, faults
 from appliance.phone.outbound import Outbound
 from appliance.phone.texting import Texting
 from appliance.pulse import Pulse
 from appliance.safekeeping import Safekeeping, by_program
+from appliance.system.notify import Manager
 from appliance.workshop.lint import lint
 from appliance.workshop.shadow import nightly
 from appliance.workshop.workshop import Workshop

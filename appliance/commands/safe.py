@@ -10,8 +10,8 @@ import asyncio
 import logging
 from pathlib import Path
 
-from appliance import config, lastline
-from appliance.answers import lines
+from appliance import config
+from appliance.answering.answers import lines
 from appliance.channels import AudioChannel, Call, WaitingLine
 from appliance.channels.gsm.at import ModemError
 from appliance.channels.gsm.modems import Modems
@@ -30,7 +30,8 @@ from appliance.console.server import Console, Status
 from appliance.engines.fake import FakeVad
 from appliance.errors import ApplianceError
 from appliance.messages import FRAME_BYTES
-from appliance.notify import Manager
+from appliance.serving import lastline
+from appliance.system.notify import Manager
 
 log = logging.getLogger(__name__)
 

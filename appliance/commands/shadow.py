@@ -15,7 +15,7 @@ from rich.markup import escape
 from appliance import config
 from appliance.app import App
 from appliance.config.keeping import CHECKS
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, EngineError
 from appliance.observe.calls import Calls
 from appliance.workshop.shadow import shadow
 
@@ -48,7 +48,11 @@ async def _replay(
             # On a folder of its own: a desk that runs meanwhile is not disturbed.
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="appliance-shadow-")))
             alone = replace(each, data=folder, recordings=False, fleet=replace(each.fleet, enabled=False))
-            apps.append(await stack.enter_async_context(App(alone, desk)))
+            app = await stack.enter_async_context(App(alone, desk))
+            await app.prepared()
+            if by_sound and (off := app.voice_off()):
+                raise EngineError(f"nothing can be tried by sound: {off}", "mend that box.toml, or its model")
+            apps.append(app)
         recordings = box.data / "recordings" if by_sound else None
         report = await shadow((apps[0], desk), (apps[-1], new), calls, recordings, days)
         calls.keep_shadow(report)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from appliance.console.server import Status
-from appliance.writing import write
+from appliance.system.writing import write
 
 NAME = "status.json"
 FOLDER = Path("/run/appliance")

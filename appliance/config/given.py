@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import ConfigError
-from appliance.writing import plain_errors, sync, write
+from appliance.system.writing import plain_errors, sync, write
 
 log = logging.getLogger(__name__)
 

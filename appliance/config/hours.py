@@ -69,3 +69,8 @@ def days(written: Iterable[str]) -> frozenset[date]:
         except ValueError as error:
             raise ValueError(f'has "{each}", which is no day', 'write it as "2026-12-25"') from error
     return frozenset(found)
+
+
+def local_now() -> datetime:
+    """The time on the wall where the desk stands."""
+    return datetime.now().astimezone().replace(tzinfo=None)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from appliance.config.strict import Place
 
 if TYPE_CHECKING:
-    from appliance.config import DeskFile, Flow
+    from appliance.config.desk import DeskFile
+    from appliance.config.flow import Flow
     from appliance.config.lines import Lines
 
 ELSEWHERE = frozenset({"human", "message", "cancel"})

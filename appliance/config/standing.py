@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from appliance.config import SHIPPED, DeskFile, Flow
+from appliance.config.desk import DeskFile
+from appliance.config.flow import Flow
+from appliance.config.reading import SHIPPED
 from appliance.config.strict import TomlFile
 
 UNDO, RECALL, LATER = "undo", "recall", "later"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from appliance.config import digest
-from appliance.writing import NEW, plain_errors, write
+from appliance.config.reading import digest
+from appliance.system.writing import NEW, plain_errors, write
 
 NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
 """When it was kept (UTC), and its digest: 20261123T091757.123Z-3f2a9c0b1d4e."""

@@ -16,7 +16,6 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from appliance.access.asking import needs, problem, text
-from appliance.books import Books
 from appliance.config.keeping import CHECKS
 from appliance.console.asking import route
 from appliance.console.shadowing import shadow_routes
@@ -27,6 +26,7 @@ from appliance.observe.corrections import correct
 from appliance.observe.locked import locked, opened
 from appliance.observe.trace import Span, spans
 from appliance.observe.waveform import waveform
+from appliance.serving.books import Books
 from appliance.workshop.workshop import Workshop
 
 log = logging.getLogger(__name__)

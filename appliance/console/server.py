@@ -35,8 +35,8 @@ from appliance.console.description import describe
 from appliance.console.editor import Editor
 from appliance.console.listening import Network, Server, address, bound, bracketed
 from appliance.errors import ApplianceError
-from appliance.exposition import TYPE
 from appliance.observe.metrics import Metrics
+from appliance.system.exposition import TYPE
 
 log = logging.getLogger(__name__)
 

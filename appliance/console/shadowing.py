@@ -8,9 +8,9 @@ from typing import Any
 from starlette.routing import Route
 
 from appliance.access.asking import text
-from appliance.books import Books
 from appliance.config.keeping import CHECKS
 from appliance.console.asking import route
+from appliance.serving.books import Books
 from appliance.workshop.sharing import Share
 from appliance.workshop.workshop import Workshop
 

@@ -13,10 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance import config, writing
+from appliance import config
 from appliance.errors import ApplianceError, DeviceError, StorageError
 from appliance.firstboot.page import Page, Told
 from appliance.firstboot.radio import SOCKET, Radio
+from appliance.system import writing
 from appliance.telemetry import bundle, invitation
 from appliance.telemetry.enrol import enrol
 

@@ -22,7 +22,7 @@ from appliance.fleet.people import audit
 from appliance.fleet.pulse import beat
 from appliance.fleet.rollouts.bundles import Pieces
 from appliance.fleet.serve import Fleet, Page, Ports
-from appliance.notify import Manager
+from appliance.system.notify import Manager
 from appliance.telemetry import invitation
 
 CODE_EVERY = 5.0

@@ -7,7 +7,7 @@ import logging
 
 from appliance.errors import ApplianceError
 from appliance.fleet.serve import Fleet
-from appliance.notify import Manager
+from appliance.system.notify import Manager
 
 log = logging.getLogger(__name__)
 

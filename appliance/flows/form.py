@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from appliance.config import Ask, DeskFile, Do
+from appliance.config import Ask, DeskFile
 from appliance.flows import told
 from appliance.flows.lines import ask_about, expect, expect_about, fill
 from appliance.flows.questions import Questions
-from appliance.flows.state import SAID, Doubt, Event, Form, State, filled, fold, of, started
+from appliance.flows.state import SAID, Event, Form, State, ended, filled, fold, of, started
 from appliance.flows.steps import Request, Step, after
-from appliance.flows.told import SURE, Told
+from appliance.flows.told import SURE
 from appliance.messages import Expect
 from appliance.slots import Value, chosen
 from appliance.slots.acts import Act, act
@@ -54,12 +54,19 @@ class Forms:
         return after((), self._below(state, now), say=(closed.say,))
 
     def hear(self, state: State, text: str, now: datetime) -> Step:
-        """What the caller said while a form is open."""
+        """What the caller said while a form is open. What a called form does not understand may correct those
+        that called it."""
+        step = self._hear(state, text, now)
+        if step.understood or not (told := self._questions.callers_told(state, *act(text), now)):
+            return step
+        return self._then(state, told, now)
+
+    def _hear(self, state: State, text: str, now: datetime) -> Step:
         form = state.form
         assert form is not None
         if form.stage == "doing":
             return self._go_on(state, now)
-        said, rest = act(text)
+        said, rest = act(text, form.stage == "confirm")
         if said == "person":
             return self._leave(state, form, "human")
         if said == "cancel":
@@ -82,8 +89,7 @@ class Forms:
 
     def quiet(self, state: State, now: datetime) -> Step:
         """Nobody answered."""
-        form = state.form
-        if form is None:
+        if not (form := state.form):
             return Step()
         return self._go_on(state, now) if form.stage == "doing" else self._again(state, form, "quiet", now)
 
@@ -121,12 +127,14 @@ class Forms:
         if ok:
             line = (fill(do.done, form, result),)
             return replace(self._end(state, form, line, now), news=line)
-        ended = _ended(state, form, why)
+        end = ended(state, form, why)
         if why in do.refused:
             line = (fill(do.refused[why], form, result),)
-            return replace(after(ended, self._below(fold(ended, state), now), say=line), news=line)
+            if amending := self._questions.amending(state, do, why):
+                return replace(after((), self._amend(state, amending, now), say=line), news=line)
+            return replace(after(end, self._below(fold(end, state), now), say=line), news=line)
         line = (self._desk.lines.failed,)
-        return Step(tuple(ended), line, leave=do.fail, news=line)
+        return Step(tuple(end), line, leave=do.fail, news=line)
 
     # What the caller's words do to the form.
 
@@ -135,7 +143,7 @@ class Forms:
         asked = self._questions.open(form)
         assert asked is not None
         marked = said in ("correct", "no") and bool(rest)
-        if wish := told.wish(self._questions.asks(form.flow), form, rest if marked else text, bare=False):
+        if wish := told.wish(self._questions.asks(form.flow), form, rest if marked else text, marked):
             return self._ask_anew(state, form, *wish, now)
         words = rest if said == "correct" else text
         changed, found = self._questions.corrections(form, asked, words, marked, now)
@@ -163,12 +171,14 @@ class Forms:
         if len(doubt.values) > 1 and (value := chosen(ask.type, text, context, doubt.values)):
             return self._settled(state, form, ask, value, now)
         first = doubt.values[0]
-        other = told.answer(ask, words, context) if ask.type != "text" and (rest or said != "yes") else ()
+        plain = said in ("yes", "no") and not rest
+        other = told.answer(ask, words, context) if ask.type != "text" and not plain else ()
         if said == "none" and len(doubt.values) == 1 and doubt.source == SAID:
             other = told.going_on(ask, first, words, other, context)
         part = said == "yes" and bool(other) and str(other[0].value).lower() in str(first.value).lower()
-        if len(doubt.values) == 1 and said == "yes" and (not other or part):
-            told_too = {} if part else self._questions.beside(form, slot, rest, now)
+        same = said not in ("no", "correct") and [each.value for each in other] == [first.value]
+        if len(doubt.values) == 1 and (same or part or (said == "yes" and not other)):
+            told_too = [] if part else self._questions.beside(state, slot, rest, now)
             return self._settled(state, form, ask, first, now, doubt.source, told_too)
         if other and {each.value for each in other} - {each.value for each in doubt.values}:
             again = len(doubt.values) == 1 and (doubt.source == SAID or said not in ("no", "correct"))
@@ -195,28 +205,27 @@ class Forms:
         value: Value,
         now: datetime,
         source: str = SAID,
-        beside: Told = NOTHING,
+        beside: Sequence[Event] = (),
     ) -> Step:
         """A value is certain, and others were told beside it."""
         event = filled(form, ask.slot, replace(value, score=1.0), source)
         if target := ask.goto.get(str(value.value)):
             return self._go_to(state, form, event, target, now)
-        return self._then(state, [event, *self._questions.filling(form, beside)], now)
+        return self._then(state, [event, *beside], now)
 
     def _confirm(self, state: State, form: Form, said: Act, rest: str, now: datetime) -> Step:
         """Yes does it; no, or another value, changes it."""
         do = self._desk.flow[form.flow].do
         assert do is not None
         if said == "yes" and (not rest or self._questions.agrees(form, rest, now)):
-            request = self._request(form, do)
+            request = self._questions.request(form, do)
             event = of(form, "confirmed", action=request.action, arguments=dict(request.arguments))
             return Step((event,), request=request)
         marked = said in ("no", "correct")
         if rest and (changed := self._change(state, form, rest, now, bare=False, marked=marked)).understood:
             return changed
         if marked:
-            change = Step((of(form, "flow.changing"),), (self._desk.lines.change,))
-            return replace(change, understood=said == "no")
+            return replace(self._amend(state, of(form, "flow.changing"), now), understood=said == "no")
         return replace(self._again(state, form, "missed", now), understood=False)
 
     def _change(
@@ -235,6 +244,11 @@ class Forms:
             return replace(self._again(state, form, "missed", now), understood=False)
         changed = {slot: values for slot, values in found.items() if told.differs(form, slot, values)}
         return self._then(state, self._questions.filling(form, changed), now)
+
+    def _amend(self, state: State, event: Event, now: datetime) -> Step:
+        """The caller is asked what to change, or for the one thing that there is to change."""
+        changing = event.kind == "flow.changing"
+        return Step((event,), (self._desk.lines.change,)) if changing else self._then(state, [event], now)
 
     def _ask_anew(self, state: State, form: Form, ask: Ask, to: str, now: datetime) -> Step:
         """What the caller wants changed is asked for again, unless the new value was said."""
@@ -298,9 +312,11 @@ class Forms:
         flow = self._desk.flow[form.flow]
         if form.stage == "doing" and flow.do:
             # The outcome was not kept in mind; under its key it is told again, not done again.
-            return Step(request=self._request(form, flow.do))
+            return Step(request=self._questions.request(form, flow.do))
         if form.doubt:
-            return self._ask_about(form, *form.doubt)
+            slot, doubt = form.doubt
+            about = expect_about(self._questions.ask(form, slot), doubt)
+            return Step(say=(ask_about(self._desk.lines, slot, doubt),), expect=about)
         if request := self._questions.look_up(form):
             return Step(request=request)
         if asked := self._questions.open(form):
@@ -311,15 +327,12 @@ class Forms:
             options = self._questions.context(form, asked, now).options
             return Step(say=(fill(asked.prompt, form),), expect=expect(asked, options))
         if flow.do is None:
-            return self._end(state, form, self._last_words(form), now)
+            last = fill(flow.done, form) if flow.done else "" if form.within else self._desk.lines.finished
+            return self._end(state, form, (last,) if last else (), now)
         if flow.do.confirm:
             event = of(form, "flow.confirming")
             return Step((event,), (fill(flow.do.confirm, form),), Expect("yes_no"))
-        return Step((of(form, "flow.doing"),), request=self._request(form, flow.do))
-
-    def _ask_about(self, form: Form, slot: str, doubt: Doubt) -> Step:
-        line = ask_about(self._desk.lines, slot, doubt)
-        return Step(say=(line,), expect=expect_about(self._questions.ask(form, slot), doubt))
+        return Step((of(form, "flow.doing"),), request=self._questions.request(form, flow.do))
 
     def _call(self, state: State, form: Form, name: str, now: datetime) -> Step:
         """Another flow's questions, less what has been told of them."""
@@ -374,31 +387,13 @@ class Forms:
         return after([event], step)
 
     def _leave(self, state: State, form: Form, where: str) -> Step:
-        return Step(tuple(_ended(state, form, where)), leave=where)
+        return Step(tuple(ended(state, form, where)), leave=where)
 
     def _go_to(self, state: State, form: Form, chosen: Event, target: str, now: datetime) -> Step:
         """Another flow takes this one's place."""
         form = next(each for each in fold([chosen], state).forms if each.id == form.id)
-        ended = of(form, "flow.ended", how=f"goto {target}")
-        state = fold([ended], state)
+        end = of(form, "flow.ended", how=f"goto {target}")
+        state = fold([end], state)
         if not form.within:
-            return after([ended], self.start(state, target, "", now, form.known))
-        return after([ended], self._begin(state, target, "", now, form.known, instead=form))
-
-    def _last_words(self, form: Form) -> tuple[str, ...]:
-        """What is said at the end of a flow that does nothing."""
-        line = self._desk.flow[form.flow].done
-        return (fill(line, form),) if line else () if form.within else (self._desk.lines.finished,)
-
-    def _request(self, form: Form, do: Do) -> Request:
-        arguments = {slot: value.value for slot, value in form.slots.items()}
-        arguments |= {name: fill(text, form) for name, text in do.arguments.items()}
-        return Request(form.id, do.action, arguments)
-
-
-def _ended(state: State, form: Form, how: str) -> list[Event]:
-    """The end of a form and of those that called it: without its slots they cannot go on."""
-    chain = [form]
-    while caller := next((each for each in state.forms if each.id == chain[-1].within), None):
-        chain.append(caller)
-    return [of(each, "flow.ended", how=how) for each in chain]
+            return after([end], self.start(state, target, "", now, form.known))
+        return after([end], self._begin(state, target, "", now, form.known, instead=form))

@@ -6,13 +6,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import takewhile
 
-from appliance.config import Ask, DeskFile
+from appliance.config import Ask, DeskFile, Do
 from appliance.flows import told
-from appliance.flows.state import Event, Form, doubted, filled
+from appliance.flows.lines import fill
+from appliance.flows.state import Event, Form, State, doubted, filled, of
 from appliance.flows.steps import Request
 from appliance.flows.told import SURE, UNASKED, Told
 from appliance.slots import Context, find
-from appliance.slots.acts import act
+from appliance.slots.acts import Act, act
+
+AMENDABLE = frozenset("full closed past far odd none several nameless numberless empty".split())
+"""Why an action is refused that may be done with another answer."""
 
 
 class Questions:
@@ -56,16 +60,31 @@ class Questions:
         return events
 
     def look_up(self, form: Form) -> Request | None:
-        """The first slot that still has to be looked up, with what stands apart from the slots that are to be
-        looked up after it: a Sunday is refused before its hour is. An hour waits for its day."""
-        standing = takewhile(lambda ask: ask.optional or ask.slot in form.slots, self.own(form))
-        due = [ask for ask in standing if ask.check and ask.slot in form.slots]
-        for number, ask in enumerate(due):
-            if ask.slot not in form.checked:
-                later = {each.slot for each in due[number + 1 :]}
-                values = {slot: value.value for slot, value in form.slots.items() if slot not in later}
+        """The first slot that still has to be looked up, with what is asked for before it: a Sunday is
+        refused before its hour is, and for an hour that is taken the day is not. An hour waits for its
+        day."""
+        standing = list(takewhile(lambda ask: ask.optional or ask.slot in form.slots, self.own(form)))
+        for number, ask in enumerate(standing, 1):
+            if ask.check and ask.slot in form.slots and ask.slot not in form.checked:
+                before = [each.slot for each in standing[:number] if each.slot in form.slots]
+                values = {slot: form.slots[slot].value for slot in before}
                 return Request(form.id, ask.check, values, check=ask.slot)
         return None
+
+    def request(self, form: Form, do: Do) -> Request:
+        """The action at the end of the flow, with what was told."""
+        arguments = {slot: value.value for slot, value in form.slots.items()}
+        arguments |= {name: fill(text, form) for name, text in do.arguments.items()}
+        return Request(form.id, do.action, arguments)
+
+    def amending(self, state: State, do: Do, why: str) -> Event | None:
+        """What happens to a form whose action was refused for what the caller told, and may tell otherwise:
+        its one slot is asked for anew, or which is to be changed. Where another waits, that goes on."""
+        if len(state.forms) > 1 or not (form := state.form) or not do.confirm or why not in AMENDABLE:
+            return None
+        if len(form.slots) == 1:
+            return of(form, "slot.cleared", *form.slots, wanted=True)
+        return of(form, "flow.changing")
 
     def agrees(self, form: Form, rest: str, now: datetime) -> bool:
         """Whether what was said after a yes says nothing else than the form: "yes, Thursday is fine"."""
@@ -73,7 +92,7 @@ class Questions:
         kinds = {ask.slot: ask.type for ask in asks}
         found = find(kinds, rest, Context(now), self.contexts(form, asks, now))
         same = all(form.slots.get(slot) and form.slots[slot].value == v.value for slot, v in found.items())
-        return same and act(rest)[0] in ("yes", "none", "thanks") and act(rest)[1] == ""
+        return same and act(rest)[0] in ("yes", "none", "thanks", "goodbye") and act(rest)[1] == ""
 
     def corrections(
         self, form: Form, asked: Ask, text: str, marked: bool, now: datetime
@@ -91,10 +110,29 @@ class Questions:
         changed = {slot: values for slot, values in changed.items() if told.differs(form, slot, values)}
         return changed, {slot: values for slot, values in found.items() if slot not in form.slots}
 
-    def beside(self, form: Form, slot: str, text: str, now: datetime) -> Told:
-        """What was told besides a slot, of those that are not filled yet."""
-        found = self.tell(form, self.asks(form.flow), text, now) if text else {}
-        return {each: values for each, values in found.items() if each not in (slot, *form.slots)}
+    def beside(self, state: State, slot: str, text: str, now: datetime) -> list[Event]:
+        """What was told besides a slot that is not known yet, or otherwise."""
+        form = state.form
+        if form is None or not text:
+            return []
+        found = self.tell(form, self.asks(form.flow), text, now)
+        new = {
+            each: values
+            for each, values in found.items()
+            if each != slot and told.differs(form, each, values)
+        }
+        return self.filling(form, new) or self.callers_told(state, "correct", text, now)
+
+    def callers_told(self, state: State, said: Act, rest: str, now: datetime) -> list[Event]:
+        """What the forms that called the one that is open are now told otherwise: the day is corrected while
+        a flow that was called asks for the name."""
+        events: list[Event] = []
+        form = state.form
+        while form and (form := next((each for each in state.forms if each.id == form.within), None)):
+            if said in ("no", "correct") and rest:
+                asked = self._desk.flow[form.flow].ask[0]
+                events += self.filling(form, self.corrections(form, asked, rest, True, now)[0])
+        return events
 
     def contexts(self, form: Form, asks: Sequence[Ask], now: datetime) -> dict[str, Context]:
         return {ask.slot: self.context(form, ask, now) for ask in asks}

@@ -199,3 +199,11 @@ def doubted(form: Form, slot: str, values: Sequence[Value], source: str = SAID) 
 def of(form: Form, kind: str, slot: str = "", **data: Any) -> Event:
     """Any other event of a form."""
     return Event(kind, {"form": form.id, **({"slot": slot} if slot else {}), **data})
+
+
+def ended(state: State, form: Form, how: str) -> list[Event]:
+    """The end of a form and of those that called it: without its slots they cannot go on."""
+    chain = [form]
+    while caller := next((each for each in state.forms if each.id == chain[-1].within), None):
+        chain.append(caller)
+    return [of(each, "flow.ended", how=how) for each in chain]

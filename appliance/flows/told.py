@@ -104,11 +104,12 @@ def answer(ask: Ask, text: str, context: Context) -> tuple[Value, ...]:
 def going_on(
     ask: Ask, first: Value, text: str, alone: tuple[Value, ...], context: Context
 ) -> tuple[Value, ...]:
-    """A number that is said in pieces: with what was heard of it before, unless the text alone is a number or
-    begins anew."""
+    """A number that is said in pieces: with what was heard of it before, unless that or the text alone is a
+    number, or the text begins anew. Seven digits may be a number of this place, or begin a longer one."""
     begun = str(first.value)
+    whole = first.score >= SURE and (ask.type != "phone" or begun.startswith("+"))
     anew = bool(alone) and str(alone[0].value).startswith(begun)
-    if ask.type not in ("phone", "code") or first.score >= SURE or sureness(alone) >= SURE or anew:
+    if ask.type not in ("phone", "code") or whole or sureness(alone) >= SURE or anew:
         return alone
     longer = answer(ask, f"{begun} {text}", context)
     return longer if longer and str(longer[0].value) != begun else alone

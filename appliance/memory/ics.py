@@ -19,7 +19,7 @@ from appliance.memory.calendar import (
     wall,
 )
 from appliance.memory.store import Database, Store
-from appliance.writing import plain_errors, write
+from appliance.system.writing import plain_errors, write
 
 if TYPE_CHECKING:  # A tenth of a second of each start, and asked for when a call is over.
     import icalendar

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from appliance.errors import StorageError
-from appliance.keyfile import SIZE, handed, make, read
-from appliance.writing import PRIVATE, write
+from appliance.system.keyfile import SIZE, handed, make, read
+from appliance.system.writing import PRIVATE, write
 
 CREDENTIAL = "appliance.data-key"
 """What systemd calls the key that it hands to the desk."""

@@ -98,12 +98,6 @@ class Account:
             log.error("the account of call %s has no end: %s", self.id, error)
         return marks
 
-    @property
-    def until(self) -> int:
-        """The last clock up to which it is known what was said: a voice without words that got no answer may
-        have said anything."""
-        return max((last(turn) for turn in self._turns if not _unknown(turn)), default=0)
-
     def turns(self, known: Sequence[str] = (), recorded: Path | None = None) -> list[dict[str, Any]]:
         """All turns so far, without what is private. `known`: what turned out to be so. Where there is a
         recording, the caller's words are placed by its pauses."""
@@ -203,10 +197,6 @@ def last(turn: Turn) -> int:
     """The last clock of a turn."""
     heard = turn.cause.end if isinstance(turn.cause, Heard) else 0
     return max(first(turn), heard, turn.answered or 0, turn.spoken.end or 0)
-
-
-def _unknown(turn: Turn) -> bool:
-    return isinstance(turn.cause, Noise) and turn.spoken.start is None
 
 
 def deeds(events: Sequence[Event]) -> list[dict[str, Any]]:

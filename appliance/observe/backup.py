@@ -26,7 +26,7 @@ from appliance.memory.units import Keys, conversation
 from appliance.observe.calls import Calls
 from appliance.observe.locked import Lock, opened
 from appliance.observe.snapshot import Reader, lines, packed, told, unsealed
-from appliance.writing import PRIVATE, sync, write
+from appliance.system.writing import PRIVATE, sync, write
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from appliance.errors import StorageError
 from appliance.observe.calls import Kept
-from appliance.writing import write
+from appliance.system.writing import write
 
 STAND_INS = {
     "card": "4111 1111 1111 1111",

@@ -6,13 +6,13 @@ from contextlib import closing
 from pathlib import Path
 
 from appliance.errors import StorageError
-from appliance.keyfile import handed
 from appliance.memory import key
 from appliance.memory.sqlite import PAGE, connect, plain, sqlite3
 from appliance.observe.calls import ASIDE
 from appliance.observe.locked import Lock, locked
 from appliance.observe.sealing import PART, SEALED, unfinished, unsealed
-from appliance.writing import sync
+from appliance.system.keyfile import handed
+from appliance.system.writing import sync
 
 DATABASES = ("desk.db", "calls.db")
 PATIENCE = 2.0

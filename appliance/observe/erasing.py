@@ -25,7 +25,7 @@ from appliance.observe.backup import Backup
 from appliance.observe.calls import ASIDE, Calls, Has, Kept
 from appliance.observe.locked import opened
 from appliance.observe.restoring import BUILT
-from appliance.writing import write
+from appliance.system.writing import write
 
 Counts = Mapping[str, int]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from appliance.exposition import family
 from appliance.observe.score import Mark, waits
+from appliance.system.exposition import family
 
 BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Seconds, of how long callers wait for an answer."""

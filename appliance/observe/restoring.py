@@ -21,7 +21,7 @@ from appliance.observe.backup import KEYS, read_keys, snapshots
 from appliance.observe.encrypting import DATABASES, closed
 from appliance.observe.locked import Lock, folder_key, opened
 from appliance.observe.snapshot import FORM, Line, lines, unsealed
-from appliance.writing import PRIVATE, write
+from appliance.system.writing import PRIVATE, write
 
 log = logging.getLogger(__name__)
 

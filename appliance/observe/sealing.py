@@ -84,10 +84,21 @@ def beeps(turns: Iterable[Mapping[str, Any]]) -> Iterator[Beep]:
                 yield Beep(1, start, end)
 
 
-def seal(part: Path, muted: Sequence[Beep], until: int | None = None) -> Path:
-    """Write the recording, whole or not at all, delete `part`, and return its path. After clock `until`, if
-    it is given, all is silence: nobody knows what was said there. StorageError where the disk does not take
-    it."""
+def known(turns: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
+    """The clocks up to which it is known what each side said, of turns as `account.kept` made them: the
+    caller to the last words that were understood, the desk to the end of its last line. Who is told goodbye,
+    or asked whether they are there, may be in the middle of a sentence."""
+    heard, spoken = 0, 0
+    for turn in turns:
+        heard = max(heard, turn["heard"]["end"] if turn["heard"] else 0)
+        spoken = max(spoken, turn["spoken"]["end"] or 0)
+    return heard, spoken
+
+
+def seal(part: Path, muted: Sequence[Beep], until: tuple[int, int] | None = None) -> Path:
+    """Write the recording, whole or not at all, delete `part`, and return its path. After the clocks `until`,
+    if they are given, each side is silence: nobody knows what was said there. StorageError where the disk
+    does not take it."""
     kept = part.with_suffix(SEALED)
     new = part.with_suffix(".new")
     try:
@@ -98,8 +109,8 @@ def seal(part: Path, muted: Sequence[Beep], until: int | None = None) -> Path:
             for block in unsealed(part):
                 sound = np.frombuffer(block[: len(block) // FRAME * FRAME], dtype="<i2").reshape(-1, 2).copy()
                 _mute(sound, at, muted)
-                if until is not None:
-                    sound[max(0, until - at) :] = 0
+                for which, end in enumerate(until or ()):
+                    sound[max(0, end - at) :, which] = 0
                 file.write(sound)
                 at += len(sound)
             if not at:  # No player opens an Opus without a single sample.

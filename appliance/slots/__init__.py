@@ -65,6 +65,11 @@ EITHER = frozenset("either both any whichever whatever".split())
 MOST_ASKED = 3
 """Values that the caller can be asked to choose between."""
 
+SAID_WITH_NUMBERS = ("date", "time", "datetime", "duration")
+"""Kinds that are said with numbers in them."""
+PLAINLY, MARGIN = 0.6, 0.05
+"""How sure such a one must be for a number in it to yield, and by how much."""
+
 _STEPS = 20_000
 """Ways of sharing words out that are tried."""
 
@@ -173,13 +178,26 @@ def find(
         value = parse(kind, text, (contexts or {}).get(name, context))
         return {name: value} if value else {}
     heard = tokens(text[:LONGEST])
-    named: list[tuple[str, list[Found]]] = []
-    for name, kind in kinds.items():
-        if kind in FINDERS:
-            found = _weighed(kind, FINDERS[kind](heard, (contexts or {}).get(name, context)), heard)
-            surest = sorted(found, key=lambda each: -each.value.score)[:6]
-            named.append((name, sorted(surest, key=lambda each: each.start)))
+    found = {
+        name: _weighed(kind, FINDERS[kind](heard, (contexts or {}).get(name, context)), heard)
+        for name, kind in kinds.items()
+        if kind in FINDERS
+    }
+    rivals = [each for name, every in found.items() if kinds[name] in SAID_WITH_NUMBERS for each in every]
+    named = []
+    for name, every in found.items():
+        if kinds[name] == "number":
+            every = [_yielding(each, rivals) for each in every]
+        surest = sorted(every, key=lambda each: -each.value.score)[:6]
+        named.append((name, sorted(surest, key=lambda each: each.start)))
     return _shared_out(named)
+
+
+def _yielding(number: Found, rivals: Sequence[Found]) -> Found:
+    """A number that is also the hour of a time, or the count of a distance, is rather that."""
+    scores = [each.value.score for each in rivals if each.overlaps(number) and each.value.score >= PLAINLY]
+    score = min([number.value.score, *(score - MARGIN for score in scores)])
+    return replace(number, value=replace(number.value, score=score))
 
 
 def _instead(finder: Finder, heard: Sequence[Token], context: Context) -> Value | None:

@@ -31,7 +31,8 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "(yes|yeah|yep|yup|yea|yah|ya|aye|yessir|uh huh|mhm|mm hmm|mmhmm|mm hm|affirmative|absolutely"
         "|certainly)",
         "(sure|okay|ok|alright|all right|definitely|of course|exactly|precisely) [thing]",
-        "i agree", "(that is|thats|that will be|that would be|that sounds|that looks) [all|quite"
+        "i agree", "(that is|thats) what i (said|meant|want)",
+        "(that is|thats|that will be|that would be|that sounds|that looks) [all|quite"
         "|exactly|perfectly|just|absolutely] (right|correct|it|true|fine|good|great|perfect|okay|ok"
         "|lovely|wonderful)",
         "(that|it) (works|suits me|will do) [for me|fine]", "[yes] you[ve] (got it|got that) [right]",
@@ -79,14 +80,14 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "undo (that|it)",
     ),
     "cancel": (
-        "never mind [that|it]", "nevermind", "forget (it|that|about it|about that|the whole thing)",
+        "never mind [that|it]", "nevermind", "forget [about] (it|that|the whole thing|everything)",
         "i[ve| have] changed my mind", "shut up", "stop talking",
         "(abort|halt|cancel) (the|this|current|the current) (process|action|command)",
     ),
     "person": (
         "[to] (speak|talk) (to|with) [a|an|the|some|another|your] [real|live|actual|human] (person"
         "|human|human being|agent|operator|representative|receptionist|somebody|someone|anybody|anyone"
-        "|member of staff|manager)",
+        "|member of staff|manager|nurse|secretary|assistant|colleague|owner)",
         "(get|get me|give me|transfer me to|connect me to|connect me with|put me through to|want|need"
         "|have|like) (a|an|the) [real|live|actual|human] (person|human|human being|agent|operator"
         "|representative|receptionist|manager)",
@@ -192,18 +193,34 @@ DEEPEST = 4
 FIRM = frozenset("yes yeah yep yup correct".split())
 
 
-def act(text: str) -> tuple[Act, str]:
+def act(text: str, agreeing: bool = False) -> tuple[Act, str]:
     """What the caller does, and what remains of the text: "yes but at four" is ("yes", "at four"), "no,
     Thursday" is ("correct", "Thursday"), "not Tuesday, Wednesday" ("correct", "not Tuesday, Wednesday").
     ("none", text) where the caller tells something. A "no" with something after it that holds no value of the
-    slot that was asked is to be taken for a plain no."""
-    return _act(" ".join(text[:LONGEST].split()), 0)
+    slot that was asked is to be taken for a plain no. `agreeing`: a yes counts though a goodbye follows."""
+    plain = " ".join(text[:LONGEST].split())
+    said, end = _begin(heard := tokens(plain, fillers=True))
+    if agreeing and said == "yes" and act(rest := _remains(plain, heard, end))[0] == "goodbye":
+        return "yes", rest
+    return _act(plain, 0)
 
 
 def stands_alone(text: str) -> bool:
     """Whether it begins with an act. What people put behind what they said, as "please", is none."""
     courtesy = all(_bare(token) in TAILS for token in tokens(text, fillers=True))
     return not courtesy and act(text)[0] not in ("none", "thanks")
+
+
+def idle(text: str) -> bool:
+    """Whether it says nothing yet: "um, well"."""
+    heard = tokens(text, fillers=True)
+    return bool(heard) and all(_bare(token) in LEADS for token in heard)
+
+
+def thanks(text: str) -> bool:
+    """Whether it is thanks, too: "okay, thank you"."""
+    heard = tokens(text, fillers=True)
+    return any(_known(heard, i)[0] == "thanks" for i in range(len(heard)))
 
 
 def _act(text: str, depth: int) -> tuple[Act, str]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
+from appliance.slots.days import NoSuchDay, ahead, move, next_number
 from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word, words
 from appliance.slots.numbers import cardinal, ordinal, say_number, say_ordinal
 from appliance.spoken import TENS
@@ -29,6 +30,10 @@ FEASTS = {
 MONTH_FIRST = ("US", "PH")
 """Countries that write the month before the day."""
 
+_ONE = (
+    "a fortnight", "a fortnight's", "a week", "a week's", "a month", "a month's", "a day", "a year",
+    "a year's", "another week",
+)  # fmt: skip
 _FEAST_WORDS = ("easter", "good", "black", "whit", "ash", "cyber", "shrove")
 _PEOPLE = frozenset("i we you he she they it that this one who".split())
 _NOT_DAYS = frozenset(
@@ -36,6 +41,9 @@ _NOT_DAYS = frozenset(
     " place class quarter slot appointment part bit chance day days week month left right digit"
     " number".split()
 )
+
+OVER = 0.4
+"""How sure one is of a day that is over: a desk talks of what lies ahead."""
 
 Day = tuple[date, int, float]
 """A day, the token after it, how sure."""
@@ -55,6 +63,9 @@ def _every(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     while i < len(heard):
         try:
             said = _day(heard, i, today, context.country)
+        except NoSuchDay as none:
+            i = none.end
+            continue
         except (ValueError, OverflowError):
             said = None
         if said:
@@ -102,13 +113,6 @@ def say_year(year: int) -> str:
     return f"{say_number(first)} {'oh ' if last < 10 else ''}{say_number(last)}"
 
 
-def move(day: date, months: int) -> date:
-    """The same day of another month, or that month's last."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year = day.year + years
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
-
-
 def _day(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
     for reading in (_nth_weekday, _weekday_of, _distance, _named, _written, _calendar, _loose):
         if said := reading(heard, i, today, country):
@@ -118,12 +122,12 @@ def _day(heard: Sequence[Token], i: int, today: date, country: str) -> Day | Non
 
 def _named(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
     """today, tomorrow, Christmas Eve."""
-    ahead = (
+    near = (
         ("the day after tomorrow", 2), ("day after tomorrow", 2), ("tomorrow", 1), ("today", 0), ("tonight",
         0),
         ("this morning", 0), ("this afternoon", 0), ("this evening", 0), ("yesterday", -1),
     )  # fmt: skip
-    for phrase, days in ahead:
+    for phrase, days in near:
         if used := has(heard, i, phrase):
             end = i + used
             if week := has(heard, end, "week"):
@@ -131,12 +135,12 @@ def _named(heard: Sequence[Token], i: int, today: date, country: str) -> Day | N
             said = _calendar(heard, passes(heard, end, "on"), today, country) if days else None
             if said and said[0] == today + timedelta(days=days):
                 return said[0], said[1], 1.0
-            return today + timedelta(days=days), end, 0.4 if days < 0 else 1.0
+            return today + timedelta(days=days), end, OVER if days < 0 else 1.0
     beside = has(heard, i, "the day before", "the day after", "day before", "day after")
     days = (-1 if "before" in words(heard, i, beside) else 1) if beside else 0
     for phrase, (month, day) in FEASTS.items():
         if used := has(heard, i + beside, phrase):
-            return _ahead(today, month, day) + timedelta(days=days), i + beside + used, 0.9
+            return ahead(today, month, day) + timedelta(days=days), i + beside + used, 0.9
     return None
 
 
@@ -147,8 +151,8 @@ def _weekday_of(heard: Sequence[Token], i: int, today: date, country: str) -> Da
         at = passes(heard, at, "on")
     at = passes(heard, at, "the") if at > i else at
     which, start = word(heard, at), at
-    if which in ("this", "next", "coming"):
-        at = passes(heard, at, "this coming", "this", "next", "coming")
+    if which in ("this", "next", "coming", "last"):
+        at = passes(heard, at, "this coming", "this", "next", "coming", "last")
     named = _weekday(heard, at)
     if named is None or (word(heard, at - 1) in _FEAST_WORDS and not heard[at].paused):
         return None
@@ -156,10 +160,12 @@ def _weekday_of(heard: Sequence[Token], i: int, today: date, country: str) -> Da
     nearest = today + timedelta(days=(named - today.weekday() - 1) % 7 + 1)
     monday = today - timedelta(days=today.weekday())
     if week is not None:
-        return monday + timedelta(days=7 * week + named), end, 0.9
+        return monday + timedelta(days=7 * week + named), end, 0.9 if week >= 0 else OVER
     week, after = _which_week(heard, passes(heard, end, "of"))
     if week is not None:
-        return monday + timedelta(days=7 * week + named), after, 0.95
+        return monday + timedelta(days=7 * week + named), after, 0.95 if week >= 0 else OVER
+    if which == "last":
+        return today - timedelta(days=(today.weekday() - named - 1) % 7 + 1), end, OVER
     if has(heard, end, "fortnight"):
         return nearest + timedelta(days=14), end + 1, 0.9
     if has(heard, end, "week"):
@@ -189,11 +195,11 @@ def _nth_weekday(heard: Sequence[Token], i: int, today: date, country: str) -> D
     month = _month(heard, at)
     if not used and not month:
         return None
-    first = move(today.replace(day=1), has(heard, at, "next month") > 0) if used else _ahead(today, month, 28)
+    first = move(today.replace(day=1), has(heard, at, "next month") > 0) if used else ahead(today, month, 28)
     days = [first.replace(day=n) for n in range(1, calendar.monthrange(first.year, first.month)[1] + 1)]
     fitting = [day for day in days if day.weekday() == named]
     chosen = fitting[-1 if last else min(which[0], len(fitting)) - 1]
-    return chosen, at + (used or 1), 0.95 if chosen >= today else 0.4
+    return chosen, at + (used or 1), 0.95 if chosen >= today else OVER
 
 
 def _which_week(heard: Sequence[Token], i: int) -> tuple[int | None, int]:
@@ -202,6 +208,7 @@ def _which_week(heard: Sequence[Token], i: int) -> tuple[int | None, int]:
         ("week after next", 2),
         ("next week", 1),
         ("this week", 0),
+        ("last week", -1),
     ):
         if used := has(heard, i, phrase):
             return week, i + used
@@ -229,7 +236,7 @@ def _with_date(heard: Sequence[Token], i: int, named: int, today: date, country:
 def _distance(heard: Sequence[Token], i: int, today: date, country: str) -> Day | None:
     """in ten days, a week on Friday, a fortnight today, two weeks from tomorrow."""
     inside = has(heard, i, "in", "within")
-    if has(heard, i + inside, "a fortnight", "a week", "a month", "a day", "a year", "another week"):
+    if has(heard, i + inside, *_ONE):
         count, at = 1, i + inside + 1
     elif used := has(heard, i + inside, "a couple of"):
         count, at = 2, i + inside + used
@@ -238,7 +245,7 @@ def _distance(heard: Sequence[Token], i: int, today: date, country: str) -> Day 
         if not said or said[0] > 1000:
             return None
         count, at = said
-    unit = word(heard, at)
+    unit = word(heard, at).removesuffix("'s")
     if unit not in UNITS and unit not in ("month", "months", "year", "years"):
         return None
     at = passes(heard, at + 1, "' time", "time")
@@ -276,11 +283,13 @@ def _calendar(heard: Sequence[Token], i: int, today: date, country: str, bare: b
         if at > end and (used := has(heard, at, phrase)):
             return move(today.replace(day=1), months).replace(day=number), at + used, 0.9
     ranked = ordinal(heard, i + the)
+    if the and not ranked and word(heard, i - 1) == "on" and number > 3 and word(heard, end) not in _NOT_DAYS:
+        return next_number(today, number), end, 0.5  # "On the twenty six", as recognisers hear it.
     if not ranked or not (the or bare or number > 3 or heard[i].word.isdecimal() or len(heard) == 1):
         return None
     if word(heard, end) in _NOT_DAYS:
         return None
-    return _next_number(today, number), end, 0.9 if the or bare else 0.75
+    return next_number(today, number), end, 0.9 if the or bare else 0.75
 
 
 def _day_number(heard: Sequence[Token], i: int) -> tuple[int, int] | None:
@@ -318,10 +327,14 @@ def _weekday(heard: Sequence[Token], i: int) -> int | None:
 
 def _dated(heard: Sequence[Token], i: int, today: date, month: int, number: int) -> Day:
     """A day of a month, with its year where one follows."""
-    if year := _year(heard, i, today):
+    year = _year(heard, i, today)
+    try:
+        if not year:
+            return ahead(today, month, number), i, 0.95
         day = date(year[0], month, number)
-        return day, year[1], 1.0 if day >= today else 0.85
-    return _ahead(today, month, number), i, 0.95
+    except ValueError as error:
+        raise NoSuchDay(year[1] if year else i) from error
+    return day, year[1], 1.0 if day >= today else 0.85
 
 
 def _year(heard: Sequence[Token], i: int, today: date) -> tuple[int, int] | None:
@@ -355,7 +368,7 @@ def _written(heard: Sequence[Token], i: int, today: date, country: str) -> Day |
         return date(year, month, number), end, score
     if len(parts) >= 2 and word(heard, i + 1) == "/":
         month, number, score = _in_order(parts[0], parts[1], country)
-        return _ahead(today, month, number), i + 3, score * 0.9
+        return ahead(today, month, number), i + 3, score * 0.9
     return None
 
 
@@ -380,20 +393,4 @@ def _loose(heard: Sequence[Token], i: int, today: date, country: str) -> Day | N
         if used := has(heard, i, phrase):
             return day, i + used, score
     month = _month(heard, i + 1) if word(heard, i) in ("in", "next", "early", "this") else 0
-    return (_ahead(today, month, 1), i + 2, 0.3) if month else None
-
-
-def _ahead(today: date, month: int, number: int) -> date:
-    """The next such day; a 29th of February may be years off."""
-    for year in range(today.year, today.year + 9):
-        if number <= calendar.monthrange(year, month)[1] and date(year, month, number) >= today:
-            return date(year, month, number)
-    raise ValueError("there is no such day")
-
-
-def _next_number(today: date, number: int) -> date:
-    for months in range(13):
-        first = move(today.replace(day=1), months)
-        if number <= calendar.monthrange(first.year, first.month)[1] and first.replace(day=number) >= today:
-            return first.replace(day=number)
-    raise ValueError("there is no such day")
+    return (ahead(today, month, 1), i + 2, 0.3) if month else None

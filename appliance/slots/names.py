@@ -27,11 +27,14 @@ CARRIERS = (
     "under the name", "in the name of", "this is", "it is", "it's", "its", "i am", "i'm", "call me", "that's",
     "that is", "you can call me", "here is", "to see", "speak to", "talk to", "speak with", "for", "under",
     "with", "surname is", "surname", "last name", "first name", "name",
+    "spelled", "spelt",
 )  # fmt: skip
 SURE_CARRIERS = CARRIERS[:9]
 """Words after which a name comes, and nothing else."""
 WEAK_CARRIERS = ("for", "with", "under")
 """Words after which much else comes too."""
+ANDS = ("and my", "my number", "my phone", "and the number", "and the phone")
+"""Words with which one goes on after a name."""
 STOPS = frozenset(
     "me us him her them your his their our going being do does did is of in about by if there all any and"
     " my number phone at on for i please from speaking here calling the with is it's thanks thank you"
@@ -40,6 +43,7 @@ STOPS = frozenset(
     " already told tell said have has had there it he she they you know didn't can't won't because"
     " ok okay yeah yep sure don't do dont am are was want need like email e-mail address right maybe again"
     " next"
+    " spelled spelt everything nothing something anything everyone nobody none all"
     " monday tuesday wednesday thursday friday saturday sunday hello hi goodbye bye agent operator".split()
 )
 
@@ -52,6 +56,8 @@ TIE, NEARLY = 0.04, 0.1
 MOST_OPTIONS = 2_000
 """Options that are looked through."""
 
+_WITH = ("with a", "with an", "with double", "with two")
+"""Before a letter of the name that was said."""
 _COUNTS = frozenset([*ONES, *TEENS, *TENS])
 _SMALL_WORDS = frozenset("the a an of to for please one i with and like want would i'd take".split())
 
@@ -61,7 +67,11 @@ def find_names(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     if context.options:
         yield from _listed(heard, context.options, people=True)
         return
+    spelled = [run for run in runs(heard, digits=False) if sum(sign.strong for sign in run) > 1]
+    inside = {i for run in spelled for i in range(run[0].start, run[-1].end)}
     for i in range(len(heard)):
+        if i in inside or has(heard, i, *_WITH):
+            continue
         if used := has(heard, i, *CARRIERS):
             sure = 0.9 if has(heard, i, *SURE_CARRIERS) else 0.45 if has(heard, i, *WEAK_CARRIERS) else 0.6
             yield from _name(heard, i + used, sure)
@@ -73,7 +83,7 @@ def find_names(heard: Sequence[Token], context: Context) -> Iterator[Found]:
             whole = all(
                 token.word in ("please", "thanks", "speaking", "here") for token in heard[found.end :]
             )
-            if whole:
+            if whole or has(heard, found.end, *ANDS):
                 yield found
 
 
@@ -245,11 +255,12 @@ def place(heard: Sequence[Token], i: int, count: int) -> tuple[int, int, float] 
 
 
 def _name(heard: Sequence[Token], i: int, score: float) -> Iterator[Found]:
-    """The name that begins at i: up to five words, what is spelled in it joined, a title in front."""
+    """The name that begins at i: up to five words and the "de la" between them, what is spelled in it joined,
+    a title in front."""
     parts: list[str] = []
     at = i
     starts = {run[0].start: run for run in runs(heard[i:], digits=False)}
-    while at < len(heard) and len(parts) < 5:
+    while at < len(heard) and sum(part.lower() not in PARTICLES for part in parts) < 5:
         token = heard[at]
         if parts and token.paused and at - i >= 2 and token.word not in PARTICLES and at - i not in starts:
             break
@@ -283,10 +294,12 @@ def _name(heard: Sequence[Token], i: int, score: float) -> Iterator[Found]:
 
 
 def _with_letter(heard: Sequence[Token], i: int, parts: list[str]) -> tuple[list[str], int] | None:
-    """ "Smith with a y" is Smyth."""
-    used = has(heard, i, "with a", "with an", "with double", "with two")
+    """ "Smith with a y" is Smyth, and "Steven with a p h" Stephen."""
+    used = has(heard, i, *_WITH)
     letter = word(heard, i + used).removesuffix("'s") if used else ""
-    if not parts or len(letter) != 1:
+    if letter == "p" and word(heard, i + used + 1) == "h":
+        letter, used = "ph", used + 1
+    if not parts or (len(letter) != 1 and letter != "ph"):
         return None
     name = parts[-1]
     if word(heard, i + 1) in ("double", "two"):
@@ -294,14 +307,13 @@ def _with_letter(heard: Sequence[Token], i: int, parts: list[str]) -> tuple[list
         return [*parts[:-1], changed], i + used + 1
     if letter in name.lower():
         return parts, i + used + 1
-    instead = {"y": "i", "i": "y", "k": "c", "c": "k", "v": "ph", "z": "s", "s": "z", "f": "ph"}.get(
-        letter, ""
-    )
+    swapped = {"y": "i", "i": "y", "k": "c", "c": "k", "v": "ph", "z": "s", "s": "z", "f": "ph"}
+    instead = swapped.get(letter, ("v" if "v" in name else "f") if letter == "ph" else "")
     at = name.lower().find(instead) if instead else -1
     if at >= 0:
-        put = letter.upper() if name[at].isupper() else letter
+        put = letter.capitalize() if name[at].isupper() else letter
         return [*parts[:-1], name[:at] + put + name[at + len(instead) :]], i + used + 1
-    return [*parts[:-1], name + letter], i + used + 1
+    return ([*parts[:-1], name + letter], i + used + 1) if len(letter) == 1 else None
 
 
 def _cased(token: Token) -> str:

@@ -22,6 +22,9 @@ def find_phones(heard: Sequence[Token], context: Context) -> Iterator[Found]:
         if end == i:
             i += 1
             continue
+        if end == i + 1 and word(heard, i) == "one" and len(heard) > 1:  # The same one.
+            i = end
+            continue
         said = " ".join("oh" if token.word == "o" else token.word for token in heard[i:end])
         plus = said.startswith(("+", "plus"))
         number = digits(re.sub(r"[+\-./,]|plus", " ", said))

@@ -182,9 +182,11 @@ def _digit_beside(heard: Sequence[Token], i: int) -> bool:
 
 
 def _trimmed(run: list[Sign], heard: Sequence[Token]) -> list[Sign]:
-    """A run without what may be plain words at its edges, unless much of it is plainly spelled."""
+    """A run without what may be plain words at its edges, unless much of it is plainly spelled; then without
+    the "I" of "I think"."""
     if sum(sign.strong for sign in run) >= 2:
-        return run
+        more = run[-1].end < len(heard) and heard[run[-1].start].word == "i"
+        return run[:-1] if more else run
     plain = len(run) > 2 or all(sign.strong or len(heard[sign.start].word) == 1 for sign in run)
     if run[0].start == 0 and run[-1].end == len(heard) > 1 and plain:
         return [replace(sign, strong=True) for sign in run]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from appliance.answering.wording import sentences
 from appliance.config import DeskFile
 from appliance.speech.aloud import Aloud, Saying
-from appliance.wording import sentences
 
 FIELD = re.compile(r"\\\{\w+\\\}")
 

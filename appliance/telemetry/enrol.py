@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.errors import ApplianceError
+from appliance.system.writing import PRIVATE, write
 from appliance.telemetry.identity import private, request
 from appliance.telemetry.wire import DEVICE
-from appliance.writing import PRIVATE, write
 
 SECRET = 10
 """Bytes of a code that are secret; the others begin the fingerprint of the fleet's certificate."""

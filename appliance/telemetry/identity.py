@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from appliance.writing import PRIVATE, plain_errors, write
+from appliance.system.writing import PRIVATE, plain_errors, write
 
 log = logging.getLogger(__name__)
 

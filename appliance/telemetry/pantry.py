@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from appliance.errors import ApplianceError, StorageError
+from appliance.system.writing import plain_errors, sync
 from appliance.telemetry.bundle import Forged, Kind, Manifest, Piece
-from appliance.writing import plain_errors, sync
 
 ROOM = 4 << 30
 """Bytes that the pieces may take."""

@@ -1,17 +1,20 @@
 """A candidate is tried by what callers said yesterday: what would have changed, before anybody hears it.
 
 Only calls whose recording is kept are taken, for those callers knew. By text the words are those that are
-kept, with something else in the place of what is private; by sound, the recording itself."""
+kept, with something else in the place of what is private; by sound, the recording itself, at the pace of
+people: how long an answer takes is part of what would change."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from difflib import SequenceMatcher
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -24,16 +27,17 @@ from appliance import config
 from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.channels.scripted import ScriptedCaller
+from appliance.config.keeping import CHECKS
 from appliance.errors import ApplianceError
 from appliance.memory import key
 from appliance.memory.events import EventLog
-from appliance.messages import RATE, Heard, Notice, Turn
+from appliance.messages import RATE, Heard, Notice, Turn, seconds
 from appliance.observe.account import kept
 from appliance.observe.calls import Calls, Kept
 from appliance.observe.corrections import said
 from appliance.observe.locked import opened
 from appliance.observe.score import score
-from appliance.served import Served
+from appliance.serving.served import Served
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +50,9 @@ NIGHT = range(2, 5)
 LOOK = 600.0
 """Seconds between two looks whether it is night."""
 LONGEST = 120.0
-"""Seconds that one call may take."""
+"""Seconds that the replay of a call may take at least, and ..."""
+TIMES = 6
+"""... so many times as long as the call was, where that is more: a small board hears slowly."""
 
 
 class Shadowed(ScriptedCaller):
@@ -62,17 +68,21 @@ class Shadowed(ScriptedCaller):
             self.turns.append(what)
 
 
+Answered = tuple[str, str, str]
+"""Of a turn with words: what was heard, what that was taken for, and what was said to it."""
+
+
 @dataclass
 class Went:
     """How a call goes with one of the two."""
 
-    answers: list[tuple[str, str, str]] = field(default_factory=list)
-    """Of each turn with words: what was heard, what that was taken for, and what was said to it."""
+    answers: list[Answered] = field(default_factory=list)
     marks: dict[str, bool | None] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
-        return sum(passed is False for passed in self.marks.values())
+        """Checks that were not passed: all and more, where nothing was answered."""
+        return sum(passed is False for passed in self.marks.values()) if self.answers else len(CHECKS) + 1
 
 
 def consented(calls: Calls, since: datetime, desk: config.DeskFile) -> list[Kept]:
@@ -159,7 +169,7 @@ async def _replayed(
     app: App, served: Served, call: Kept, turns: Sequence[Mapping[str, Any]], recordings: Path | None
 ) -> Went:
     id = f"shadow-{call.number}"
-    async with asyncio.timeout(LONGEST):
+    async with asyncio.timeout(max(LONGEST, TIMES * seconds(call.length))):
         if recordings:
             answered: list[Turn] = []
 
@@ -168,7 +178,7 @@ async def _replayed(
                     answered.append(what)
 
             sayings = await asyncio.to_thread(_sayings, recordings / call.recording, turns)
-            await app.talk(RecordedCaller(sayings, id, pace=False, watch=watch), served=served)
+            await app.talk(RecordedCaller(sayings, id, watch=watch), served=served)
         else:
             caller = Shadowed([said(turn) for turn in turns], id)
             await app.chat(caller, served)
@@ -203,10 +213,24 @@ def _add(report: dict[str, Any], call: Kept, before: Went, after: Went) -> None:
         counts = report["marks"].setdefault(check, [0, 0])
         counts[0] += passed is False
         counts[1] += after.marks.get(check) is False
-    for was, now in zip_longest(before.answers, after.answers, fillvalue=("", "", "")):
-        if was[1:] != now[1:] and len(report["changed"]) < SHOWN:
+    for was, now in _paired(before.answers, after.answers):
+        if _other(was, now) and len(report["changed"]) < SHOWN:
             change = {"call": call.id, "said": was[0] or now[0], "was": [*was[1:]], "now": [*now[1:]]}
             report["changed"].append({**change, "heard": now[0]} if was[0] != now[0] else change)
+
+
+def _paired(before: Sequence[Answered], after: Sequence[Answered]) -> Iterator[tuple[Answered, Answered]]:
+    """Answers to the same words. By sound one of the two may have heard a sentence in two pieces."""
+    was, now = (
+        [" ".join(re.findall(r"\w+", words.lower())) for words, *_ in each] for each in (before, after)
+    )
+    for _, a, b, c, d in SequenceMatcher(a=was, b=now, autojunk=False).get_opcodes():
+        yield from zip_longest(before[a:b], after[c:d], fillvalue=("", "", ""))
+
+
+def _other(was: Answered, now: Answered) -> bool:
+    """Whether it is another answer: one that was cut short is none."""
+    return was[1] != now[1] or not (was[2].startswith(now[2]) or now[2].startswith(was[2]))
 
 
 async def nightly(app: App, path: Path) -> None:

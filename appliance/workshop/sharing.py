@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.app import App
-from appliance.candidate import Candidate
 from appliance.config import digest
 from appliance.errors import ApplianceError, ConfigError
-from appliance.served import Served
+from appliance.serving.candidate import Candidate
+from appliance.serving.served import Served
 from appliance.telemetry.evidence import Evidence
 
 log = logging.getLogger(__name__)

@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
+from appliance.answering.knowledge import MESSAGE
 from appliance.app import App
 from appliance.channels import AudioChannel, Call
 from appliance.config import SHIPPED, DeskFile, digest, read_desk
 from appliance.config.versions import Version, Versions
 from appliance.errors import ApplianceError, ConfigError, StorageError
-from appliance.knowledge import MESSAGE
-from appliance.served import Served
+from appliance.serving.served import Served
 from appliance.slots.acts import act
+from appliance.system.writing import plain_errors, write
 from appliance.workshop.lint import broken_phrases, lint
 from appliance.workshop.merging import merge
 from appliance.workshop.proposals import Proposal, propose
 from appliance.workshop.sharing import Sharing
-from appliance.writing import plain_errors, write
 
 log = logging.getLogger(__name__)
 

@@ -79,7 +79,7 @@ async def test_beyond_what_the_box_holds_callers_are_told_so(
 ) -> None:
     """Two at once, of whom the box can talk to one."""
     monkeypatch.setattr(answers, "TOGETHER", (2,))
-    monkeypatch.setattr("appliance.capacity.MOST", 1)
+    monkeypatch.setattr("appliance.serving.capacity.MOST", 1)
     kinds = ("vad", "eot", "echo", "asr", "tts", "embed")
     lines = ["[engines]", *(f'{kind} = {{engine = "fake"}}' for kind in kinds), 'llm = {engine = "none"}']
     (tmp_path / "box.toml").write_text("\n".join([*lines, ""]))

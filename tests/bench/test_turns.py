@@ -25,7 +25,7 @@ from appliance.bench.turns.scenes import Saying
 from appliance.errors import StorageError
 from appliance.messages import Expect, Heard, Turn, samples
 from appliance.models import ROOT
-from appliance.patience import Pause
+from appliance.turns.patience import Pause
 from tests.bench.test_turns_scenes import make_data
 
 MODELS = ("silero-vad", "whisper-tiny.en", "smart-turn-v3.2", "piper-en_US-joe-medium", "minilm-l6-v2")

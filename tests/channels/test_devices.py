@@ -14,8 +14,8 @@ from appliance.channels.echo import Canceller
 from appliance.channels.soundcard import LEAD
 from appliance.engines.silero import Silero
 from appliance.engines.webrtc import WebrtcEcho
-from appliance.interruption import Act, Evidence
 from appliance.messages import FRAME, seconds
+from appliance.turns.interruption import Act, Evidence
 
 MODELS = Path(__file__).parents[2] / "models"
 PAIRS = {path.stem.split("_", 1)[1].rsplit("_", 1)[0]: path for path in sorted(DATA.glob("aec/*_mic.wav"))}

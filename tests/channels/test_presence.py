@@ -36,10 +36,10 @@ def test_a_motion_sensor_tells_who_comes_once_for_each_time(pins: MockFactory) -
     assert not presence.there
     for _ in range(2):
         pins.pin(17).drive_high()
-        assert came.acquire(timeout=2)
+        assert came.acquire(timeout=10)
         assert presence.there
         pins.pin(17).drive_low()
-        presence._device.wait_for_no_motion(2)
+        presence._device.wait_for_no_motion(10)
         assert not presence.there
     assert not came.acquire(timeout=0.2)
     presence.close()

@@ -81,7 +81,7 @@ async def test_what_is_typed_ahead_waits_for_the_end_of_the_answer(keyboard: Key
     terminal.notice(Turn("c", 2))
     await until(lambda: len(heard) == 2)
     await terminal.hang_up()
-    await asyncio.wait_for(hearing, 1)
+    await asyncio.wait_for(hearing, 10)
 
 
 async def test_a_desk_that_hangs_up_waits_for_no_key(keyboard: Keyboard) -> None:
@@ -90,7 +90,7 @@ async def test_a_desk_that_hangs_up_waits_for_no_key(keyboard: Keyboard) -> None
     await asyncio.sleep(0.02)
     await terminal.hang_up()
     await terminal.hang_up()
-    assert await asyncio.wait_for(hearing, 1) == []
+    assert await asyncio.wait_for(hearing, 10) == []
 
 
 async def test_what_the_desk_says_is_on_the_screen_and_remembered(keyboard: Keyboard) -> None:

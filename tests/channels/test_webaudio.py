@@ -152,7 +152,7 @@ async def test_a_cut_is_heard_at_once_and_what_was_not_heard_is_not_in_the_accou
     await line.tick(10)
     assert line.worklet.total - before == 240  # the fade, 5 ms
     assert abs(len(line.account) / 2 / RATE - line.worklet.total / 48_000) < 0.001
-    await asyncio.wait_for(line.playout.drain(), 1)
+    await asyncio.wait_for(line.playout.drain(), 10)
 
 
 @pytest.mark.parametrize("lag", [0, 2])
@@ -196,7 +196,7 @@ def test_nothing_is_ever_lost_from_the_account(rate: int, lag: int, doings: list
                 await asyncio.sleep(0)
         for _ in range(400):
             await line.tick()
-        await asyncio.wait_for(line.playout.drain(), 1)
+        await asyncio.wait_for(line.playout.drain(), 10)
         assert line.outgoing.ahead == 0
         played = line.worklet.total / rate
         cuts = 1 + doings.count("cut")
@@ -226,4 +226,4 @@ async def test_who_waits_for_a_browser_that_left_waits_no_longer() -> None:
     await line.tick(3)
     assert not saying.done()
     line.outgoing.abandon()
-    await asyncio.wait_for(saying, 1)
+    await asyncio.wait_for(saying, 10)

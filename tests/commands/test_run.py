@@ -21,9 +21,9 @@ from appliance.commands import status
 from appliance.commands.run import AGAIN, Running, run
 from appliance.config.box import Box, Engine, Engines, Kiosk, Web
 from appliance.console.server import Status
-from appliance.membership import Restart
-from appliance.notify import Manager
+from appliance.orders.membership import Restart
 from appliance.pulse import Pulse
+from appliance.system.notify import Manager
 from tests import desk as whole
 from tests import test_command
 from tests.audio_server import until

@@ -14,12 +14,12 @@ import numpy as np
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from appliance import lastline
 from appliance.app import App
 from appliance.channels.recorded import RecordedCaller, read_recording
 from appliance.channels.scripted import ScriptedCaller
 from appliance.commands.safe import FixedDesk, run_safe
 from appliance.config import SHIPPED, Box
+from appliance.serving import lastline
 from tests import test_command
 from tests.test_app import LEAVING, VOICE
 from tests.test_command import command

@@ -7,9 +7,9 @@ import random
 from pathlib import Path
 
 from appliance.config.given import Given, Shelf
+from appliance.system.writing import write
 from appliance.telemetry.bundle import Manifest, Piece
 from appliance.telemetry.pantry import Pantry
-from appliance.writing import write
 
 PART = 3_000
 

@@ -16,7 +16,7 @@ import pytest
 from appliance.config import digest
 from appliance.config.versions import Versions
 from appliance.errors import StorageError
-from appliance.writing import write
+from appliance.system.writing import write
 
 NOW = datetime(2026, 11, 23, 9, 17, 57, 123_000, UTC)
 
@@ -79,7 +79,7 @@ PUBLISHER = """
 import sys
 from pathlib import Path
 from appliance.config.versions import Versions
-from appliance.writing import write
+from appliance.system.writing import write
 folder = Path(sys.argv[1])
 versions = Versions(folder / "desks")
 number = 0

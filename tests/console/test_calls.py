@@ -16,7 +16,6 @@ import pytest
 import pytest_asyncio
 import soundfile
 
-from appliance.books import Books
 from appliance.channels.scripted import ScriptedCaller
 from appliance.commands.replay import replay
 from appliance.commands.scenario import Script
@@ -25,6 +24,7 @@ from appliance.config.strict import TomlFile
 from appliance.messages import RATE, Decision, Heard, Spoken, Turn, Word, samples
 from appliance.observe.account import kept, last
 from appliance.observe.score import Mark
+from appliance.serving.books import Books
 from tests.console.editing import NEWER, Page, digest, editing
 from tests.console.visiting import missing, visit
 

@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from appliance.answering.knowledge import Knowledge
 from appliance.config import DeskFile, Fact
 from appliance.documents import Documents
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
 from appliance.engines.thread import EngineThread
 from appliance.errors import StorageError
-from appliance.knowledge import Knowledge
 from appliance.memory.sqlite import sqlite3
 from appliance.memory.vectors import connect
 from tests.documents.pdf import pdf

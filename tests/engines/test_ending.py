@@ -18,7 +18,7 @@ from appliance.ears import BEFORE
 from appliance.engines.ending import LOOKED_AT, Ending, looked_at
 from appliance.engines.whisper import Whisper
 from appliance.messages import RATE, Expect, samples
-from appliance.patience import MANNERS, Pause
+from appliance.turns.patience import MANNERS, Pause
 
 DATA = Path(__file__).parents[3] / "shared/data"
 

@@ -15,7 +15,7 @@ from appliance.engines.smartturn import SEEN, SmartTurn
 from appliance.engines.whisper import Whisper
 from appliance.errors import ModelError
 from appliance.messages import Expect, samples
-from appliance.patience import MANNERS, Pause
+from appliance.turns.patience import MANNERS, Pause
 
 DATA = Path(__file__).parents[3] / "shared/data"
 

@@ -262,7 +262,8 @@ async def test_who_works_can_be_told_from_who_waits() -> None:
 
     working = [asyncio.create_task(busy.run(work)), asyncio.create_task(waiting.run(free.wait))]
     try:
-        await asyncio.sleep(0)
+        await until(lambda: busy.began and waiting.began)
+        await asyncio.sleep(0.3)  # Until it does wait.
         before = efforts()
         await until(lambda: efforts()["works hard"] > before["works hard"])
         assert efforts()["waits"] == before["waits"]

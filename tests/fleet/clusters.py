@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.fleet.membership.authority import Authority
 from tests.ports import free_port
 from tests.telemetry.brokers import wait_for
 
@@ -22,16 +24,33 @@ needs_rabbitmq = pytest.mark.skipif(
 )
 
 CONFIGURATION = """\
-listeners.tcp.1 = 127.0.0.1:{amqp}
-mqtt.listeners.tcp.1 = 127.0.0.1:{mqtt}
-mqtt.allow_anonymous = true
+listeners.{kind}.1 = 127.0.0.1:{amqp}
+mqtt.listeners.{kind}.1 = 127.0.0.1:{mqtt}
 cluster_formation.peer_discovery_backend = classic_config
 {nodes}
 """
 
+OPEN = "mqtt.allow_anonymous = true\n"
+
+# Workers come by a password and boxes by their certificates, at doors that share what they ask for.
+LOCKED = """\
+listeners.tcp = none
+mqtt.listeners.tcp = none
+mqtt.allow_anonymous = false
+mqtt.ssl_cert_login = true
+ssl_cert_login_from = common_name
+ssl_options.cacertfile = {keys.ca}
+ssl_options.certfile = {keys.server}
+ssl_options.keyfile = {keys.server_key}
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = false
+"""
+
 
 class Node:
-    def __init__(self, folder: Path, name: str, everybody: list[str], epmd: int) -> None:
+    def __init__(
+        self, folder: Path, name: str, everybody: list[str], epmd: int, keys: Authority | None
+    ) -> None:
         self.name = f"{name}@localhost"
         self.amqp, self.mqtt = free_port(), free_port()
         own = folder / name
@@ -40,7 +59,9 @@ class Node:
             f"cluster_formation.classic_config.nodes.{number} = {each}@localhost"
             for number, each in enumerate(everybody, 1)
         )
-        (own / "rabbit.conf").write_text(CONFIGURATION.format(amqp=self.amqp, mqtt=self.mqtt, nodes=nodes))
+        kind = "ssl" if keys else "tcp"
+        told = CONFIGURATION.format(kind=kind, amqp=self.amqp, mqtt=self.mqtt, nodes=nodes)
+        (own / "rabbit.conf").write_text(told + (LOCKED.format(keys=keys) if keys else OPEN))
         (own / "plugins").write_text("[rabbitmq_mqtt].")
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -88,7 +109,9 @@ class Node:
 
 
 class Cluster:
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, keys: Authority | None = None) -> None:
+        """`keys`: of the fleet, where all come by TLS."""
+        self._keys = keys
         self._folder = tempfile.TemporaryDirectory(prefix="rabbit-", ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
         port = free_port()
@@ -100,13 +123,25 @@ class Cluster:
         names = [f"n{number}" for number in range(1, count + 1)]
         self.nodes: list[Node] = []
         for name in names:
-            self.nodes.append(Node(folder, name, names, port))
+            self.nodes.append(Node(folder, name, names, port, keys))
             wait_for(self.nodes[-1].answers, 120)
 
     @property
     def addresses(self) -> str:
         """Of all nodes, for AMQP."""
-        return ",".join(f"amqp://guest:guest@127.0.0.1:{node.amqp}/" for node in self.nodes)
+        scheme, how = "amqp", ""
+        if self._keys:
+            scheme, how = "amqps", f"?ssl_options={{'cafile':'{self._keys.ca}'}}"
+        return ",".join(f"{scheme}://guest:guest@127.0.0.1:{node.amqp}/{how}" for node in self.nodes)
+
+    def let_in(self, device: str) -> None:
+        """A box by the name in its certificate, to its own topics and to what it listens by."""
+        node = self.nodes[0]
+        node.ask("add_user", device, secrets.token_hex(16))
+        own = f"^mqtt-subscription-{device}qos[01]$"
+        node.ask("set_permissions", device, own, f"{own}|^amq[.]topic$", f"{own}|^amq[.]topic$")
+        up, down = (f"^va[.]1[.]{{username}}[.]{which}$" for which in ("(state|up[.].*)", "dn[.].*"))
+        node.ask("set_topic_permissions", device, "amq.topic", up, down)
 
     def close(self) -> None:
         for node in self.nodes:

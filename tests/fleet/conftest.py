@@ -10,11 +10,11 @@ import pytest
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 
-from appliance import membership
 from appliance.access import passwords
 from appliance.fleet.membership import members
 from appliance.fleet.serve import Fleet, Page, Ports
 from appliance.memory.store import Store
+from appliance.orders import membership
 from appliance.telemetry import client as clients
 from appliance.telemetry import enrol
 from appliance.telemetry.client import Address, Line

@@ -19,7 +19,7 @@ from appliance.fleet.membership import members
 from appliance.fleet.page import views
 from appliance.fleet.rollouts import bundles
 from appliance.fleet.serve import Fleet
-from appliance.membership import Membership, Restart
+from appliance.orders.membership import Membership, Restart
 from appliance.telemetry import enrol
 from appliance.telemetry.bundle import Manifest
 from appliance.workshop.workshop import Workshop

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from appliance import installer, membership
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import read_box
 from appliance.config.given import Shelf
@@ -19,7 +18,8 @@ from appliance.fleet.page import lists, views
 from appliance.fleet.people.scope import ALL
 from appliance.fleet.rollouts import bundles
 from appliance.fleet.serve import Fleet
-from appliance.membership import Restart
+from appliance.orders import installer, membership
+from appliance.orders.membership import Restart
 from appliance.telemetry.outbox import Outbox
 from appliance.workshop.workshop import Workshop
 from tests.fleet.desks import Make, all_that_was_told, wish, wished

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from appliance.actions import Hands, Runner
+from appliance.answering.knowledge import Knowledge
 from appliance.brain import Brain
 from appliance.channels.scripted import SILENCE, ScriptedCaller
 from appliance.clerk import Clerk
@@ -18,7 +19,6 @@ from appliance.config import read_desk
 from appliance.conversation import converse, respond
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
-from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
@@ -219,8 +219,32 @@ async def test_a_day_that_is_closed_is_refused_and_asked_anew(desk: Desk) -> Non
 async def test_the_second_caller_of_a_taken_time_is_told(desk: Desk) -> None:
     await desk.hears(*BOOK, "yes")
     said = await desk.hears("book an appointment", "Thursday", "half past ten", "Bob Jones", "yes", "yes")
-    assert said[-1] == "That is taken."
+    assert said[-1] == "That is taken. What should I change?"
     assert booked(desk) == [THURSDAY]
+
+
+async def test_who_is_told_that_a_time_is_taken_names_another_and_keeps_the_rest(desk: Desk) -> None:
+    await desk.hears(*BOOK, "yes")
+    said = await desk.hears(
+        "book an appointment", "Thursday", "half past ten", "Bob Jones", "yes", "yes", "eleven", "yes"
+    )
+    assert said[-1].startswith("Booked")
+    assert booked(desk) == [THURSDAY, ("2026-11-26T11:00", "Bob Jones")]
+
+
+async def test_who_wants_no_other_time_is_let_go(desk: Desk) -> None:
+    await desk.hears(*BOOK, "yes")
+    said = await desk.hears(
+        "book an appointment", "Thursday", "half past ten", "Bob Jones", "yes", "yes", "no"
+    )
+    assert said[-1] == desk.desk.lines.cancelled
+    assert booked(desk) == [THURSDAY]
+
+
+async def test_for_a_time_that_is_taken_the_day_is_not_refused(desk: Desk) -> None:
+    await desk.hears(*BOOK, "yes")
+    said = await desk.hears("book an appointment on Thursday at half past ten", "Bob Jones")
+    assert said == ["Your name?", "Bob Jones, is that right?"]
 
 
 async def test_saying_yes_twice_books_once(desk: Desk) -> None:

@@ -85,6 +85,15 @@ def test_going_back_goes_back_to_what_the_called_flow_asked() -> None:
     assert paper.slots()["phone"] == "+12125550177"
 
 
+@pytest.mark.parametrize("said", ["no wait, Friday", "sorry I meant Friday", "actually make it Friday"])
+def test_what_was_told_before_is_corrected_while_the_called_flow_asks(said: str) -> None:
+    paper = Paper(BOOK)
+    paper.begin("book", "Thursday at nine")
+    assert paper.says(said) == "Your name?"
+    paper.says("Ann Smith")
+    assert paper.says("212 555 0142").startswith("Friday the twenty seventh of November, nine o'clock")
+
+
 def test_what_the_called_flow_asked_is_changed_at_the_end() -> None:
     paper = Paper(BOOK)
     paper.begin("book")

@@ -163,6 +163,14 @@ def test_yes_and_another_answer_are_both_taken() -> None:
     assert paper.slots()["phone"] == "+12125550142"
 
 
+@pytest.mark.parametrize("said", ["yes but make it Friday", "yes, but on Friday please"])
+def test_yes_and_a_correction_of_something_else_are_both_taken(said: str) -> None:
+    paper = at(3)
+    assert paper.says(said) == "Your number?"
+    assert paper.slots()["name"] == "Ann Smith"
+    assert paper.slots()["day"] == FRIDAY
+
+
 @pytest.mark.parametrize(
     "filler", ["!" * 400, " change the day" * 120, "the " * 400, "a" * 2000, " no, no" * 250]
 )

@@ -125,6 +125,28 @@ def test_two_days_are_one_too_many(said: str) -> None:
     assert paper.slots()["day"] == "2026-11-26"
 
 
+@pytest.mark.parametrize("said", ["Thursday", "on Thursday", "Thursday I said"])
+def test_who_says_the_same_again_agrees(said: str) -> None:
+    paper, _ = visit("", host="Ellen Marsh")
+    assert paper.says("thirsty") == "Thursday the twenty sixth of November, is that right?"
+    assert paper.says(said) == "What time?"
+
+
+def test_who_says_no_and_the_same_does_not_agree() -> None:
+    paper, _ = visit("", host="Ellen Marsh")
+    paper.says("thirsty")
+    assert paper.says("no not Thursday").endswith("Which day?")
+
+
+@pytest.mark.parametrize("said", ["no that's wrong", "no it's not right", "no, that is incorrect"])
+def test_what_says_no_twice_is_no_name(said: str) -> None:
+    ask = '{slot="name", type="name", prompt="Name?", readback=true}'
+    paper = Paper(f'[flow.ring]\nphrases = ["ring me"]\nask = [{ask}]')
+    paper.begin("ring")
+    assert paper.says("Ann Smith") == "Ann Smith, is that right?"
+    assert paper.says(said).endswith("Name?")
+
+
 def test_two_times_are_one_too_many() -> None:
     paper, _ = visit("on Thursday", host="Ellen Marsh")
     assert paper.says("ten or eleven").startswith("Do you mean ten o'clock in the morning or eleven")
@@ -328,6 +350,7 @@ def test_a_flow_that_does_nothing_ends_with_its_own_words_or_the_desks() -> None
 @pytest.mark.parametrize(
     ("pieces", "number"),
     [
+        (["oh one six one", "four nine six", "oh one double two"], "01614960122"),
         (["five five five", "oh one four two"], "5550142"),
         (["two one two", "five five five", "oh one four two"], "+12125550142"),
         (["two one two", "two one two five five five oh one four two"], "+12125550142"),

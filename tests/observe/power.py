@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from appliance.books import Books
 from appliance.config import Box
 from appliance.engines.inline import InlineThread
 from appliance.memory.events import EventLog
@@ -21,6 +20,7 @@ from appliance.observe.calls import Calls
 from appliance.observe.recorder import Recorder
 from appliance.observe.sealing import PART, seal
 from appliance.observe.waveform import waveform
+from appliance.serving.books import Books
 from tests.desk import voice
 
 CALLERS = 3

@@ -26,7 +26,7 @@ from appliance.observe.erasing import Eraser
 from appliance.observe.locked import opened
 from appliance.observe.restoring import chosen, restore
 from appliance.observe.snapshot import lines, unsealed
-from appliance.writing import write
+from appliance.system.writing import write
 from tests.observe.lived import NUMBER, SECRETS, erases_and_dies, found, lived
 from tests.observe.lived import opened as opened_box
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from appliance.app import App
-from appliance.books import Books
 from appliance.commands import erasing as erasing_command
 from appliance.config import Box
 from appliance.config.keeping import Retention
@@ -23,6 +22,7 @@ from appliance.errors import StorageError
 from appliance.memory.events import EventLog, insert
 from appliance.memory.recall import Recall
 from appliance.observe.calls import ASIDE
+from appliance.serving.books import Books
 from appliance.telemetry.outbox import Outbox
 from appliance.telemetry.told import Discreet
 from tests.audio_server import until

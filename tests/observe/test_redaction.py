@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from appliance.app import App
 from appliance.bench import redaction as bench
 from appliance.bench.sentences import PLAIN, sentences
-from appliance.books import private
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Ask, Box, DeskFile, Flow, read_desk
 from appliance.memory.events import Event
 from appliance.messages import Word
 from appliance.observe.calls import Calls
 from appliance.observe.redaction import find, luhn, redact, tells_card, without
+from appliance.serving.books import private
 from tests.observe.lived import found
 from tests.regulars import DESK
 from tests.test_app import ENGINES

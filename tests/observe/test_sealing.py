@@ -26,11 +26,13 @@ from appliance.messages import (
     FRAME,
     RATE,
     Audio,
+    Closing,
     Decision,
     Event,
     Expect,
     Heard,
     Notice,
+    Silence,
     Spoken,
     Turn,
     samples,
@@ -39,7 +41,7 @@ from appliance.observe import sealing
 from appliance.observe.account import kept, last
 from appliance.observe.calls import Calls
 from appliance.observe.recorder import Recorder
-from appliance.observe.sealing import TONE, Beep, beeps, seal
+from appliance.observe.sealing import TONE, Beep, beeps, known, seal
 from tests.audio_server import until
 from tests.desk import voice
 from tests.test_app import ENGINES
@@ -291,7 +293,9 @@ async def test_wherever_it_is_cancelled_the_line_is_hung_up_and_the_call_has_an_
     assert not list((tmp_path / "var" / "recordings").glob("*.part"))
 
 
-async def test_what_was_said_after_the_last_answer_is_not_kept_as_sound(tmp_path: Path) -> None:
+async def test_what_was_said_after_the_last_words_that_were_understood_is_not_kept_as_sound(
+    tmp_path: Path,
+) -> None:
     """Its words may be a card number that nobody wrote down."""
     async with App(Box(tmp_path / "var", recordings=True, engines=FAKES), desk(tmp_path)) as app:
         assert app.hearing
@@ -306,10 +310,29 @@ async def test_what_was_said_after_the_last_answer_is_not_kept_as_sound(tmp_path
         assert call
         turns = app.books.calls.turns(call.number)
         left = sound(app.books.recordings / call.recording)
-    end = max(turn["spoken"]["end"] or 0 for turn in turns)
+    heard = max(turn["heard"]["end"] for turn in turns if turn["heard"])
+    spoken = max(turn["spoken"]["end"] or 0 for turn in turns)
     assert abs(len(left) - call.length) <= samples(0.1)
-    assert len(left) > end + samples(3)
-    assert np.abs(left[end + samples(0.1) :]).max() < 0.001
+    assert len(left) > spoken + samples(3)
+    assert np.abs(left[heard + samples(0.1) :, 0]).max() < 0.001
+    assert np.abs(left[spoken + samples(0.1) :, 1]).max() < 0.001
+
+
+def test_who_is_told_goodbye_in_the_middle_of_a_sentence_is_not_kept_as_sound(tmp_path: Path) -> None:
+    """Nor is who speaks while the desk makes up its mind that nobody does."""
+    heard = Heard("when are you open", samples(1), samples(2), samples(2), samples(2))
+    said = Spoken("From nine.", samples(2.5), samples(3.5), 0, True)
+    goodbye = Spoken("Goodbye.", samples(7), samples(8), 0, True)
+    turns = [
+        Turn("one", 2, heard, Decision("hours", "near"), answered=samples(2.4), spoken=said),
+        Turn("one", 3, Silence(samples(5)), Decision("silence", "quiet"), answered=samples(6)),
+        Turn("one", 4, Closing(samples(6)), Decision("closing", ""), answered=samples(6.5), spoken=goodbye),
+    ]
+    left = sound(seal(part(tmp_path, 10), [], known([kept(turn) for turn in turns])))
+    assert loud(left[:, 0], 0.2, 1.9, 300) > 0.95
+    assert np.abs(left[samples(2.1) :, 0]).max() < 0.001
+    assert loud(left[:, 1], 6, 7.9, 210) > 0.95
+    assert np.abs(left[samples(8.1) :, 1]).max() < 0.001
 
 
 class Stuck:

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 
 from appliance.actions import Hands, Runner
+from appliance.answering.knowledge import Knowledge
 from appliance.brain import Brain
 from appliance.channels.exchange import CallFailed, Exchange, Unreached
 from appliance.channels.phone import PhoneCall, loudness
-from appliance.clerk import Clerk, local_now
+from appliance.clerk import Clerk
 from appliance.config import DeskFile, Flow
 from appliance.config.calling import HandOffRules
-from appliance.config.hours import Hours
+from appliance.config.hours import Hours, local_now
 from appliance.config.lines import Lines
 from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines.fake import FakeAsr, FakeEmbed, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
 from appliance.errors import DeviceError
-from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store

@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 
 from appliance.actions import Hands, Runner
+from appliance.answering.knowledge import Knowledge
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
 from appliance.channels.gsm.pdu import Sms
-from appliance.clerk import Clerk, local_now
+from appliance.clerk import Clerk
 from appliance.config.calling import TextRules
+from appliance.config.hours import local_now
 from appliance.conversation import converse
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
 from appliance.errors import DeviceError
-from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store

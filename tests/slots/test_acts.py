@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.slots.acts import Act, act
+from appliance.slots.acts import Act, act, idle, thanks
 
 WHOLE: dict[Act, tuple[str, ...]] = {
     "yes": (
@@ -52,6 +52,23 @@ WHOLE: dict[Act, tuple[str, ...]] = {
 def test_an_act_is_known_however_it_is_said(meant: Act, said: str) -> None:
     assert act(said) == (meant, "")
     assert act(said.lower().rstrip(".?!"))[0] == meant, "recognisers write neither case nor stops"
+
+
+@pytest.mark.parametrize("said", ["yes, thank you, bye", "okay bye", "yes please thank you goodbye"])
+def test_a_goodbye_takes_no_yes_back_where_one_is_awaited(said: str) -> None:
+    assert act(said)[0] == "goodbye"
+    assert act(said, agreeing=True)[0] == "yes"
+    assert act("no thank you goodbye", agreeing=True)[0] == "goodbye"
+
+
+def test_who_only_hesitates_says_nothing_yet() -> None:
+    assert all(idle(said) for said in ("um", "well uh", "so"))
+    assert not any(idle(said) for said in ("", "?!", "um Thursday", "yes"))
+
+
+def test_thanks_are_heard_beside_a_yes() -> None:
+    assert all(thanks(said) for said in ("okay thank you", "great thanks a lot", "thanks"))
+    assert not any(thanks(said) for said in ("okay", "yes", "I have no idea"))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class PlainBroker:
         self.process.wait()
 
 
-def wait_for(found: object, seconds: float = 10) -> None:
+def wait_for(found: object, seconds: float = 30) -> None:
     """Until `found()` is true; what it was last, if it never is."""
     assert callable(found)
     until = time.monotonic() + seconds

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from appliance import config
+from appliance.answering.knowledge import Knowledge
 from appliance.engines.inline import InlineThread
 from appliance.engines.minilm import MiniLM
-from appliance.knowledge import Knowledge
 from appliance.understanding import OUTSIDE, Understanding
 from tests.understanding.conftest import CLINIC
 

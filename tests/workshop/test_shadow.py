@@ -6,22 +6,29 @@ import asyncio
 import tempfile
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from appliance.app import App
+from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.commands import shadow as command
 from appliance.config import Box, read_desk
+from appliance.engines.fake import FakeAsr
+from appliance.errors import EngineError
 from appliance.observe.calls import Calls
 from appliance.observe.encrypting import encrypt
-from appliance.served import Served
+from appliance.serving.served import Served
 from appliance.voice import Voice
 from appliance.workshop import shadow as shadowing
 from appliance.workshop.shadow import Went, nightly, shadow
 from tests.audio_server import until
+from tests.desk import voice
 from tests.observe.lived import NUMBER, found, lived, opened
+from tests.observe.test_sealing import FAKES
+from tests.regulars import DESK
 from tests.test_app import ENGINES
 
 
@@ -145,6 +152,49 @@ async def test_by_night_it_is_done_once_and_gives_way_to_whoever_calls(
         task.cancel()
 
 
+async def test_by_sound_another_ear_is_tried_by_the_recordings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shadowing, "RecordedCaller", partial(RecordedCaller, pace=False))
+    (tmp_path / "desk.toml").write_text(DESK)
+    desk, _ = read_desk(tmp_path / "desk.toml")
+
+    async def hears(app: App, *says: str) -> App:
+        await app.prepared()
+        assert app.hearing
+        app.hearing = replace(app.hearing, asr=FakeAsr(says))
+        return app
+
+    says = ("when are you open", "goodbye")
+    async with App(Box(tmp_path / "var", recordings=True, engines=FAKES), desk) as app:
+        await hears(app, *says)
+        await app.talk(RecordedCaller([Saying(voice(2.0)) for _ in says], "ann-asks", pace=False))
+    calls = Calls(tmp_path / "var")
+    boxes = [Box(tmp_path / name, engines=FAKES) for name in ("before", "after")]
+    async with App(boxes[0], desk) as before, App(boxes[1], desk) as after:
+        await hears(before, *says)
+        await hears(after, "do you sell stamps", "goodbye")
+        report = await shadow((before, desk), (after, desk), calls, tmp_path / "var" / "recordings")
+    calls.close()
+    assert (report["by"], report["calls"], report["worse"]) == ("sound", 1, 1)
+    (change,) = report["changed"]
+    assert (change["said"], change["heard"]) == ("when are you open", "do you sell stamps")
+    assert [change[which][0] for which in ("was", "now")] == ["hours", "unknown"]
+
+
+def test_what_one_of_two_heard_in_pieces_is_told_once_and_an_answer_that_was_cut_short_not_at_all() -> None:
+    before = [
+        ("Yes, please.", "yes", "Go on."),
+        ("Two by Friday.", "taken", "Noted."),
+        ("Bye", "goodbye", "Bye."),
+    ]
+    after = [("Two by Friday", "taken", "Noted."), ("bye.", "goodbye", "")]
+    pairs = list(shadowing._paired(before, after))
+    assert pairs == [(before[0], ("", "", "")), (before[1], after[0]), (before[2], after[1])]
+    assert [shadowing._other(*pair) for pair in pairs] == [True, False, False]
+    assert shadowing._other(("a", "hours", "From nine."), ("a", "hours", "From ten."))
+
+
 async def test_calls_without_a_recording_are_not_replayed(tmp_path: Path) -> None:
     desk = await lived(tmp_path)
     calls = Calls(tmp_path / "var")
@@ -152,6 +202,20 @@ async def test_calls_without_a_recording_are_not_replayed(tmp_path: Path) -> Non
     async with App(Box(tmp_path / "alone", engines=ENGINES), desk) as app:
         assert (await shadow((app, desk), (app, desk), calls))["calls"] == 0
     calls.close()
+
+
+def test_engines_that_do_not_come_up_are_told_and_who_answers_nothing_is_not_the_better_one(
+    tmp_path: Path,
+) -> None:
+    kinds = ("vad", "eot", "asr", "embed", "llm", "wake")
+    fakes = "".join(f'{kind} = {{engine = "fake"}}\n' for kind in kinds)
+    for name, tts in (("box", 'engine = "fake"'), ("other", 'engine = "piper", model = "none-such"')):
+        text = f'data = "{tmp_path}/var"\n[engines]\n{fakes}tts = {{{tts}}}\n'
+        (tmp_path / f"{name}.toml").write_text(text)
+    with pytest.raises(EngineError, match=r"nothing can be tried by sound: .*none-such"):
+        command.run(tmp_path / "box.toml", None, None, tmp_path / "other.toml", 1)
+    answered = Went([("when", "hours", "From nine.")], {"closed": False})
+    assert Went().failed > answered.failed
 
 
 def test_the_command_wants_something_to_try(tmp_path: Path) -> None:

@@ -7,9 +7,26 @@ const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const day = (seconds) => (seconds ? DAY.format(new Date(seconds * 1000)) : "never");
 
 let me = {};
+let leaving = false;
 
+/** Look at everything anew. */
 async function show() {
+  try {
+    await look();
+  } catch (error) {
+    if (error.code === 401) enter();
+    else tell(error.message);
+  }
+}
+
+/** To the way in, for who may no longer; not for who is on the way out. */
+function enter() {
+  if (!leaving) location.assign(`enter.html?to=${location.pathname}`);
+}
+
+async function look() {
   me = await ask("me");
+  if (me.by !== "session") return enter();
   const roles = me.roles.slice(0, me.roles.indexOf(me.role) + 1);
   at("me-title").textContent = me.name;
   at("me-role").textContent = `You are ${me.role} here${me.scope ? `, of ${me.scope.join(", ")}` : ""}.`;
@@ -79,8 +96,14 @@ function sure(question, { fresh = false, proof = false } = {}) {
 // Oneself
 
 at("leave").addEventListener("click", async () => {
-  await ask("leave", {});
-  location.assign("/");
+  leaving = true;
+  try {
+    await ask("leave", {});
+    location.assign("/");
+  } catch (error) {
+    leaving = false;
+    tell(error.message);
+  }
 });
 
 submitting(at("password"), async (sent) => {
@@ -183,6 +206,4 @@ submitting(at("add"), async (sent) => {
 });
 
 // Last, for until it is there a form would be sent as the browser sends forms.
-me = await ask("me");
-if (me.by !== "session") location.assign(`enter.html?to=${location.pathname}`);
-else await show();
+await show();

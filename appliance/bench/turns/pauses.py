@@ -17,8 +17,8 @@ from appliance.bench.turns.room import Said
 from appliance.bench.turns.scenes import PAUSES, Saying, calls, in_places, paused_turns, turns
 from appliance.ears import BEFORE, SOUNDED, Hearing
 from appliance.messages import Heard, Turn, samples, seconds
-from appliance.patience import MANNERS, Pause
-from appliance.turntaking import Change, TurnTaking
+from appliance.turns.patience import MANNERS, Pause
+from appliance.turns.turntaking import Change, TurnTaking
 
 AFTER = samples(3.5)
 """Quiet put after a turn, in which it must end."""

@@ -17,9 +17,8 @@ from appliance.channels.gsm.pdu import Sms
 from appliance.channels.gsm.plugs import Found
 from appliance.channels.gsm.profiles import family
 from appliance.channels.gsm.sound import SoundPort
-from appliance.channels.phone import PhoneCall
+from appliance.channels.phone import PhoneCall, attend
 from appliance.errors import DeviceError
-from appliance.messages import seconds
 
 log = logging.getLogger(__name__)
 
@@ -146,16 +145,7 @@ class GsmLine:
                 raise
             log.warning("a call could not be answered: %s", error)
             return
-        try:
-            await desk.talk(call)
-        except Exception:
-            log.exception("gsm call %s failed", call.id)
-        finally:
-            await asyncio.shield(call.hang_up())
-        log.info(
-            "gsm call %s: %.1f s, %d frames concealed, %d dropped",
-            call.id, seconds(call.now()), call.concealed, call.dropped,
-        )  # fmt: skip
+        await attend(call, desk)
 
 
 class _Leg:

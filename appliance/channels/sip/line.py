@@ -12,11 +12,10 @@ from typing import Any
 
 from appliance.channels import Desk
 from appliance.channels.exchange import CallFailed, Unreached
-from appliance.channels.phone import PhoneCall
+from appliance.channels.phone import PhoneCall, attend
 from appliance.channels.sip import options
 from appliance.channels.sip.stack import Session, SipError, SipStack
 from appliance.channels.sip.wire import Settings
-from appliance.messages import seconds
 
 log = logging.getLogger(__name__)
 
@@ -137,17 +136,9 @@ class SipLine:
             self._coming -= 1
         if call is None:
             return
-        try:
-            await desk.talk(call)
-        except Exception:
-            log.exception("sip call %s failed", call.id)
-        finally:
-            await asyncio.shield(call.hang_up())
-        log.info(
-            "sip call %s: %.1f s, %d frames concealed, %d dropped%s",
-            call.id, seconds(call.now()), call.concealed, call.dropped,
-            f"; {session.why}" if session.why else "",
-        )  # fmt: skip
+        await attend(call, desk)
+        if session.why:
+            log.info("sip call %s ended: %s", call.id, session.why)
 
     async def _tell_busy(
         self, stack: SipStack, session: Session, turn_away: Callable[[PhoneCall], Awaitable[None]]

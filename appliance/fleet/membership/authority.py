@@ -22,11 +22,12 @@ from appliance.access.certificates import (
     names_of,
     own_names,
     private,
+    self_issued,
     usage,
 )
 from appliance.errors import ApplianceError
+from appliance.system.writing import PRIVATE, write
 from appliance.telemetry.wire import DEVICE
-from appliance.writing import PRIVATE, write
 
 YEARS = 20
 """For which the authority and its server are vouched for."""
@@ -157,20 +158,10 @@ class Authority:
             PRIVATE,
         )
         key = ec.generate_private_key(ec.SECP256R1())
-        name = named("fleet authority")
-        now = datetime.now(UTC)
-        public = key.public_key()
         made = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - SLACK)
-            .not_valid_after(now + timedelta(days=365 * YEARS))
+            self_issued(key, "fleet authority", 365 * YEARS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(usage(ca=True), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .sign(key, hashes.SHA256())
         )
         write(self._ca_key, private(key), PRIVATE)

@@ -24,7 +24,6 @@ from appliance.access.house import House
 from appliance.access.pages import pages
 from appliance.access.who import Who
 from appliance.errors import ApplianceError
-from appliance.exposition import TYPE
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership.authority import Authority
 from appliance.fleet.page import api, grid, metrics, views
@@ -35,6 +34,7 @@ from appliance.fleet.people.scope import ALL, Scope
 from appliance.fleet.questions.questions import Questions
 from appliance.fleet.rollouts import rollouts
 from appliance.fleet.rollouts.bundles import Pieces
+from appliance.system.exposition import TYPE
 
 log = logging.getLogger(__name__)
 

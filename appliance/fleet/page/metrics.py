@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from appliance.exposition import family
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.page import views
 from appliance.fleet.people.scope import ALL, Scope
+from appliance.system.exposition import family
 
 
 def text(store: Store, scope: Scope = ALL) -> str:

@@ -20,9 +20,9 @@ from appliance.fleet.keeping.store import Store
 from appliance.fleet.membership.authority import Authority
 from appliance.fleet.people import audit
 from appliance.fleet.storage.database import Writing
+from appliance.system.writing import NEW, sync
 from appliance.telemetry.bundle import NAME, Kind, Manifest, Piece, sign
 from appliance.telemetry.wire import LARGEST_DOWN
-from appliance.writing import NEW, sync
 
 LONGEST = 400_000
 """Characters of a desk file or of settings."""

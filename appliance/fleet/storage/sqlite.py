@@ -16,7 +16,7 @@ from typing import Any
 
 from appliance.fleet.storage.database import DAY, Kept, Row, Writing, numbered
 from appliance.fleet.storage.schema import migrate
-from appliance.writing import plain_errors
+from appliance.system.writing import plain_errors
 
 SHOWN = 9
 """Days that can be looked at; SQLite has room for ten files beside the first."""

@@ -125,7 +125,7 @@ async def test_unplugged_in_mid_call_the_desk_is_free_within_seconds_and_takes_t
         simulator.ring()
         await until(lambda: echo.calls)
         simulator.unplug()
-        await until(lambda: echo.ended == 1, within=2)
+        await until(lambda: echo.ended == 1, within=10)
         assert not line.state[0]
         simulator.plug_in()
         await until(lambda: line.state[0], within=10)

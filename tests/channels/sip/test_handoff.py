@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from appliance.actions import Hands, Runner
+from appliance.answering.knowledge import Knowledge
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
 from appliance.channels.exchange import Exchange, Trunk
@@ -18,14 +19,14 @@ from appliance.channels.gsm.line import GsmLine
 from appliance.channels.gsm.simulator import Simulator
 from appliance.channels.sip.line import SipLine
 from appliance.channels.sip.wire import Account, Settings
-from appliance.clerk import Clerk, local_now
+from appliance.clerk import Clerk
 from appliance.config.calling import HandOffRules
+from appliance.config.hours import local_now
 from appliance.conversation import converse
 from appliance.ears import Hearing
 from appliance.engines.fake import FakeAsr, FakeEmbed, FakeTts, FakeVad
 from appliance.engines.inline import InlineThread
 from appliance.engines.resample import resample
-from appliance.knowledge import Knowledge
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store

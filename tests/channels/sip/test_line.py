@@ -189,7 +189,7 @@ async def test_the_stack_is_killed_and_the_desk_goes_on(tmp_path: Path) -> None:
         assert line.stack
         assert line.stack.process
         os.kill(line.stack.process, signal.SIGKILL)
-        await until(lambda: echo.ended == 1, within=2)
+        await until(lambda: echo.ended == 1, within=10)
         assert not line.state[0]
         await until(lambda: line.state[0], within=15)
         again = Telephone(tmp_path / "again", voice(2.0))

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pika
 import pytest
@@ -16,11 +17,12 @@ from appliance.errors import ApplianceError
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.line.amqp import EXCHANGE, Rabbit
 from appliance.fleet.line.source import Mosquitto, opened
+from appliance.fleet.membership.authority import Authority
 from appliance.telemetry import client as clients
 from tests.fleet import clusters, databases
 from tests.fleet.boxes import Boxes
 from tests.fleet.line.test_spoiled import mangled
-from tests.fleet.load import stored
+from tests.fleet.load import enrolled, stored
 from tests.telemetry.brokers import wait_for
 
 pytestmark = [clusters.needs_rabbitmq, databases.needs_postgres]
@@ -36,8 +38,8 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 
 @contextmanager
-def cluster(count: int) -> Iterator[clusters.Cluster]:
-    made = clusters.Cluster(count)
+def cluster(count: int, keys: Authority | None = None) -> Iterator[clusters.Cluster]:
+    made = clusters.Cluster(count, keys)
     try:
         yield made
     finally:
@@ -150,3 +152,31 @@ def test_a_node_and_a_worker_die_under_load(store: Store, monkeypatch: pytest.Mo
             for each in workers:
                 each.kill()
                 each.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(580)
+def test_boxes_and_workers_come_by_tls(store: Store, tmp_path: Path) -> None:
+    names = members(store, 4)
+    enrolled(tmp_path, names)
+    keys = Authority(tmp_path / "server" / "keys", ["127.0.0.1"])
+    with cluster(1, keys) as made:
+        [node] = made.nodes
+        for name in names[:-1]:
+            made.let_in(name)
+        taking = worker(made, str(store.where), "worker-1")
+        boxes = Boxes(names[:-1], [node.mqtt], tmp_path, 0.05)
+        stranger = Boxes(names[-1:], [node.mqtt], tmp_path, 1)
+        try:
+            boxes.connect(60)
+            boxes.tell(5)
+            boxes.drain(60)
+            assert set(stored(store, boxes.totals()).values()) == {0}
+            # One that has a certificate and no user is not let in.
+            with pytest.raises(AssertionError, match="0 of 1"):
+                stranger.connect(5)
+        finally:
+            boxes.close()
+            stranger.close()
+            taking.kill()
+            taking.wait()

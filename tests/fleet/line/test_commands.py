@@ -8,7 +8,6 @@ import secrets
 
 import pytest
 
-from appliance import obeying
 from appliance.channels.kiosk import Kiosk
 from appliance.channels.scripted import ScriptedCaller
 from appliance.channels.soundcard import SoundCard
@@ -18,8 +17,9 @@ from appliance.fleet.line import dispatch
 from appliance.fleet.membership import members
 from appliance.fleet.page import views
 from appliance.fleet.serve import Fleet
-from appliance.membership import Restart
-from appliance.obeying import parts
+from appliance.orders import obeying
+from appliance.orders.membership import Restart
+from appliance.orders.obeying import parts
 from appliance.telemetry import wire
 from tests.fleet.desks import Make, all_that_was_told
 from tests.fleet.waiting import until

@@ -213,9 +213,13 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
         ["key", "Enter"],
         ["see", "#commands li:first-child", "Restart the program queued"],
         ["evaluate", "asked for", "document.querySelectorAll('#commands li').length"],
+        ["evaluate", "off", "window.fetch = () => Promise.reject(new TypeError()), 'off'"],
+        ["see", "#verdict", "does not answer"],
+        ["see", ".pages", "does not answer"],
     ]
     told = await visit(fleet, steps, dark=True, viewport={"width": 390, "height": 800})
     assert told["readings"].pop("chosen").startswith("Site ")
+    assert told["readings"].pop("off") == "off"
     assert told["readings"] == {"fits": True, "reached": "box-00007", "box fits": True, "asked for": 2}
     assert all(url.startswith(fleet.url) for url in told["asked"])
 

@@ -239,13 +239,11 @@ function happened({ at: then, kind, ...told }) {
   return entry(then, text[kind]());
 }
 
-const quietly = (list) => list.draw().catch(() => {});
-
 look();
-[commands, calls, timeline].forEach(quietly);
+for (const list of [commands, calls, timeline]) list.draw();
 setInterval(look, 2000);
 setInterval(() => {
-  quietly(commands);
+  commands.draw();
   for (const [id, { open, follows }] of Object.entries(logs)) if (open && follows) readOn(id);
 }, 2000);
-setInterval(() => [calls, timeline].forEach(quietly), 6000);
+setInterval(() => [calls, timeline].forEach((list) => list.draw()), 6000);

@@ -1,5 +1,5 @@
 // A list that is turned page by page: `show` is given a page's number and draws it, and tells whether more follow and,
-// where it knows, how many pages and things there are. `holder` gets the buttons.
+// where it knows, how many pages and things there are. `holder` gets the buttons, and what went wrong.
 import { make, put } from "./parts.js";
 
 export function paging(show, holder = document.querySelector(".pages")) {
@@ -14,7 +14,15 @@ export function paging(show, holder = document.querySelector(".pages")) {
   holder.replaceChildren(before, said, after);
 
   async function draw() {
-    const { more, pages, of } = await show(page);
+    let shown;
+    try {
+      shown = await show(page);
+    } catch (error) {
+      put(said, error.message);
+      said.hidden = false;
+      return;
+    }
+    const { more, pages, of } = shown;
     // What was turned to may be gone by now.
     if (pages && page >= pages) return turn(pages - 1);
     put(said, [`page ${page + 1}${pages ? ` of ${pages.toLocaleString("en")}` : ""}`, of].filter(Boolean).join(", "));

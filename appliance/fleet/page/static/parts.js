@@ -33,7 +33,9 @@ export const milliseconds = (value) => (value == null ? "–" : `${value.toLocal
 export async function ask(address, body, method = body ? "POST" : "GET") {
   const options = { method };
   if (body) Object.assign(options, { body: JSON.stringify(body), headers: { "content-type": "application/json" } });
-  const answer = await fetch(address, options);
+  const answer = await fetch(address, options).catch(() => {
+    throw new Error("The server does not answer");
+  });
   if (answer.status === 401) {
     location.assign(`/access/enter.html?to=${encodeURIComponent(location.pathname)}`);
     return new Promise(() => {});

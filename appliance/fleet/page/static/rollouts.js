@@ -68,6 +68,6 @@ at("begin")?.addEventListener("submit", (event) => {
   tried(begin, at("asked"), "It begins");
 });
 
-pages.draw().catch((error) => put(at("verdict"), error.message));
-setInterval(() => pages.draw().catch(() => {}), 5000);
+pages.draw();
+setInterval(pages.draw, 5000);
 if (me.may("admin")) choices();

@@ -1,0 +1,1 @@
+"""What is meant, what is known of it, and how that is said."""

@@ -1,0 +1,1 @@
+"""What the fleet has this box do and be."""

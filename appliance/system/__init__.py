@@ -1,0 +1,1 @@
+"""What any service owes the machine it runs on: whole files, keys, the service manager, logs, figures."""
