@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,15 @@ def tidied() -> Iterator[None]:
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
         _left = resident()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loud() -> Iterator[None]:
+    """A bench that is tried here makes the log quiet for all that comes after it in the process."""
+    logger = logging.getLogger("appliance")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 def resident() -> float:

@@ -40,7 +40,10 @@ def test_a_new_answer_changes_one_line() -> None:
 
 def test_one_more_question_changes_one_line() -> None:
     hours = fact(SHIPPED_TEXT, "hours")
-    text = put(SHIPPED_TEXT, FactForm("hours", (*hours.ask, "are you there on Sunday?"), hours.say))
+    text = put(
+        SHIPPED_TEXT,
+        FactForm("hours", (*hours.ask, "are you there on Sunday?"), hours.say, label=hours.label),
+    )
     assert changed(SHIPPED_TEXT, text) == ['+   "are you there on Sunday?",']
 
 
