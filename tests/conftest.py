@@ -41,7 +41,7 @@ def tidied() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def loud() -> Iterator[None]:
+def log_level() -> Iterator[None]:
     """A bench that is tried here makes the log quiet for all that comes after it in the process."""
     logger = logging.getLogger("appliance")
     level = logger.level
