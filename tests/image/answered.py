@@ -26,7 +26,7 @@ async def main(recording: Path) -> None:
     with tempfile.TemporaryDirectory() as data:
         seen: list[object] = []
         async with App(replace(box, data=Path(data)), replace(desk, silence=120.0)) as app:
-            await app.prepared()
+            await app.voiced()  # Not `prepared`: to make the sound of every line ahead takes hours here.
             print(f"off: {app.off}")
             await app.talk(
                 RecordedCaller([Saying(read_recording(recording))], linger=3.0, watch=seen.append), None

@@ -55,7 +55,7 @@ done
 exec chroot {ROOT} /usr/bin/env -i PATH=/usr/bin:/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8 "$@"
 """
     done = subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "sh", "-c", script, "sh", *command],
+        ["unshare", "--mount", "--pid", "--kill-child", "sh", "-c", script, "sh", *command],
         capture_output=True, text=True, timeout=within, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
