@@ -57,9 +57,9 @@ class Forms:
         """What the caller said while a form is open. What a called form does not understand may correct those
         that called it."""
         step = self._hear(state, text, now)
-        if step.understood or not (told := self._questions.callers_told(state, *act(text), now)):
+        if step.understood or not (events := self._questions.callers_told(state, *act(text), now)):
             return step
-        return self._then(state, told, now)
+        return self._then(state, events, now)
 
     def _hear(self, state: State, text: str, now: datetime) -> Step:
         form = state.form

@@ -65,14 +65,18 @@ async def test_the_first_account_is_made_at_the_machine_with_the_keyboard_alone(
     assert seen.readings["focused"] == "name"
 
 
-ENTERED: list[list[Any]] = [
+ABOUT_TO_REMOVE: list[list[Any]] = [
     ["fill", "#enter [name=name]", "ann"],
     ["fill", "#enter [name=password]", PASSWORD],
     ["key", "Enter"],
     ["see", "#me-title", "ann"],
     ["fill", "#token [name=label]", "monitor"],
     ["fill", "#token [name=password]", PASSWORD],
+    ["key", "Enter"],
+    ["press", "#tokens button"],
 ]
+"""Ann has come in and made a token, and is asked whether to remove it."""
+
 LATE = """
 const ask = window.fetch;
 const left = Promise.withResolvers();
@@ -94,9 +98,7 @@ async def test_who_leaves_while_the_page_loads_is_out(tmp_path: Path) -> None:
         await go(
             page,
             "/access/account.html",
-            *ENTERED,
-            ["key", "Enter"],
-            ["press", "#tokens button"],
+            *ABOUT_TO_REMOVE,
             ["evaluate", "late", LATE],
             ["press", "#asking [value=yes]"],
             ["wait", 0.5],
@@ -111,9 +113,7 @@ async def test_whose_session_is_over_is_led_to_the_way_in(tmp_path: Path) -> Non
         await go(
             page,
             "/access/account.html",
-            *ENTERED,
-            ["key", "Enter"],
-            ["press", "#tokens button"],
+            *ABOUT_TO_REMOVE,
             ["evaluate", "over", "fetch('/access/leave', { method: 'POST', body: '{}' }).then(() => 'over')"],
             ["press", "#asking [value=yes]"],
             ["see", "#enter", "Password"],

@@ -1,5 +1,5 @@
-"""The arm64 system on this processor, by qemu-user: every engine is imported, and a recorded caller is
-answered.
+"""The arm64 system on this processor, by qemu-user: every engine is imported, and those of a recorded
+utterance and its answer run. The loop keeps time, for which such a processor is too slow.
 
 make image BOARD=arm64, then make test-image
 """
@@ -77,7 +77,7 @@ def test_every_engine_and_every_module_can_be_imported(lent: Path) -> None:
 
 
 @pytest.mark.skipif(not QUESTION.is_file(), reason="the recording is not here")
-def test_a_recorded_caller_is_answered(lent: Path) -> None:
+def test_an_utterance_is_heard_answered_and_spoken(lent: Path) -> None:
     shutil.copy(Path(__file__).with_name("answered.py"), lent)
     shutil.copy(QUESTION, lent)
     said = inside(PYTHON, "/run/lent/answered.py", f"/run/lent/{QUESTION.name}", lent=lent)
