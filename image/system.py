@@ -47,10 +47,7 @@ def install(board: Board, root: Path, models: str, version: str, keys: Path | No
         root / "usr/lib/systemd/journald.conf.d/appliance.conf",
         (SOURCE / "systemd/appliance.journald").read_text(),
     )
-    users = (SOURCE / "systemd/appliance.sysusers").read_text()
-    for name, number in IDS.items():
-        users = re.sub(rf"^([ug]) {name} -", rf"\1 {name} {number}", users, flags=re.MULTILINE)
-    write(root / "usr/lib/sysusers.d/appliance.conf", users)
+    write(root / "usr/lib/sysusers.d/appliance.conf", users())
     do("systemd-sysusers", f"--root={root}", "appliance.conf")
     write(root / "etc/rauc/system.conf", (IMAGE / "rauc.conf").read_text().replace("BOARD", board.name))
     write(root / "etc/rauc/keyring.pem", (keys / "keyring.pem").read_text() if keys else "")
@@ -76,6 +73,15 @@ def install(board: Board, root: Path, models: str, version: str, keys: Path | No
     do("systemctl", f"--root={root}", "--quiet", "mask", *MASKED)
     settle(root, pins.epoch)
     warm(root)
+
+
+def users() -> str:
+    """Who there is, for systemd-sysusers: the desk and the radio."""
+    files = [SOURCE / f"systemd/{name}.sysusers" for name in ("appliance", "appliance-wifi")]
+    told = "".join(file.read_text() for file in files)
+    for name, number in IDS.items():
+        told = re.sub(rf"^([ug]) {name} -", rf"\1 {name} {number}", told, flags=re.MULTILINE)
+    return told
 
 
 ENABLED = (
