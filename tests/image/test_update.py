@@ -204,6 +204,19 @@ def test_a_memory_that_the_older_system_could_not_read_is_put_back_and_the_newer
     assert told(aside) == ["before", "while it was tried"]
 
 
+def test_so_is_one_that_cannot_be_read_any_more(box: Box, tmp_path: Path) -> None:
+    desk = tmp_path / "data/appliance"
+    memory(desk, 7, "before")
+    update.note("digest", update.TRYING)
+    box.current = "b"
+    update.before()
+    (desk / "desk.db").write_bytes(b"no database any more" * 100)
+    box.current = "a"
+    update.before()
+    assert told(desk) == ["before"]
+    assert update.notes() == {"digest": "failed"}
+
+
 def test_of_a_system_that_is_tried_twice_the_older_memory_is_still_the_older(
     box: Box, tmp_path: Path
 ) -> None:
