@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from appliance.memory.calendar import wall
+from appliance.memory.calendar import instant, wall
 from appliance.memory.store import Database, Store, stamp
 
 KEPT = timedelta(days=2)
@@ -105,7 +105,6 @@ def remind(store: Store, hours: float, word: Callable[[datetime], str]) -> None:
     """Have everybody called once who has an appointment within so many hours, and nobody whose appointment is
     no more, or another. `word` says what stands on the wall clock as it is to be told."""
     now = store.now()
-    zone = now.tzinfo
     with store.write() as db:
         db.execute(
             """update errand set state = 'withdrawn' where state = 'waiting' and key like 'reminder %'
@@ -119,7 +118,7 @@ def remind(store: Store, hours: float, word: Callable[[datetime], str]) -> None:
         ):  # fmt: skip
             at = datetime.fromisoformat(start)
             key = f"reminder {reference} {start}"
-            put(db, stamp(now), phone, word(at), now, at.replace(tzinfo=zone), key)
+            put(db, stamp(now), phone, word(at), now, instant(at, now), key)
 
 
 def put(
