@@ -12,6 +12,22 @@ from collections.abc import Coroutine
 from typing import Any, NoReturn
 
 
+class Terminated(KeyboardInterrupt):
+    """By SIGTERM what runs ends as by Ctrl-C: nothing of callers is left lying in /tmp."""
+
+
+def terminated(*_: object) -> NoReturn:
+    """What a signal is answered with."""
+    raise Terminated
+
+
+def die() -> NoReturn:
+    """Of SIGTERM, when all is tidy: whoever has sent it takes any other end for a failure."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+    raise AssertionError
+
+
 def told_to_stop() -> asyncio.Task[None]:
     """Is over at the first SIGTERM or Ctrl-C. The second cancels the task that asked."""
     told = asyncio.Event()
@@ -31,8 +47,14 @@ def told_to_stop() -> asyncio.Task[None]:
     return asyncio.create_task(wait())
 
 
-def to_the_end(work: Coroutine[Any, Any, int]) -> int:
-    """Run it; SIGTERM, and the end of the terminal, end it as Ctrl-C does, in order."""
+INTERRUPTED = 130
+"""What a program returns that was told to end before it had found out what it was asked for: as shells have
+it."""
+
+
+def to_the_end(work: Coroutine[Any, Any, int], ended: int = 0) -> int:
+    """Run it; SIGTERM, and the end of the terminal, end it as Ctrl-C does, in order, and then it returns
+    `ended`."""
 
     async def watched() -> int:
         task = asyncio.create_task(work)
@@ -43,7 +65,7 @@ def to_the_end(work: Coroutine[Any, Any, int]) -> int:
         try:
             return await task
         except asyncio.CancelledError:
-            return 0
+            return ended
 
     return asyncio.run(watched())
 
