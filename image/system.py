@@ -68,8 +68,7 @@ def install(board: Board, root: Path, models: str, version: str, keys: Path | No
         (root / folder).mkdir(parents=True, exist_ok=True)
     shadow = root / "etc/shadow"
     shadow.write_text(re.sub(r"^(\w[^:]*):[^:]*:", r"\1:!*:", shadow.read_text(), flags=re.MULTILINE))
-    optional = [name for name in OPTIONAL if (units / name).exists()]
-    do("systemctl", f"--root={root}", "--quiet", "enable", *ENABLED, *optional)
+    do("systemctl", f"--root={root}", "--quiet", "enable", *ENABLED)
     do("systemctl", f"--root={root}", "--quiet", "mask", *MASKED)
     settle(root, pins.epoch)
     warm(root)
@@ -86,10 +85,14 @@ def users() -> str:
 
 ENABLED = (
     *("appliance.service", "appliance-before.service", "appliance-commit.service"),
-    *("appliance-install.path", "appliance-back.timer"),
+    *(
+        "appliance-install.path",
+        "appliance-back.timer",
+        "appliance-first-boot.service",
+        "appliance-wifi.service",
+    ),
     *("systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service"),
 )
-OPTIONAL = ("appliance-first-boot.service", "appliance-wifi.service", "appliance-health.timer")
 MASKED = (
     *(
         "getty@tty1.service",

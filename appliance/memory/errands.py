@@ -84,11 +84,6 @@ class Errands:
                 "update errand set state = 'failed', outcome = 'the box went down' where state = 'calling'"
             )
 
-    def withdraw(self, key: str) -> None:
-        """It is not to be done any more."""
-        with self._store.write() as db:
-            db.execute("update errand set state = 'withdrawn' where key = ? and state = 'waiting'", key)
-
     def lately(self, hours: float = 24.0) -> int:
         """Calls made, by errands that were put or tried since."""
         since = stamp(self._store.now() - timedelta(hours=hours))
