@@ -112,7 +112,9 @@ async def test_a_broker_that_refuses_is_tried_again_and_nothing_piles_up_for_it(
         await asyncio.gather(serving, return_exceptions=True)
 
 
-@pytest.mark.parametrize("wrong", [{"broker": "x"}, {"broker": "x:y"}, {"name": "Lobby 1"}, {"name": ""}])
+@pytest.mark.parametrize(
+    "wrong", [{"broker": "x"}, {"broker": "x:y"}, {"broker": "x:0"}, {"name": "Lobby 1"}, {"name": ""}]
+)
 def test_what_is_no_broker_and_no_name_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="has "):
         Home(**wrong)
