@@ -11,6 +11,10 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
+LONGEST = 40.0
+"""Seconds to end in. Whoever hangs then is ended by the kernel, which systemd is told to take for an end in
+order: one that it had to kill itself it would take for a desk that failed, and start the box anew."""
+
 
 class Terminated(KeyboardInterrupt):
     """By SIGTERM what runs ends as by Ctrl-C: nothing of callers is left lying in /tmp."""
@@ -28,8 +32,9 @@ def die() -> NoReturn:
     raise AssertionError
 
 
-def told_to_stop() -> asyncio.Task[None]:
-    """Is over at the first SIGTERM or Ctrl-C. The second cancels the task that asked."""
+def told_to_stop(within: float = LONGEST) -> asyncio.Task[None]:
+    """Is over at the first SIGTERM or Ctrl-C. The second cancels the task that asked. Whatever is left of the
+    process `within` seconds is ended by SIGALRM."""
     told = asyncio.Event()
     asked = asyncio.current_task()
     assert asked
@@ -37,6 +42,8 @@ def told_to_stop() -> asyncio.Task[None]:
     def hear() -> None:
         if told.is_set():
             asked.cancel()
+        else:
+            signal.setitimer(signal.ITIMER_REAL, within)
         told.set()
 
     async def wait() -> None:
