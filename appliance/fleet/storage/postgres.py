@@ -43,6 +43,13 @@ create unique index if not exists message_once on message (boot, seq, received);
 create index if not exists message_id on message (id);
 """
 
+PARTITIONS = """
+select relname, inhdetachpending from pg_class left join pg_inherits on inhrelid = pg_class.oid
+    where relname ~ '^message_[0-9]+$' and relkind = 'r' and relnamespace = current_schema::regnamespace
+    order by inhdetachpending desc nulls last, relname
+"""
+"""Tables of a day, and of each whether it is being taken out; null where it is out, or was never in."""
+
 COLUMNS = "id, boot, seq, at, received, kind, data"
 
 WORDS = {
@@ -120,13 +127,13 @@ class Postgres:
         for day in range(today, today + AHEAD):
             self._make(day)
         gone = 0
-        for (name,) in self.read(
-            "select relid::regclass::text from pg_partition_tree('message') where isleaf"
-        ):
+        for name, pending in self.read(PARTITIONS):
             if (int(name.rpartition("_")[2]) + 1) * DAY <= before:
                 with self._plain_errors(), self._apart() as db:
-                    # So it waits for those who read, and nobody waits for it.
-                    db.execute(f"alter table message detach partition {name} concurrently")
+                    # So it waits for those who read, and nobody waits for it; what was cut off is ended.
+                    if pending is not None:
+                        how = "finalize" if pending else "concurrently"
+                        db.execute(f"alter table message detach partition {name} {how}")
                     db.execute(f"drop table {name}")
                     db.execute("delete from day where (day + 1) * %s <= %s", (DAY, before))
                 gone += 1
@@ -152,9 +159,12 @@ class Postgres:
             return
         with self._plain_errors(), self._apart() as db:
             db.execute("select pg_advisory_lock(%s)", (MIGRATING,))
-            if db.execute("select to_regclass(%s)", (f"message_{day}",)).fetchone() == (None,):
-                # Made beside, and then attached: what is written meanwhile does not wait for it.
-                db.execute(f"create table message_{day} (like message)")
+            if not db.execute(
+                "select 1 from pg_inherits where inhrelid = to_regclass(%s)", (f"message_{day}",)
+            ).fetchone():
+                # Made beside, and then attached: what is written meanwhile does not wait for it. One that was
+                # made and not attached was left by who was killed in between.
+                db.execute(f"create table if not exists message_{day} (like message)")
                 bounds = f"from ({day * DAY}) to ({(day + 1) * DAY})"
                 db.execute(f"alter table message attach partition message_{day} for values {bounds}")
         self._days.add(day)
