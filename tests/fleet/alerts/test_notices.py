@@ -201,6 +201,7 @@ def test_what_is_no_address_is_refused(store: Store, kind: str, target: str) -> 
 
 def test_passwords_are_not_shown() -> None:
     assert notices.safe("smtps://me:word@mail.example/a@b.c") == "smtps://me:…@mail.example/a@b.c"
+    assert notices.safe("smtps://me:a@b@mail.example/a@b.c") == "smtps://me:…@mail.example/a@b.c"
     assert notices.safe("https://example.org/hook") == "https://example.org/hook"
 
 
