@@ -36,8 +36,9 @@ LONGEST = 30.0
 
 PORTS = {"http": 80, "https": 443, "smtp": 25, "smtps": 587, "mqtt": 1883, "mqtts": 8883}
 
-TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-"""Where a network translates IPv6 to IPv4."""
+GIVEN_OUT = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that anybody has. Beyond it are addresses within a site, and those that a network translates to
+IPv4."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -84,7 +85,7 @@ class Senders:
             return True
         # Some addresses of IPv6 only wrap one of IPv4, which may be anybody's.
         wraps = isinstance(known, ipaddress.IPv6Address) and bool(
-            known.sixtofour or known.teredo or known in TRANSLATED
+            known.sixtofour or known.teredo or known not in GIVEN_OUT
         )
         return known.is_global and not known.is_multicast and not wraps
 

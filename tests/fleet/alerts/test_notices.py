@@ -152,7 +152,7 @@ def test_one_that_is_led_elsewhere_does_not_go_there(store: Store, hook: Hook) -
     [
         "127.0.0.1", "localhost", "0.0.0.0", "10.0.0.1", "192.168.1.1", "169.254.169.254", "[::1]", "[::]",
         "[::ffff:127.0.0.1]", "[fe80::1]", "2130706433", "0x7f.1", "224.0.0.1", "100.64.0.1",
-        "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
+        "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[64:ff9b:1::7f00:1]", "[fec0::1]", "[::127.0.0.1]",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("scheme", ["http", "smtp", "mqtt"])
