@@ -32,7 +32,7 @@ TIMEOUT = 10.0
 """Seconds for each step of a try."""
 
 LONGEST = 30.0
-"""Seconds for a webhook in all."""
+"""Seconds for a webhook, or for a mail, in all."""
 
 PORTS = {"http": 80, "https": 443, "smtp": 25, "smtps": 587, "mqtt": 1883, "mqtts": 8883}
 
@@ -183,7 +183,7 @@ def text(delivery: Delivery) -> str:
     return f"{subject(delivery)}\nsince {moment}\n{named}\n"
 
 
-def _cut(line: http.client.HTTPConnection) -> None:
+def _cut(line: http.client.HTTPConnection | smtplib.SMTP) -> None:
     with contextlib.suppress(OSError):
         if line.sock:
             line.sock.shutdown(socket.SHUT_RDWR)
@@ -192,10 +192,17 @@ def _cut(line: http.client.HTTPConnection) -> None:
 class _Smtp(smtplib.SMTP):
     def __init__(self, senders: Senders, host: str, port: int) -> None:
         self._senders = senders
+        self._end = threading.Timer(LONGEST, _cut, [self])
         super().__init__(host, port, timeout=TIMEOUT)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return self._senders.connect(host, port)
+        made = self._senders.connect(host, port)
+        self._end.start()
+        return made
+
+    def close(self) -> None:
+        self._end.cancel()
+        super().close()
 
 
 class _Mqtt(Client):

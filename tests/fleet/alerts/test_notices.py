@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -24,7 +25,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from appliance.errors import ApplianceError
-from appliance.fleet.alerts import notices
+from appliance.fleet.alerts import notices, senders
 from appliance.fleet.alerts.notices import HELD, Delivery, Post, Way
 from appliance.fleet.alerts.senders import Senders, signature, subject
 from appliance.fleet.keeping.store import Store
@@ -165,6 +166,40 @@ def test_what_is_not_public_is_not_reached(host: str, scheme: str) -> None:
             Senders().send(delivery(way))
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+def test_a_mail_server_that_says_one_letter_at_a_time_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(senders, "LONGEST", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        over = threading.Event()
+
+        def greet() -> None:
+            line, _ = server.accept()
+            with line, contextlib.suppress(OSError):
+                while not over.wait(0.05):
+                    line.sendall(b"2")
+
+        greeting = threading.Thread(target=greet)
+        greeting.start()
+        way = Way("ops", "mail", f"smtp://127.0.0.1:{server.getsockname()[1]}/a@b.example", None, "", True)
+        failed: list[ApplianceError] = []
+
+        def send() -> None:
+            try:
+                Senders(HERE).send(delivery(way))
+            except ApplianceError as error:
+                failed.append(error)
+
+        sending = threading.Thread(target=send)
+        sending.start()
+        sending.join(20)
+        late = sending.is_alive()
+        over.set()
+        greeting.join()
+        sending.join()
+        assert (late, len(failed)) == (False, 1)
 
 
 def delivery(way: Way) -> Delivery:
