@@ -7,11 +7,13 @@ from collections import deque
 
 import pytest
 
+from appliance.errors import ApplianceError
 from appliance.fleet.line.amqp import Delivered, Rabbit
+from appliance.fleet.line.source import opened
 
 
 def test_what_came_is_taken_while_nobody_can_connect_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    rabbit = Rabbit("amqp://nobody@127.0.0.1:1/")
+    rabbit = Rabbit("amqp://nobody:none@127.0.0.1:1/")
     free: list[bool] = []
 
     def look() -> None:
@@ -29,3 +31,12 @@ def test_what_came_is_taken_while_nobody_can_connect_anew(monkeypatch: pytest.Mo
     monkeypatch.setattr(rabbit, "_wait", lambda seconds: True)
     assert len(rabbit.fetch(1, 0.1)) == 1
     assert not free
+
+
+@pytest.mark.parametrize(
+    "address", ["amqp://nobody@127.0.0.1/", "amqp://a:secret@127.0.0.1:port/", "mqtt://x:y"]
+)
+def test_an_address_that_is_none_is_told_in_a_line_without_its_password(address: str) -> None:
+    with pytest.raises(ApplianceError, match="names no broker") as told:
+        opened(address)
+    assert "secret" not in str(told.value)
