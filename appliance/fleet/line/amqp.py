@@ -72,7 +72,7 @@ class Rabbit:
                 time.sleep(min(AGAIN, left))
             if self._came and not found:
                 until = time.monotonic() + seconds
-            with self._lock:
+            with self._lock:  # Who publishes may connect anew meanwhile, and then nothing has come.
                 while self._came and len(found) < most:
                     found.append(self._came.popleft())
         return found
