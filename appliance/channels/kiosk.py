@@ -302,7 +302,7 @@ class KioskChannel:
     async def hang_up(self) -> None:
         self._over = True
         self.playout.cut()
-        if self._waiting:
+        if self._waiting and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def chime(self) -> None:
