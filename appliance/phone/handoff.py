@@ -107,7 +107,7 @@ class HandOff:
         return ""
 
     async def _reach(self, to: str, told: str, calls: AsyncExitStack) -> PhoneCall:
-        """The person, who has agreed to take the call, which ends with `calls`. Unreached where nobody has."""
+        """The person, who has agreed to take the call; it ends with `calls`. Unreached where nobody has."""
         person = await self.means.exchange.dial(to, self.rules.rings)
         calls.push_async_callback(lambda: asyncio.shield(person.hang_up()))
         if self.rules.mode == "warm" and not await self._agrees(person, told):
