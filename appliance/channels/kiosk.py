@@ -136,7 +136,8 @@ class Kiosk:
         return bool(self._call_on and not self._call_on.over)
 
     def end_now(self) -> None:
-        """The handset is put back: end the call. Does nothing without one."""
+        """The handset is put back: end the call, or begin none."""
+        self._pressed.clear()
         if self._call_on:
             task = asyncio.create_task(self._call_on.hang_up())
             self._hanging_up.add(task)

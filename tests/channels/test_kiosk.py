@@ -281,6 +281,15 @@ async def test_a_call_ends_when_the_microphone_stays_away_and_the_next_one_works
     whole(said, sound(desk.frames[1]))
 
 
+async def test_a_handset_that_is_lifted_and_put_back_before_anything_comes_of_it_begins_no_call(
+    vad: Silero,
+) -> None:
+    kiosk = Kiosk(SoundCard(), vad, mode="button")
+    kiosk.wake_now()
+    kiosk.end_now()
+    assert not kiosk._pressed.is_set()
+
+
 async def test_a_call_may_be_hung_up_by_both_sides_at_once(vad: Silero) -> None:
     """The handset is put back as the desk says its last word; no microphone tells of anything."""
     sound = SoundCard()
