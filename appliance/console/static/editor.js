@@ -46,9 +46,10 @@ async function check() {
     facts.mark(findings);
     showFindings(findings);
     showState();
-    if (!facts.open) facts.refresh();
+    facts.refresh();
   } catch (problem) {
     at("verdict").textContent = problem.message;
+    checking = setTimeout(check, LOOK);
   }
 }
 
