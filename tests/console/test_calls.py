@@ -257,6 +257,7 @@ async def test_a_click_on_a_word_plays_it_and_the_word_is_marked(tmp_path: Path)
             ["evaluate", "at", "document.querySelector('#sound').currentTime"],
             ["read", "said", "#said .caller"],
             ["evaluate", "bars", "document.querySelectorAll('.stage').length"],
+            ["evaluate", "tick", "getComputedStyle(document.querySelector('#verdict'), '::before').content"],
             ["press", ".reason .plain"],
             ["evaluate", "chosen", "document.querySelector('.correct select').value = 'parking'"],
             ["evaluate", "away", AWAY],
@@ -270,6 +271,7 @@ async def test_a_click_on_a_word_plays_it_and_the_word_is_marked(tmp_path: Path)
     assert 5.2 < seen.readings["at"] < 6.2
     assert "where can I leave my car" in seen.readings["said"][0]
     assert seen.readings["bars"] >= 7
+    assert seen.readings["tick"] == "none"
 
 
 @pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")

@@ -337,7 +337,7 @@ async def test_a_check_that_the_network_swallowed_is_made_again(tmp_path: Path) 
             ["press", "#tab-file"],
             ["evaluate", "away", failing],
             typing("from nine", "from ten"),
-            ["see", "#verdict", "does not answer"],
+            ["see", "#verdict.error", "does not answer"],
             WELL,
             ["press", "#publish"],
         )

@@ -49,6 +49,7 @@ async function check() {
     facts.refresh();
   } catch (problem) {
     at("verdict").textContent = problem.message;
+    at("verdict").className = "error";
     checking = setTimeout(check, LOOK);
   }
 }
