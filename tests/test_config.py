@@ -292,3 +292,12 @@ def test_where_sip_listens_is_an_address_and_a_port(tmp_path: Path, listen: str)
     (tmp_path / "box.toml").write_text(f'[sip]\nlisten = "{listen}"\n')
     with pytest.raises(ConfigError, match=r"line 1.*listen"):
         read_box(tmp_path / "box.toml")
+
+
+@pytest.mark.parametrize("table", ["fleet", "home"])
+@pytest.mark.parametrize("broker", ["broker.local", "broker.local:0", "broker.local:70000", ":1883"])
+def test_a_broker_is_a_host_and_a_port(tmp_path: Path, table: str, broker: str) -> None:
+    more = 'enabled = true\ndevice = "lobby"' if table == "fleet" else ""
+    (tmp_path / "box.toml").write_text(f'[{table}]\nbroker = "{broker}"\n{more}\n')
+    with pytest.raises(ConfigError, match=r"line 1.*broker"):
+        read_box(tmp_path / "box.toml")

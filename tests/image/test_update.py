@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import subprocess
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,13 +54,16 @@ class Box:
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     box = Box()
-    for name in ("data/appliance", "data/update", "stick"):
+    for name in ("data/appliance", "data/update", "data/models", "stick"):
         (tmp_path / name).mkdir(parents=True)
     conf = tmp_path / "system.conf"
     conf.write_text("[system]\ncompatible=appliance-rpi5\n")
+    fstab = tmp_path / "fstab"
+    fstab.write_text("/data/models/models-3.squashfs /models squashfs loop,ro 0 0\n")
     for name, value in {
         "run": box.run, "bootslot": box.bootslot, "NOTES": tmp_path / "data/update/tried.json",
         "DESK": tmp_path / "data/appliance", "KEPT": tmp_path / "data/before", "SYSTEM": conf,
+        "MODELS": tmp_path / "data/models", "MOUNTS": fstab,
         "wait_for_quiet": lambda busy: box.asked.append("quiet"),
     }.items():  # fmt: skip
         monkeypatch.setattr(update, name, value)
@@ -97,6 +102,31 @@ def test_a_desk_whose_update_cannot_be_written_answers_again(box: Box, tmp_path:
     update.install(put(tmp_path, "rpi5-2.raucb"))
     assert box.asked[-1] == "systemctl start --no-block appliance.service"
     assert list(update.notes().values()) == ["failed"]
+
+
+def test_a_stick_that_comes_while_an_update_is_written_waits_and_is_left_for_the_next_start(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RAUC writes one at a time, and what it turned away for that is no bad one."""
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    (sent / "rpi5-3.raucb").write_bytes(b"rpi5-3.raucb")
+    stick = threading.Thread(target=update.install, args=[put(tmp_path, "rpi5-2.raucb")])
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        if command[:2] == ("rauc", "install") and not stick.ident:
+            stick.start()
+            stick.join(0.3)
+            assert stick.is_alive()
+        return box.run(*command)
+
+    monkeypatch.setattr(update, "run", run)
+    update.install(sent, take=True)
+    stick.join()
+    assert [asked for asked in box.asked if "rauc" in asked] == [
+        "rauc info --output-format=json rpi5-3.raucb", "rauc install rpi5-3.raucb",
+    ]  # fmt: skip
+    assert list(update.notes().values()) == ["trying"]
 
 
 def test_a_stick_that_stays_is_not_installed_again(box: Box, tmp_path: Path) -> None:
@@ -140,6 +170,19 @@ def test_a_healthy_system_is_committed(box: Box, tmp_path: Path) -> None:
     assert update.commit() == 0
     assert box.committed == "b"
     assert list(update.notes().values()) == ["committed"]
+
+
+def test_models_that_no_system_uses_any_more_make_room(box: Box, tmp_path: Path) -> None:
+    models = tmp_path / "data/models"
+    for age, name in enumerate(("models-1", "models-3", "models-2")):
+        (models / f"{name}.squashfs").touch()
+        os.utime(models / f"{name}.squashfs", (age, age))
+    box.current, box.healthy = "b", False
+    update.commit()
+    assert len(list(models.iterdir())) == 3
+    box.healthy = True
+    update.commit()
+    assert {file.stem for file in models.iterdir()} == {"models-2", "models-3"}
 
 
 def test_one_that_is_not_healthy_is_not_and_the_box_starts_anew(box: Box) -> None:
