@@ -69,6 +69,11 @@ def test_a_missing_key_names_its_table(tmp_path: Path) -> None:
         ('["when are you open?"]', "[]", "line 3: fact.hours has no questions"),
         ('"Alder House"', "7", 'line 1: name is 7; it must be text in quotes, like "..."'),
         ('"From nine to five."', '"From nine\nto five."', "look for a missing quote"),
+        (
+            '"From nine to five."',
+            "“From nine to five.”",
+            'line 5: has the curly quote “; write straight ones, "',
+        ),
         ("[fact.hours]", "[fact.hours", "look for a missing quote"),
         ("[fact.hours]", "[fact.hours]\n[fact.hours]", "line 4: this stands there a second time; leave one"),
         ('name = "Alder House"', 'name = "A"\nname = "B"', "line 2: this stands there a second time"),

@@ -41,8 +41,9 @@ class TomlFile:
             self.values: dict[str, Any] = tomllib.loads(self.text)
         except (ValueError, RecursionError) as error:
             at = re.search(r"at line (\d+)", str(error))
-            wrong, mend = _unreadable(re.sub(r" \(at .*\)$", "", str(error)))
             line = int(at[1]) if at else len(self.text.splitlines())
+            there = self.text.splitlines()[line - 1 : line]
+            wrong, mend = _unreadable(re.sub(r" \(at .*\)$", "", str(error)), *there)
             raise ConfigError(wrong, mend, file=str(path), line=line) from error
 
     def line(self, place: Place) -> int:
@@ -82,8 +83,10 @@ class TomlFile:
         return _build(self, kind, self.values, ())
 
 
-def _unreadable(told: str) -> tuple[str, str]:
-    """What is wrong with a file that is no TOML, and the mend, by what its reader tells."""
+def _unreadable(told: str, line: str = "") -> tuple[str, str]:
+    """What is wrong with a file that is no TOML, and the mend, by what its reader tells of a line."""
+    if curly := re.search("[“”„‘’]", re.sub(r'"[^"]*"', "", line)):
+        return f"has the curly quote {curly[0]}", 'write straight ones, "'
     if re.match("Cannot (declare|overwrite)", told):
         return "this stands there a second time", "leave one of the two out, or give it another name"
     return told, "look for a missing quote, bracket or equals sign"
