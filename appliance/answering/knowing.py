@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from appliance.answering.answers import Answer, chained, lines
+from appliance.answering.answers import Answer, Place, chained, lines
 from appliance.answering.knowledge import Knowledge
 from appliance.answering.language import foreign
 from appliance.answering.picking import Picker
@@ -32,6 +32,11 @@ LONE = 20
 LIKELY = 0.5
 """What is alone and at least so likely is begun where that is a flow which asks before it does anything:
 whoever means something else says so."""
+
+
+SURELY = 0.9
+"""What cannot wait is told from here; where anything may be said, a medicine or a message, only if it is
+meant for certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,29 @@ class Knowing:
         named = [i for i in range(len(labels)) if heard & (labels[i] - others[i])]
         return options[named[0]] if len(named) == 1 else None
 
+    async def urgent(self, text: str, closed: bool, anything: bool) -> Answer | None:
+        """The fact that cannot wait, where this asks for one; of `anything` that may be said, only surely."""
+        if not self._knowledge.urgent:
+            return None
+        understood = await self._understand(text)
+        found = next(iter(understood.candidates), None)
+        if found is None or found.intent not in self._knowledge.urgent:
+            return None
+        if understood.verdict != "accept" and (anything or found.score < SURELY):
+            return None
+        return self.fact(Meant(found, understood.how, text), closed)
+
+    async def perhaps(self, text: str) -> Answer | None:
+        """Whether what cannot wait is meant, where that is likely and what else is said answers nothing."""
+        candidates = (await self._understand(text)).candidates[:1]
+        likely = [each for each in candidates if each.score >= LIKELY]
+        near = [each for each in likely if each.intent in self._knowledge.urgent]
+        return self._which(tuple(near), text) if near else None
+
+    async def known(self, text: str) -> bool:
+        """Whether it surely is something that the desk knows or does."""
+        return (await self._understand(text)).verdict == "accept"
+
     async def exactly(self, text: str) -> bool:
         """Whether this is one of the desk's very phrases."""
         return (await self._understand(text)).how == "phrase"
@@ -193,10 +221,9 @@ class Knowing:
         if not (fact := self._knowledge.fact(found.intent)):
             return None
         decision = Decision(found.intent, meant.how, f"desk.toml fact.{found.intent}", found.score)
-        return Answer(
-            decision,
-            self._said((closed and fact.say_closed) or fact.say, self._knowledge.rephrased(found.intent)),
-        )
+        say = (closed and fact.say_closed) or fact.say
+        then: Place = "urgent" if fact.urgent else "open"
+        return Answer(decision, self._said(say, self._knowledge.rephrased(found.intent)), then=then)
 
     def asked(self, flow: str, say: Sequence[str]) -> AsyncIterator[Line]:
         """The lines of a flow that is asking. Only what stands there as it is may be said differently, and

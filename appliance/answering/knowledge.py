@@ -42,6 +42,8 @@ class Knowledge:
 
     def __init__(self, desk: DeskFile, embed: Embed, thread: EngineThread, index: Path | None = None) -> None:
         self.desk = standing.whole(desk)
+        self.urgent = frozenset(name for name, fact in self.desk.fact.items() if fact.urgent)
+        """The facts that cannot wait."""
         self._embed = embed
         self._thread = thread
         self._understanding: Understanding | None = None

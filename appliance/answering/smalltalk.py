@@ -40,6 +40,7 @@ class SmallTalk:
         self._asked_again = False
         self._message: int | None = None
         """The message being taken, once a part of it is kept."""
+        self._begun = ""
         self._pen = asyncio.Lock()
 
     def rehearsal(self, notebook: Notebook) -> SmallTalk:
@@ -109,7 +110,9 @@ class SmallTalk:
         decision = Decision("unknown", "nothing the desk knows is near", "desk.toml", score)
         return Answer(decision, lines([self._say.unknown]), Expect("yes_no"), then="offered")
 
-    def ask_for_message(self) -> Answer:
+    def ask_for_message(self, begun: str = "") -> Answer:
+        """`begun`: what the caller told before, which is kept beside the message."""
+        self._begun = begun
         return fixed("message", "a message is wanted", self._say.message, Expect("message"), then="taking")
 
     def decline(self, going_on: bool = False) -> Answer:
@@ -130,7 +133,8 @@ class SmallTalk:
         text = without(text, "card")
         try:
             if self._message is None:
-                self._message = await self._notebook.message(self._call, text)
+                about = f" ({self._begun})" if self._begun else ""
+                self._message = await self._notebook.message(self._call, text + about)
             else:
                 await self._notebook.extend(self._message, text)
         except StorageError:

@@ -12,8 +12,9 @@ from appliance.slots.acts import act
 from appliance.slots.dates import find_dates
 from appliance.slots.durations import find_durations
 from appliance.slots.emails import find_emails
-from appliance.slots.lexer import LONGEST, Context, Found, Token, Value, corrections, has, tokens, word
-from appliance.slots.names import TITLES, UNDECIDED, find_choices, find_names, place
+from appliance.slots.lexer import LONGEST, Context, Found, Token, Value, corrections, has, tokens
+from appliance.slots.moving import standing
+from appliance.slots.names import UNDECIDED, find_choices, find_names, place
 from appliance.slots.numbers import find_money, find_numbers
 from appliance.slots.phones import find_phones
 from appliance.slots.sounds import find_misheard_days
@@ -107,7 +108,7 @@ def several(kind: str, text: str, context: Context) -> tuple[Value, ...]:
         return ()
     heard = tokens(text[:LONGEST])
     heard = heard[max((end for _, end in corrections(heard)), default=0) :]
-    found = [each for each in FINDERS[kind](heard, context) if not _refused(heard, each)]
+    found = standing(heard, list(FINDERS[kind](heard, context)))
     best = max(found, key=lambda each: each.value.score, default=None)
     if best is None:
         return ()
@@ -235,7 +236,7 @@ def _core(heard: Sequence[Token]) -> list[Token]:
 
 
 def _best(finder: Finder, heard: Sequence[Token], context: Context) -> Value | None:
-    found = [each for each in finder(heard, context) if not _refused(heard, each)]
+    found = standing(heard, list(finder(heard, context)))
     if not found:
         return None
     best = max(found, key=lambda each: each.value.score)
@@ -249,17 +250,9 @@ def _best(finder: Finder, heard: Sequence[Token], context: Context) -> Value | N
     return replace(best.value, score=best.value.score * 0.6) if others else best.value
 
 
-def _refused(heard: Sequence[Token], found: Found) -> bool:
-    """Whether the caller says that it is not this: "not Tuesday"."""
-    before = word(heard, found.start - 1)
-    if before in ("on", "at", "the", "a", "for") or before in TITLES:
-        before = word(heard, found.start - 2)
-    return before in ("not", "isn't", "never", "except")
-
-
 def _weighed(kind: str, found: Iterator[Found], heard: Sequence[Token]) -> list[Found]:
     """The values with what stands around them taken into account."""
-    every = [each for each in found if not _refused(heard, each)]
+    every = standing(heard, list(found))
     marks = [end for _, end in corrections(heard)]
     weighed = []
     for each in every:

@@ -73,6 +73,10 @@ class Context:
     most: float | None = None
     weekdays: frozenset[int] = frozenset()
     """The days of the week that are likely, 0 being Monday; empty where any is."""
+    counts: bool | None = None
+    """Of a number: whether it tells how many, or which one, as a room; None where that is not known."""
+    nouns: frozenset[str] = frozenset()
+    """Words that stand beside a number that is meant: "room", "guests"."""
     hours: tuple[tuple[time, time], ...] = ()
     """When a time is likely to be meant: from 18:00 to 22:00 "half past seven" is in the evening."""
 
@@ -154,6 +158,8 @@ def corrections(heard: Sequence[Token]) -> Iterator[tuple[int, int]]:
             and word(heard, i + 1) in ("one", "problem")
             and not heard[i + 1].paused
         ):
+            used = 0
+        if word(heard, i) == "rather" and word(heard, i + 1) == "than":
             used = 0
         if used:
             yield i, i + used
