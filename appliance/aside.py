@@ -8,7 +8,7 @@ from functools import partial
 
 from appliance.answering.answers import Answer, Place, again, chained, fixed, lines
 from appliance.answering.knowing import Knowing
-from appliance.answering.smalltalk import SmallTalk
+from appliance.answering.smalltalk import SmallTalk, unasked
 from appliance.clerk import Clerk
 from appliance.config import DeskFile, Lines, standing
 from appliance.flows.state import worth
@@ -34,6 +34,13 @@ async def and_back(clerk: Clerk, aside: Answer) -> Answer:
     """Another subject, and then the open question once more."""
     back = await clerk.again()
     return replace(aside, lines=chained(aside.lines, lines(back.say)), expect=back.expect)
+
+
+async def in_one(first: Answer, second: Answer) -> Answer:
+    """One after the other; whether there is anything else is asked after the second."""
+    said = [line.text async for line in first.lines]
+    said = [*said[:-1], *unasked(said[-1])] if said else []
+    return replace(second, lines=chained(lines(said), second.lines))
 
 
 async def after_urgent(

@@ -4,27 +4,19 @@ else; an action runs only as a flow's form says."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import replace
-from typing import Any
 
-from appliance.answering.answers import Answer, Place, again, chained, fixed, lines, pressed, unplayed
-from appliance.answering.knowing import Knowing, Meant, Unknown
-from appliance.answering.knowledge import MESSAGE, Knowledge
-from appliance.answering.picking import Picker
-from appliance.answering.smalltalk import NO_MESSAGE, SmallTalk, unasked
-from appliance.answering.wording import Wording
-from appliance.aside import WAITING, after_urgent, and_back, ask_for_message, serve, to_person
-from appliance.clerk import Clerk
-from appliance.config.calling import FlowRecording
+from appliance.answering.answers import Answer, again, chained, fixed, lines, pressed, unplayed
+from appliance.answering.knowing import Meant, Unknown
+from appliance.answering.knowledge import MESSAGE
+from appliance.answering.language import asks
+from appliance.answering.smalltalk import NO_MESSAGE, unasked
+from appliance.aside import WAITING, after_urgent, and_back, ask_for_message, in_one, serve, to_person
 from appliance.config.standing import UNDO
 from appliance.flows.steps import Step
-from appliance.memory.notebook import Notebook
-from appliance.messages import Cause, Closing, Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
+from appliance.messages import Cause, Closing, Decision, Expect, Heard, Noise, Silence, TakenBack
+from appliance.mind import Mind
 from appliance.observe.redaction import tells_card
-from appliance.phone.handoff import HandOff
-from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
-from appliance.serving.consent import Consent
 from appliance.slots.acts import Act, act, idle, thanks
 
 YES_NO = Expect("yes_no")
@@ -32,82 +24,9 @@ YES_NO = Expect("yes_no")
 LONGEST = 2_000
 """Characters of an utterance that are read; nobody says more in a turn, though somebody may paste it."""
 
-HEARD_ENOUGH = 0.5
-"""Share of an answer that must have been played for it to count as said."""
 
-
-class Brain:
+class Brain(Mind):
     """The mind of one conversation: the order in which things are decided."""
-
-    def __init__(
-        self,
-        knowledge: Knowledge,
-        notebook: Notebook,
-        wording: Wording | None,
-        call: str,
-        clerk: Clerk | None = None,
-        picker: Picker | None = None,
-        handoff: HandOff | None = None,
-        consent: Consent | None = None,
-        opening: str = "",
-    ) -> None:
-        """`consent`: of a call that is recorded. `opening`: what is said first to who was called."""
-        self._desk = knowledge.desk
-        self._lines = knowledge.desk.lines
-        self._knowing = Knowing(knowledge, wording, picker)
-        self.stands_alone = self._knowing.stands_alone
-        self._smalltalk = SmallTalk(self._lines, notebook, call)
-        self._clerk = clerk
-        self._handoff = handoff
-        self._consent = consent
-        self._opening = opening
-        self._place: Place = "open"
-        self._answer: Answer | None = None
-        self._said: Turn | None = None
-        self._last_words = ""
-        """What the caller said last, other than that a person is wanted."""
-        self._cause: Cause | None = None
-        """What was decided on last, unless that was taken back."""
-        self._before: list[dict[str, Any]] = []
-        """What `retract` goes back to."""
-
-    @property
-    def _closed(self) -> bool:
-        """Whether nobody is at the desk at this hour."""
-        return self._clerk is not None and self._clerk.closed
-
-    @property
-    def _reachable(self) -> bool:
-        """Whether a person can be."""
-        return self._handoff is not None and self._handoff.open
-
-    @property
-    def filler(self) -> str:
-        """Said while an answer takes long."""
-        return self._lines.moment
-
-    @property
-    def expects(self) -> Expect:
-        """What the caller was last asked for."""
-        return self._answer.expect if self._answer else Expect()
-
-    async def decide(self, cause: Cause | None) -> Answer | None:
-        """The answer to what happened; None where nothing is to be said. A call begins with None."""
-        before = self._knowing.took
-        answer = await self._decide(cause)
-        if answer and (took := self._knowing.took - before):
-            answer = replace(answer, decision=replace(answer.decision, understanding=took))
-        self._answer = answer or self._answer
-        if self._consent:
-            form = self._clerk.state.form if self._clerk else None
-            self._consent.follow(self._recording(), form.flow if form else "")
-        return answer
-
-    def _recording(self) -> FlowRecording:
-        """What the flow that is under way wants of the recording."""
-        form = self._clerk.state.form if self._clerk else None
-        flow = self._desk.flow.get(form.flow) if form else None
-        return flow.record if flow else ""
 
     async def enough(self, text: str) -> bool:
         """Whether these words are all of an answer: of what was asked for, or of a phrase of the desk's."""
@@ -117,49 +36,6 @@ class Brain:
             step = self._clerk.consider(text)
             return self._clerk.asks != "text" and step.understood and step.whole
         return await self._knowing.exactly(text)
-
-    def rehearsal(self) -> Brain:
-        """A mind that thinks as this one does and leaves no trace."""
-        other = copy(self)
-        other._knowing = copy(self._knowing)
-        other._smalltalk = self._smalltalk.rehearsal(ForgetfulNotebook())
-        other._consent = None
-        other._clerk = RehearsingClerk(self._clerk) if self._clerk else None
-        return other
-
-    async def retract(self, cause: Heard) -> bool:
-        """Take back what was decided on this, of which nothing was heard; nothing is where that was cut off
-        before it began. False where it did something that stands: an action that ran, a message that was
-        kept."""
-        if cause is not self._cause:
-            return True
-        if self._place == "taking" or (self._clerk and not await self._clerk.retract()):
-            return False
-        for part, before in zip(self._parts(), self._before, strict=True):
-            vars(part).update(before)
-        self._cause = None
-        return True
-
-    def _parts(self) -> tuple[object, ...]:
-        """Where a conversation is, apart from its forms."""
-        return self, self._knowing, self._smalltalk
-
-    def apologise(self) -> Answer:
-        """The answer where deciding failed."""
-        return fixed("again", "deciding failed", self._lines.again, then=self._place)
-
-    def remember(self, turn: Turn) -> None:
-        """Take note of what was really said: only that moves the conversation on."""
-        self._said = turn
-        heard = len(turn.spoken.text) >= HEARD_ENOUGH * len(turn.meant)
-        if self._clerk and turn.spoken.text and heard:
-            self._clerk.said()
-        if self._consent and self._lines.recorded in turn.spoken.text:
-            self._consent.told()
-        if self._answer and (turn.spoken.whole or heard):
-            self._place = self._answer.then
-            if self._place != "taking":
-                self._smalltalk.message_taken()
 
     async def _decide(self, cause: Cause | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
@@ -178,6 +54,7 @@ class Brain:
             case Heard():
                 self._smalltalk.heard()
                 answer = await self._respond(" ".join(cause.text.split())[:LONGEST])
+                answer = await self._and_then(answer)
                 return replace(answer, lines=chained(lines(news), answer.lines))
             case _ if news:
                 return Answer(
@@ -264,7 +141,19 @@ class Brain:
             return await self._take_up(await self._knowing.choice(text, said), text)
         if said not in ("none", "correct") and not rest:
             return self._talk("thanks" if said == "yes" and thanks(text) else said)
-        return await self._take_up(await self._knowing.about(text), text)
+        wishes = await self._knowing.wishes(text)
+        self._later = (*self._later, *wishes[1:])
+        return await self._take_up(wishes[0] if wishes else await self._knowing.about(text), text)
+
+    async def _and_then(self, answer: Answer) -> Answer:
+        """What else the caller had wanted, once nothing is under way any more."""
+        while self._later and not (self._clerk and self._clerk.busy):
+            if answer.hang_up or answer.then not in ("open", "urgent"):
+                break
+            later, *others = self._later
+            self._later = tuple(others)
+            answer = await in_one(answer, await self._take_up(later, later.text))
+        return answer
 
     async def _take_up(self, about: Meant | Answer | Unknown, text: str) -> Answer:
         """A flow begins, a fact is told, a message is taken; or nothing answers."""
@@ -306,8 +195,14 @@ class Brain:
         played = self._said.spoken if self._said else None
         if self._clerk.confirming and said == "yes" and not (played and self._clerk.agreeable(played.text)):
             return self._form(await self._clerk.again())
+        if self._clerk.confirming and said == "yes" and (also := await self._knowing.wishes(text, form)):
+            self._later = (*self._later, *also)
+            text = "yes"
         if said == "goodbye":
             return await self._leave(self._talk(said))
+        if said == "cancel" and (instead := await self._knowing.wishes(text, form)):
+            self._later = (*self._later, *instead)
+            text = "cancel"
         if (said == "person" and not self._reachable) or (said == "repeat" and self._place == "offered"):
             return self._talk(said)  # The form waits: who wants no message goes on with it.
         if self._place in ("offered", "which") and said == "no":
@@ -335,7 +230,11 @@ class Brain:
             return await and_back(self._clerk, aside)
         if self._place == "offered":
             return await ask_for_message(self._desk, self._clerk, self._smalltalk)
-        return await self._knowing.perhaps(text) or self._form(await self._clerk.hear(text, ""))
+        if near := await self._knowing.perhaps(text):
+            return near
+        if asks(text):
+            return await and_back(self._clerk, await self._smalltalk.unknown(text, going_on=True))
+        return self._form(await self._clerk.hear(text, ""))
 
     async def _aside(self, errand: Meant) -> Answer:
         """A fact, after which the form goes on, or another errand."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from appliance.answering.language import foreign
 from appliance.answering.picking import Picker
 from appliance.answering.wording import Wording, sentences
 from appliance.config.standing import SERVICES
+from appliance.flows.state import Form
 from appliance.guard import GLUE, stem
 from appliance.messages import Decision, Line
 from appliance.slots.acts import Act, stands_alone
@@ -33,6 +35,11 @@ LIKELY = 0.5
 """What is alone and at least so likely is begun where that is a flow which asks before it does anything:
 whoever means something else says so."""
 
+
+JOINT = re.compile(r"[,;.?!]\s+(?:(?:and|then|also|plus)\s+)*|\s+(?:and|plus)\s+(?:(?:then|also)\s+)*", re.I)
+NEGATION = re.compile(r"\b(?:not|no|never|\w+n't|without)\b", re.I)
+MOST_PARTS = 4
+"""Of one sentence that are looked at."""
 
 SURELY = 0.9
 """What cannot wait is told from here; where anything may be said, a medicine or a message, only if it is
@@ -87,7 +94,7 @@ class Knowing:
             if picked := await self._pick(text, understood.candidates):
                 return picked
             options = _near(understood.candidates[:2])
-            if len(options) == 1 and options[0].score >= LIKELY and self._asks_first(options[0]):
+            if len(options) == 1 and self._likely(options[0]):
                 return Meant(options[0], "likely", text)
             return self._which(options, text)
         return Unknown(understood.candidates[0].score if understood.candidates else 0.0)
@@ -127,6 +134,8 @@ class Knowing:
         chosen: Candidate | None
         if heard & LAST:
             chosen = options[-1]
+        elif said == "yes" and len(options) > 1 and not heard & FIRST:
+            return self._which(options, self._question)
         elif heard & FIRST or said == "yes":
             chosen = options[0]
         elif heard & NEITHER or text == self._question:
@@ -165,6 +174,32 @@ class Knowing:
     async def known(self, text: str) -> bool:
         """Whether it surely is something that the desk knows or does."""
         return (await self._understand(text)).verdict == "accept"
+
+    async def wishes(self, text: str, form: Form | None = None) -> list[Meant]:
+        """What a sentence asks for that asks for several things; facts go before what is begun. One where
+        only a part of the sentence is known. With a `form` open: what it asks for besides that."""
+        pieces = parts(text)
+        whole = await self._understand(text)
+        caught = any(len(parts(words)) > 1 for words in whole.slots.values())
+        if len(pieces) < 2 or (whole.how == "phrase" and not caught and not form):
+            return []
+        found: dict[str, Meant] = {}
+        likely: dict[str, Candidate] = {}
+        for piece in pieces:
+            understood = await self._understand(piece)
+            if understood.verdict == "accept" and (not caught or understood.how == "phrase"):
+                best = understood.candidates[0]
+                found.setdefault(best.intent, Meant(best, understood.how, piece, understood.slots))
+            elif whole.verdict != "accept":
+                likely |= {each.intent: each for each in understood.candidates[:1] if self._likely(each)}
+        if form:
+            return [each for intent, each in found.items() if intent != form.flow]
+        if len(found) == 1 and whole.verdict != "accept":
+            return [Meant(each.found, each.how, text) for each in found.values()]
+        if not found and whole.verdict != "accept" and len(likely) == 1:
+            return [Meant(each, "likely", text) for each in likely.values()]
+        several = sorted(found.values(), key=lambda each: self.is_flow(each.found))
+        return several if len(several) > 1 else []
 
     async def exactly(self, text: str) -> bool:
         """Whether this is one of the desk's very phrases."""
@@ -209,6 +244,9 @@ class Knowing:
         flows = self._knowledge.desk.flow.items()
         return next((name for name, flow in flows if flow.do and flow.do.action == action), "")
 
+    def _likely(self, found: Candidate) -> bool:
+        return found.score >= LIKELY and self._asks_first(found)
+
     def _asks_first(self, found: Candidate) -> bool:
         """Whether it is a flow that does nothing before it has asked for something."""
         flow = self._knowledge.flow(found.intent)
@@ -248,6 +286,13 @@ class Knowing:
         if self._knowledge.desk.mode == "worded":
             return Answer(decision, self._said(passage.text, rephrase=True))
         return Answer(decision, lines([passage.text]))
+
+
+def parts(text: str) -> list[str]:
+    """The parts of a sentence that may each ask for something; none that says what is not wanted."""
+    pieces = [piece.strip(" ,") for piece in JOINT.split(text)]
+    kept = [piece for piece in pieces if piece and not NEGATION.search(piece)]
+    return kept[:MOST_PARTS] if len(pieces) > 1 else []
 
 
 def _near(options: tuple[Candidate, ...]) -> tuple[Candidate, ...]:

@@ -94,9 +94,11 @@ class SmallTalk:
         self._asked_again = True
         return fixed("again", "a voice, and no words", self._say.again, expect, then=place)
 
-    async def unknown(self, text: str, score: float = 0.0, foreign: bool = False) -> Answer:
-        """Nothing answers it: that is noted, and a message is offered; who speaks another language is told
-        which one the desk speaks."""
+    async def unknown(
+        self, text: str, score: float = 0.0, foreign: bool = False, going_on: bool = False
+    ) -> Answer:
+        """Nothing answers it: that is noted, and a message is offered, unless a form is `going_on`; who
+        speaks another language is told which one the desk speaks."""
         if idle(text):
             return fixed("again", "nothing is said yet", self._say.again)
         # Names are told by English capitals: in another language they would take half of it.
@@ -108,6 +110,8 @@ class SmallTalk:
         if foreign:
             return fixed("language", "said in another language", self._say.language)
         decision = Decision("unknown", "nothing the desk knows is near", "desk.toml", score)
+        if going_on:
+            return Answer(decision, lines(unasked(self._say.unknown)))
         return Answer(decision, lines([self._say.unknown]), Expect("yes_no"), then="offered")
 
     def ask_for_message(self, begun: str = "") -> Answer:

@@ -12,7 +12,7 @@ from appliance.slots.acts import act
 from appliance.slots.dates import find_dates
 from appliance.slots.durations import find_durations
 from appliance.slots.emails import find_emails
-from appliance.slots.lexer import LONGEST, Context, Found, Token, Value, corrections, has, tokens
+from appliance.slots.lexer import LONGEST, Context, Found, Token, Value, corrections, has, tokens, words
 from appliance.slots.moving import standing
 from appliance.slots.names import UNDECIDED, find_choices, find_names, place
 from appliance.slots.numbers import find_money, find_numbers
@@ -132,8 +132,11 @@ def chosen(kind: str, text: str, context: Context, values: Sequence[Value]) -> V
         for value in values
     ]
     named = [value for value, words in zip(values, own, strict=True) if said & words]
-    if len(named) == 1:
+    if len(named) == 1 and not any(token.word == "not" for token in heard):
         return named[0]
+    if refused := [value for value in values if value not in _left_over(heard, values, own)]:
+        left = [value for value in values if value not in refused]
+        return left[0] if len(left) == 1 else None
     if kind in ("name", "choice"):
         context = replace(context, options=tuple(str(value.value) for value in values))
     again = parse(kind, text, context)
@@ -144,9 +147,17 @@ def chosen(kind: str, text: str, context: Context, values: Sequence[Value]) -> V
         early, late = said & EARLIER, said & LATER
         if bool(early) != bool(late):
             return (min if early else max)(values, key=lambda value: str(value.value))
-    if places := [at for i in range(len(heard)) if (at := place(heard, i, len(values)))]:
+    pointed = [i for i in range(len(heard)) if "not" not in words(heard, i - min(i, 2), min(i, 2))]
+    if places := [at for i in pointed if (at := place(heard, i, len(values)))]:
         return values[places[0][0]]
     return values[0] if said & EITHER else None
+
+
+def _left_over(heard: Sequence[Token], values: Sequence[Value], own: Sequence[set[str]]) -> list[Value]:
+    """Those whose words do not follow a "not": "not Becker, the other one"."""
+    nots = [i for i, token in enumerate(heard) if token.word in ("not", "isn't", "except")]
+    refused = {token.word for i in nots for token in heard[i + 1 : i + 4]}
+    return [value for value, words in zip(values, own, strict=True) if not words & refused]
 
 
 def _apart(found: Sequence[Found]) -> list[Found]:

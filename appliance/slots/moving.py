@@ -17,6 +17,9 @@ MOVES = frozenset(
 PLAINLY = MOVES - frozenset("put push bring pull".split())
 """Those that nothing else is said with: "put it back to ten" is about no value before it."""
 
+BETWEEN = frozenset("on at the a for room number badge table floor in".split())
+"""What may stand between a "not" and what is refused."""
+
 TO = frozenset("to onto into until till for".split())
 
 
@@ -67,8 +70,10 @@ def _gives_way(heard: Sequence[Token], found: Found, other: Found) -> bool:
 def _refused(heard: Sequence[Token], found: Found) -> bool:
     """Whether the caller says that it is not this: "not Tuesday", "instead of Tuesday"."""
     at = found.start - 1
-    if word(heard, at) in ("on", "at", "the", "a", "for") or word(heard, at) in TITLES:
+    while word(heard, at) in BETWEEN or word(heard, at) in TITLES:
         at -= 1
     before = word(heard, at)
+    if before == "but" and word(heard, at - 1) in ("anything", "any", "day", "time", "anyone", "anybody"):
+        return True
     instead = (word(heard, at - 1), before) in (("instead", "of"), ("rather", "than"))
     return instead or before in ("not", "isn't", "never", "except")

@@ -26,8 +26,8 @@ SMALL = {"dollar": "cent", "pound": "pence", "euro": "cent", "franc": "cent"}
 NAMED = frozenset("room floor table extension badge gate platform flat apartment suite locker desk".split())
 """What has a number for a name."""
 COUNTED = frozenset(
-    "people persons person guests adults kids children babies passengers visitors colleagues bags suitcases"
-    " nights days weeks months years hours minutes times o'clock am pm".split()
+    "of people persons person guests adults kids children babies passengers visitors colleagues bags"
+    " suitcases nights days weeks months years hours minutes times o'clock am pm".split()
 )
 """What is counted."""
 
@@ -94,7 +94,7 @@ def find_numbers(heard: Sequence[Token], context: Context) -> Iterator[Found]:
         said = number(heard, i)
         if not said and (rank := ordinal(heard, i)):
             said = rank[0], rank[1], 0.5
-        if not said or (word(heard, i) == "one" and word(heard, i - 1) in _NO_COUNT and not heard[i].paused):
+        if not said or (word(heard, i) == "one" and _somebody(heard, i)):
             i += 1
             continue
         value, end, score = said
@@ -212,6 +212,12 @@ def _whole(value: int | float) -> int | float:
 def _within(value: int | float, context: Context) -> bool:
     low = context.least is None or value >= context.least
     return low and (context.most is None or value <= context.most)
+
+
+def _somebody(heard: Sequence[Token], i: int) -> bool:
+    """Whether a "one" counts nothing: "no one", "the one next to the lift"."""
+    pointed = word(heard, i - 1) in ("the", "another", "other", "same") and i + 1 < len(heard)
+    return (word(heard, i - 1) in _NO_COUNT or pointed) and not heard[i].paused
 
 
 def _of_this(heard: Sequence[Token], i: int, end: int, context: Context) -> float:

@@ -155,6 +155,8 @@ def _number(heard: Sequence[Token], i: int) -> list[Sign]:
     name = word(heard, i)
     if name.isdecimal():
         return [Sign(c, i, i + 1, True) for c in name]
+    if name in ONES and word(heard, i + 1) == "hundred" and (said := cardinal(heard[: i + 5], i)):
+        return [Sign(c, i, said[1], True) for c in str(said[0])]
     if name in ONES or name == "niner":
         return [Sign(str(ONES.get(name, 9)), i, i + 1, True)]
     if name in TENS or name in TEENS:

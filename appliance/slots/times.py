@@ -31,6 +31,8 @@ MINUTES = ("minutes", "minute", "mins", "min")
 FOR = 0.67
 """How sure one is of an hour "for eight": it may be for eight people."""
 
+AT_ONCE = ("as soon as possible", "right now", "now", "straight away", "right away", "immediately", "asap")
+
 Clock = tuple[time, int, float]
 """A time, the token after it, how sure."""
 
@@ -128,8 +130,8 @@ def _time(heard: Sequence[Token], i: int, context: Context) -> Clock | None:
             return clock, i + used, 1.0
     if ahead := hours_ahead(heard, i):
         return (now + timedelta(minutes=ahead[0])).time().replace(second=0, microsecond=0), ahead[1], 0.9
-    if used := has(heard, i, "right now", "now", "straight away", "right away"):
-        alone = used == len(heard)
+    if used := has(heard, i, *AT_ONCE):
+        alone = used == len(heard) or used > 3
         return (now.time().replace(second=0, microsecond=0), i + used, 0.7) if alone else None
     if zero := has(heard, i, "oh", "o", "zero"):
         early = _spoken_hour(heard, i + zero)
@@ -292,7 +294,8 @@ def _spoken_hour(heard: Sequence[Token], i: int) -> tuple[int, int, int, float] 
     if not said or said[0] > 24 or (word(heard, i - 1) in _BEFORE and not _for_an_hour(heard, i, said[1])):
         return None
     hour, end = said
-    lead = has(heard, i - 1, *LEADS) > 0 or has(heard, i - 2, "make it", "say") > 0 or _moved(heard, i)
+    lead = has(heard, i - 1, *LEADS) > 0 or has(heard, i - 2, "make it", "say") > 0
+    lead = lead or has(heard, i - 2, "i do", "we do", "i have", "we have") > 0 or _moved(heard, i)
     if used := has(heard, end, "o'clock", "o clock", "oclock"):
         return (hour, 0, end + used, 0.95) if hour <= 12 else None
     if (hour > 9 or word(heard, i - 1) in ("oh", "o", "zero")) and (
