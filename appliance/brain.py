@@ -195,12 +195,13 @@ class Brain(Mind):
         played = self._said.spoken if self._said else None
         if self._clerk.confirming and said == "yes" and not (played and self._clerk.agreeable(played.text)):
             return self._form(await self._clerk.again())
-        if self._clerk.confirming and said == "yes" and (also := await self._knowing.wishes(text, form)):
+        flow = form.flow if form else ""
+        if self._clerk.confirming and said == "yes" and (also := await self._knowing.besides(text, flow)):
             self._later = (*self._later, *also)
             text = "yes"
         if said == "goodbye":
             return await self._leave(self._talk(said))
-        if said == "cancel" and (instead := await self._knowing.wishes(text, form)):
+        if said == "cancel" and (instead := await self._knowing.besides(text, flow, surely=False)):
             self._later = (*self._later, *instead)
             text = "cancel"
         if (said == "person" and not self._reachable) or (said == "repeat" and self._place == "offered"):
@@ -218,7 +219,7 @@ class Brain(Mind):
                 return await self._aside(errand)
         if self._clerk.consider(text).understood:
             return self._form(await self._clerk.hear(text, played.text if played else ""))
-        aside = await self._knowing.aside(text, form.flow if form else "")
+        aside = await self._knowing.aside(text, flow)
         if isinstance(aside, Meant):
             if form and self._knowing.is_flow(aside.found):
                 same = aside.found.intent == form.flow

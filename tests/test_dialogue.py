@@ -54,7 +54,7 @@ PLACES = {
     "open": ("when are you open",),
     "offered": ("zebra quartz violin",),
     "taking": ("can I leave a message",),
-    "which": ("are you open and where to park",),
+    "which": ("are you open or where to park",),
     "first question": ("book an appointment",),
     "second question": ("book an appointment", "Thursday"),
     "readback": ("book an appointment", "Thursday", "half past ten", "Ann Smith"),

@@ -13,7 +13,6 @@ from appliance.answering.language import foreign
 from appliance.answering.picking import Picker
 from appliance.answering.wording import Wording, sentences
 from appliance.config.standing import SERVICES
-from appliance.flows.state import Form
 from appliance.guard import GLUE, stem
 from appliance.messages import Decision, Line
 from appliance.slots.acts import Act, stands_alone
@@ -175,31 +174,35 @@ class Knowing:
         """Whether it surely is something that the desk knows or does."""
         return (await self._understand(text)).verdict == "accept"
 
-    async def wishes(self, text: str, form: Form | None = None) -> list[Meant]:
-        """What a sentence asks for that asks for several things; facts go before what is begun. One where
-        only a part of the sentence is known. With a `form` open: what it asks for besides that."""
-        pieces = parts(text)
-        whole = await self._understand(text)
+    async def wishes(self, text: str) -> list[Meant]:
+        """What a sentence asks for that asks for several things, facts before what is begun; or the one thing
+        that a part of it asks for, where the whole is not understood. Empty where `about` is to say."""
+        pieces, whole = parts(text), await self._understand(text)
         caught = any(len(parts(words)) > 1 for words in whole.slots.values())
-        if len(pieces) < 2 or (whole.how == "phrase" and not caught and not form):
+        if len(pieces) < 2 or (whole.how == "phrase" and not caught):
             return []
+        surely = whole.verdict == "accept"
+        found = await self._each(pieces, surely, by_phrase=caught)
+        if len(found) == 1:
+            return [] if surely else [Meant(each.found, each.how, text) for each in found]
+        return sorted(found, key=lambda each: self.is_flow(each.found))
+
+    async def besides(self, text: str, flow: str, surely: bool = True) -> tuple[Meant, ...]:
+        """What else than the flow that is under way is asked for in a sentence: "yes, and wake me at six"."""
+        found = await self._each(parts(text), surely)
+        return tuple(each for each in found if each.found.intent != flow)
+
+    async def _each(self, pieces: Sequence[str], surely: bool, by_phrase: bool = False) -> list[Meant]:
+        """What is meant by each; nothing twice."""
         found: dict[str, Meant] = {}
-        likely: dict[str, Candidate] = {}
         for piece in pieces:
             understood = await self._understand(piece)
-            if understood.verdict == "accept" and (not caught or understood.how == "phrase"):
-                best = understood.candidates[0]
-                found.setdefault(best.intent, Meant(best, understood.how, piece, understood.slots))
-            elif whole.verdict != "accept":
-                likely |= {each.intent: each for each in understood.candidates[:1] if self._likely(each)}
-        if form:
-            return [each for intent, each in found.items() if intent != form.flow]
-        if len(found) == 1 and whole.verdict != "accept":
-            return [Meant(each.found, each.how, text) for each in found.values()]
-        if not found and whole.verdict != "accept" and len(likely) == 1:
-            return [Meant(each, "likely", text) for each in likely.values()]
-        several = sorted(found.values(), key=lambda each: self.is_flow(each.found))
-        return several if len(several) > 1 else []
+            best = next(iter(understood.candidates), None)
+            accepted = understood.verdict == "accept" and (understood.how == "phrase" or not by_phrase)
+            if best and (accepted or (not surely and self._likely(best))):
+                how = understood.how if accepted else "likely"
+                found.setdefault(best.intent, Meant(best, how, piece, understood.slots))
+        return list(found.values())
 
     async def exactly(self, text: str) -> bool:
         """Whether this is one of the desk's very phrases."""

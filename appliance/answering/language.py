@@ -63,8 +63,8 @@ ASKED = re.compile(
 """A question for another language, asked in English."""
 
 QUESTION = re.compile(
-    r"\s*(?:and |but |so |well,? |oh,? |wait,? )*(?:what|when|where|who|whose|how|why|which|is|are|do|does|did"
-    r"|can i|can you|could you|will|would you|have you)\b.*\s\w+|.*\?\s*$",
+    r"\s*(?:and |but |so |well,? |oh,? |wait,? )*(?:what|when|where|who|whose|how|why|which|is|are|do|does"
+    r"|did|can i|can you|could you|will|would you|have you)\b.*\s\w+|.*\?\s*$",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from appliance.config import Ask, DeskFile
@@ -98,14 +99,20 @@ def tell(
             open_ = [
                 value for value in several(ask.type, text, contexts[ask.slot]) if value.value not in taken
             ]
-            told |= {ask.slot: tuple(open_)} if len(open_) > 1 else {}
+            if len(open_) > 1:
+                told[ask.slot] = (replace(open_[-1], score=SURE),) if _whereto(ask, text) else tuple(open_)
     return told
+
+
+def _whereto(ask: Ask, text: str) -> bool:
+    """Whether the question is to what day something is moved: "from Thursday to Tuesday" tells it."""
+    return ask.prompt.lower().startswith("to ") and any(moves(text)) and " or " not in text
 
 
 def answer(ask: Ask, text: str, context: Context) -> tuple[Value, ...]:
     """What the text tells of the one slot that was asked for."""
     if len(values := several(ask.type, text, context)) > 1:
-        return values
+        return (replace(values[-1], score=SURE),) if _whereto(ask, text) else values
     value = parse(ask.type, text, context)
     return (value,) if value and value.score >= LEAST and fits(ask, value) else ()
 

@@ -116,7 +116,8 @@ def several(kind: str, text: str, context: Context) -> tuple[Value, ...]:
     if kind in ("name", "choice") and best.value.score <= UNDECIDED:
         tied = [each for each in found if each.overlaps(best) and each.value.score == best.value.score]
     if len(tied) < 2:
-        pairs = [pair for pair in pairwise(_apart(found)) if _either(heard, *pair)]
+        listed = kind in ("name", "choice") and bool(context.options)
+        pairs = [pair for pair in pairwise(_apart(found)) if _either(heard, *pair, kind, listed)]
         tied = [each for pair in pairs for each in pair]
     values = {each.value.value: replace(each.value, score=UNDECIDED) for each in tied}
     return tuple(values.values())[:MOST_ASKED] if len(values) > 1 else ()
@@ -169,10 +170,13 @@ def _apart(found: Sequence[Found]) -> list[Found]:
     return sorted(kept, key=lambda each: each.start)
 
 
-def _either(heard: Sequence[Token], first: Found, second: Found) -> bool:
-    """Whether an "or" stands between the two."""
+def _either(heard: Sequence[Token], first: Found, second: Found, kind: str, listed: bool) -> bool:
+    """Whether an "or" stands between the two; or, where one of a list is wanted, an "and", and where one day
+    is, "from" and "to"."""
     between = [token.word for token in heard[first.end : second.start]]
-    return "or" in between and len(between) <= 4 and first.value.value != second.value.value
+    stretch = kind == "date" and has(heard, first.start - 1, "from") > 0 and between in (["to"], ["until"])
+    joined = "or" in between or (listed and "and" in between) or stretch
+    return joined and len(between) <= 4 and first.value.value != second.value.value
 
 
 def _plain(value: Value) -> list[str]:

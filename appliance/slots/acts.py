@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Literal
 
-from appliance.slots.lexer import LONGEST, Token, tokens
+from appliance.slots.lexer import LONGEST, SWEARING, Token, tokens
 
 Act = Literal[
     "yes",
@@ -186,7 +186,6 @@ ASKING = frozenset(
     "can could may i we want to need would like id rather let me just wanna please is it possible".split()
 )
 """Words before a wish for a person."""
-SWEARING = frozenset("fucking fuckin fuck damn dammit goddamn bloody shit crap hell bastard bitch".split())
 LEADS = SWEARING | frozenset(
     "um uh umm er erm hmm hm mm ah well oh so please and hey look then now just".split()
 )

@@ -32,7 +32,7 @@ def standing(heard: Sequence[Token], found: Sequence[Found]) -> list[Found]:
 
 def moves(text: str) -> Iterator[tuple[str, str]]:
     """The words for where something is moved from and to, in each way in which they may be told apart."""
-    for match in re.finditer(r"\bfrom\b", text, re.IGNORECASE):
+    for match in re.finditer(r"\b(?:from|change|move|switch|swap)\b", text, re.IGNORECASE):
         rest = text[match.end() :]
         for to in re.finditer(r"\b(?:to|onto|into)\b", rest, re.IGNORECASE):
             away, there = rest[: to.start()].strip(" ,"), rest[to.end() :].strip(" ,")

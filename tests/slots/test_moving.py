@@ -72,6 +72,7 @@ def test_the_ways_to_tell_apart_from_where_and_where_to() -> None:
         ("quarter", "four to five"),
         ("quarter to four", "five"),
     ]
+    assert list(moves("change George Moss to Priya")) == [("George Moss", "Priya")]
     assert list(moves("to Friday")) == []
 
 
