@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from appliance.answering.answers import Answer, again, chained, fixed, lines, pressed, unplayed
-from appliance.answering.knowing import Meant, Unknown
+from appliance.answering.knowing import LIKELY, Meant, Unknown
 from appliance.answering.knowledge import MESSAGE
 from appliance.answering.language import asks
 from appliance.answering.smalltalk import NO_MESSAGE, unasked
@@ -201,7 +201,7 @@ class Brain(Mind):
             text = "yes"
         if said == "goodbye":
             return await self._leave(self._talk(said))
-        if said == "cancel" and (instead := await self._knowing.besides(text, flow, surely=False)):
+        if said == "cancel" and (instead := await self._knowing.besides(text, flow, LIKELY)):
             self._later = (*self._later, *instead)
             text = "cancel"
         if (said == "person" and not self._reachable) or (said == "repeat" and self._place == "offered"):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from appliance.answering.answers import Answer, Place, chained, lines
 from appliance.answering.knowledge import Knowledge
 from appliance.answering.language import foreign
 from appliance.answering.picking import Picker
 from appliance.answering.wording import Wording, sentences
+from appliance.config import standing
 from appliance.config.standing import SERVICES
 from appliance.guard import GLUE, stem
 from appliance.messages import Decision, Line
@@ -35,8 +36,13 @@ LIKELY = 0.5
 whoever means something else says so."""
 
 
-JOINT = re.compile(r"[,;.?!]\s+(?:(?:and|then|also|plus)\s+)*|\s+(?:and|plus)\s+(?:(?:then|also)\s+)*", re.I)
+JOINT = re.compile(
+    r"(?:[,;.?!]\s+|\s+(?=(?:and|but|plus)\s))(?:(?:and|but|plus|then|also)\s+)*", re.IGNORECASE
+)
 NEGATION = re.compile(r"\b(?:not|no|never|\w+n't|without)\b", re.I)
+NONE = frozenset(("no", "not", "never", "isn't", "wasn't", "isnt"))
+ITS_OWN = standing.flows().keys() | SERVICES.keys()
+"""What every desk can do is asked for in a sentence of its own."""
 MOST_PARTS = 4
 """Of one sentence that are looked at."""
 
@@ -89,9 +95,12 @@ class Knowing:
             return Unknown(foreign=True)
         if passage := await self._look_up(text):
             return passage
-        if understood.verdict == "ask":
-            if picked := await self._pick(text, understood.candidates):
-                return picked
+        asks = understood.verdict == "ask"
+        if asks and (picked := await self._pick(text, understood.candidates)):
+            return picked
+        if len(found := await self._each(parts(text), LIKELY)) == 1:
+            return replace(found[0], text=text, slots={})
+        if asks:
             options = _near(understood.candidates[:2])
             if len(options) == 1 and self._likely(options[0]):
                 return Meant(options[0], "likely", text)
@@ -157,11 +166,18 @@ class Knowing:
             return None
         understood = await self._understand(text)
         found = next(iter(understood.candidates), None)
-        if found is None or found.intent not in self._knowledge.urgent:
+        if found is None or found.intent not in self._knowledge.urgent or self._denied(text, found.intent):
             return None
         if understood.verdict != "accept" and (anything or found.score < SURELY):
             return None
         return self.fact(Meant(found, understood.how, text), closed)
+
+    def _denied(self, text: str, intent: str) -> bool:
+        """Whether it says that it is none: "it's not an emergency"."""
+        named = {stem(word) for word in words(f"{intent} {self._knowledge.label(intent)}")} - GLUE
+        said = [stem(word) for word in words(text)]
+        before = {word for i, word in enumerate(said) if word in named for word in said[max(i - 3, 0) : i]}
+        return bool(before & NONE)
 
     async def perhaps(self, text: str) -> Answer | None:
         """Whether what cannot wait is meant, where that is likely and what else is said answers nothing."""
@@ -175,31 +191,34 @@ class Knowing:
         return (await self._understand(text)).verdict == "accept"
 
     async def wishes(self, text: str) -> list[Meant]:
-        """What a sentence asks for that asks for several things, facts before what is begun; or the one thing
-        that a part of it asks for, where the whole is not understood. Empty where `about` is to say."""
+        """What a sentence asks for that asks for several things, facts before what is begun; none where it
+        asks for one, or nothing."""
         pieces, whole = parts(text), await self._understand(text)
         caught = any(len(parts(words)) > 1 for words in whole.slots.values())
         if len(pieces) < 2 or (whole.how == "phrase" and not caught):
             return []
-        surely = whole.verdict == "accept"
-        found = await self._each(pieces, surely, by_phrase=caught)
-        if len(found) == 1:
-            return [] if surely else [Meant(each.found, each.how, text) for each in found]
-        return sorted(found, key=lambda each: self.is_flow(each.found))
+        least = SURELY if whole.verdict == "accept" else LIKELY
+        found = await self._each(pieces, least, by_phrase=caught)
+        return (
+            []
+            if len(found) < 2
+            else sorted(found, key=lambda each: self._knowledge.fact(each.found.intent) is None)
+        )
 
-    async def besides(self, text: str, flow: str, surely: bool = True) -> tuple[Meant, ...]:
+    async def besides(self, text: str, flow: str, least: float = 1.0) -> tuple[Meant, ...]:
         """What else than the flow that is under way is asked for in a sentence: "yes, and wake me at six"."""
-        found = await self._each(parts(text), surely)
+        found = await self._each(parts(text), least)
         return tuple(each for each in found if each.found.intent != flow)
 
-    async def _each(self, pieces: Sequence[str], surely: bool, by_phrase: bool = False) -> list[Meant]:
-        """What is meant by each; nothing twice."""
+    async def _each(self, pieces: Sequence[str], least: float, by_phrase: bool = False) -> list[Meant]:
+        """What is meant by each; nothing twice. A flow that asks before it does anything may be so likely
+        as `least`."""
         found: dict[str, Meant] = {}
         for piece in pieces:
             understood = await self._understand(piece)
-            best = next(iter(understood.candidates), None)
+            best = next((each for each in understood.candidates[:1] if each.intent not in ITS_OWN), None)
             accepted = understood.verdict == "accept" and (understood.how == "phrase" or not by_phrase)
-            if best and (accepted or (not surely and self._likely(best))):
+            if best and (accepted or (best.score >= least and self._asks_first(best))):
                 how = understood.how if accepted else "likely"
                 found.setdefault(best.intent, Meant(best, how, piece, understood.slots))
         return list(found.values())

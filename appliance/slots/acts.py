@@ -118,6 +118,7 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "[please] (wait|hang on|hold on|hold the line) [for] (a|one) [little] (moment|second|minute|sec|bit)",
         "[wait|hang on|hold on] let me (get|grab|find|fetch|check|look at|look for|look up) (my|the|a|it)"
         " [calendar|diary|pen|paper|phone|glasses|card|number|reference|code|papers|passport]",
+        "(i have to|i need to|i must) (look|check|find it|look it up|look for it)",
         "bear with me", "i am (thinking|looking)", "im (thinking|looking)", "i need a (moment|second|minute)",
     ),
     "correct": (
