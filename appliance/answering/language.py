@@ -56,21 +56,24 @@ ENGLISH = frozenset(
 )
 
 ASKED = re.compile(
-    r"\b(?:do|can|does|could)\b.{0,30}\bspeak (?:any )?(?:german|french|spanish|italian|portuguese|dutch"
-    r"|polish|turkish|arabic|russian|chinese|japanese|korean|hindi|urdu|ukrainian|greek|czech|danish|swedish)\b",
+    r"\b(?:do|can|does|could)\b.{0,30}\bspeak (?:any |some )?(?:german|french|spanish|italian|dutch"
+    r"|portuguese|polish|turkish|arabic|russian|chinese|japanese|korean|hindi|urdu|ukrainian|greek|czech"
+    r"|danish|swedish)\b",
     re.IGNORECASE,
 )
 """A question for another language, asked in English."""
 
 QUESTION = re.compile(
     r"\s*(?:and |but |so |well,? |oh,? |wait,? )*(?:what|when|where|who|whose|how|why|which|is|are|do|does"
-    r"|did|can i|can you|could you|will|would you|have you)\b.*\s\w+|.*\?\s*$",
+    r"|did|can i|can you|could you|will (?:it|you|i|we|they|he|she|that|this|there|the)|would you|have you)"
+    r"\b.*\s\w+|.*\?\s*$",
     re.IGNORECASE | re.DOTALL,
 )
 
 SWORN = re.compile(
-    r"\b(?:for (?:fuck|christ|god|heaven|pete)'?s sake|(?:the |god)?(?:fuck(?:ing?|in')?|damn(?:ed)?|hell)"
-    r"|what the (?:fuck|hell)|bloody (?=[a-z]+ ?))\b,?\s*",
+    r"\b(?:for (?:fuck|christ|god|heaven|pete)'?s sake|(?:the |god)?(?:fuck(?:ing?|in')?|damn(?:ed)?)"
+    r"|(?:(?<=what )|(?<=where )|(?<=when )|(?<=who )|(?<=how )|(?<=why ))the hell"
+    r"|bloody (?=[a-z]+ ?))\b,?\s*",
     re.IGNORECASE,
 )
 
