@@ -40,6 +40,7 @@ lint:
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
+	$(PYTHON) -m mypy -p image
 	$(PYTHON) -m mypy tools/setup.py tools/build_llama.py
 	$(PYTHON) -m mypy tools/install
 

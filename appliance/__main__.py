@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
 from appliance import __version__
-from appliance.commands.ending import leave, to_the_end
+from appliance.commands.ending import INTERRUPTED, Terminated, die, leave, terminated, to_the_end
 from appliance.commands.keeping import add_keeping
 from appliance.errors import ApplianceError
 from appliance.fleet import typed
@@ -23,6 +24,7 @@ BENCHES = [
 def main() -> None:
     """Parse the command line and do it; errors in one plain line."""
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, terminated)
     if journal.listens():
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[journal.JournalHandler()])
     else:
@@ -35,8 +37,10 @@ def main() -> None:
         if error.mend:
             print(f"    mend: {error.mend}", file=sys.stderr)
         sys.exit(1)
+    except Terminated:
+        die()
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -299,7 +303,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         from appliance.commands.bundle import bundle
 
         return bundle(arguments.bundle, arguments.box, arguments.desk)
-    return to_the_end(doctor(arguments.box, arguments.desk))
+    return to_the_end(doctor(arguments.box, arguments.desk), ended=INTERRUPTED)
 
 
 def _first_boot(arguments: argparse.Namespace) -> int:
@@ -319,7 +323,8 @@ def _health(arguments: argparse.Namespace) -> int:
     from appliance.commands.health import health
 
     # An engine that was given up in the middle of its work would make another code of it.
-    leave(to_the_end(health(arguments.box, arguments.desk, arguments.within, arguments.json)))
+    asking = health(arguments.box, arguments.desk, arguments.within, arguments.json)
+    leave(to_the_end(asking, ended=INTERRUPTED))
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -187,8 +187,13 @@ class App:
         is the caller's to close. Raises ConfigError."""
         study = self._study
         store = await study.run(Store, folder / "desk.db")
-        ready = await self.load(desk, Place(store, Notebook(store, study), study, Hands(study), trial=True))
-        await ready.open()
+        try:
+            place = Place(store, Notebook(store, study), study, Hands(study), trial=True)
+            ready = await self.load(desk, place)
+            await ready.open()
+        except BaseException:
+            store.close()
+            raise
         return ready
 
     async def swap(self, ready: Served) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from appliance import __version__
 from appliance.channels import Desk
@@ -102,7 +103,9 @@ class HomeLine:
             self._client.disconnect()
             await asyncio.to_thread(self._client.loop_stop)
 
-    def _connected(self, client: Client, *_: Any) -> None:
+    def _connected(self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any) -> None:
+        if reason.is_failure:  # What is published then waits, and there would be ever more of it.
+            return
         for entity in ENTITIES:
             topic = f"{ROOT}/{entity.kind}/{self._settings.name}/{entity.key}/config"
             client.publish(topic, json.dumps(self._described(entity)), 1, retain=True)

@@ -1,6 +1,6 @@
 """The models on this box: which there are, where they lie, and whether they are whole.
 
-Getting them here is `fetch.py`; showing it all to people is `models_command.py`.
+Getting them here is `fetch.py`; showing it all to people is `commands/models.py`.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class Safekeeping:
 
     def _due(self, last: datetime | None) -> bool:
         now = self._store.now()
-        if self._failed and now - self._failed < AGAIN:
+        if self._failed and abs(now - self._failed) < AGAIN:  # A clock may be set back meanwhile.
             return False
         if last is None:
             return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 IMAGE = Path(__file__).resolve().parent
 SOURCE = IMAGE.parent
@@ -46,10 +47,12 @@ class Pins:
 
 def read() -> tuple[dict[str, Board], Pins]:
     told = tomllib.loads((IMAGE / "boards.toml").read_text())
-    boards = {
-        name: Board(
-            name, **{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-        )
-        for name, table in told.pop("board").items()
-    }
+    boards = {name: _board(name, table) for name, table in told.pop("board").items()}
     return boards, Pins(packages=tuple(told.pop("packages")), newer=tuple(told.pop("newer")), **told)
+
+
+def _board(name: str, table: dict[str, Any]) -> Board:
+    told: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+    }
+    return Board(name, **told)

@@ -47,10 +47,7 @@ def install(board: Board, root: Path, models: str, version: str, keys: Path | No
         root / "usr/lib/systemd/journald.conf.d/appliance.conf",
         (SOURCE / "systemd/appliance.journald").read_text(),
     )
-    users = (SOURCE / "systemd/appliance.sysusers").read_text()
-    for name, number in IDS.items():
-        users = re.sub(rf"^([ug]) {name} -", rf"\1 {name} {number}", users, flags=re.MULTILINE)
-    write(root / "usr/lib/sysusers.d/appliance.conf", users)
+    write(root / "usr/lib/sysusers.d/appliance.conf", users())
     do("systemd-sysusers", f"--root={root}", "appliance.conf")
     write(root / "etc/rauc/system.conf", (IMAGE / "rauc.conf").read_text().replace("BOARD", board.name))
     write(root / "etc/rauc/keyring.pem", (keys / "keyring.pem").read_text() if keys else "")
@@ -71,19 +68,31 @@ def install(board: Board, root: Path, models: str, version: str, keys: Path | No
         (root / folder).mkdir(parents=True, exist_ok=True)
     shadow = root / "etc/shadow"
     shadow.write_text(re.sub(r"^(\w[^:]*):[^:]*:", r"\1:!*:", shadow.read_text(), flags=re.MULTILINE))
-    optional = [name for name in OPTIONAL if (units / name).exists()]
-    do("systemctl", f"--root={root}", "--quiet", "enable", *ENABLED, *optional)
+    do("systemctl", f"--root={root}", "--quiet", "enable", *ENABLED)
     do("systemctl", f"--root={root}", "--quiet", "mask", *MASKED)
     settle(root, pins.epoch)
     warm(root)
 
 
+def users() -> str:
+    """Who there is, for systemd-sysusers: the desk and the radio."""
+    files = [SOURCE / f"systemd/{name}.sysusers" for name in ("appliance", "appliance-wifi")]
+    told = "".join(file.read_text() for file in files)
+    for name, number in IDS.items():
+        told = re.sub(rf"^([ug]) {name} -", rf"\1 {name} {number}", told, flags=re.MULTILINE)
+    return told
+
+
 ENABLED = (
     *("appliance.service", "appliance-before.service", "appliance-commit.service"),
-    *("appliance-install.path", "appliance-back.timer"),
+    *(
+        "appliance-install.path",
+        "appliance-back.timer",
+        "appliance-first-boot.service",
+        "appliance-wifi.service",
+    ),
     *("systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service"),
 )
-OPTIONAL = ("appliance-first-boot.service", "appliance-wifi.service", "appliance-health.timer")
 MASKED = (
     *(
         "getty@tty1.service",

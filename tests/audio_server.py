@@ -131,19 +131,17 @@ def audio_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AudioServer]:
         import sounddevice
     except OSError:
         pytest.skip("libportaudio2 is not installed")
-    directory = Path(tempfile.mkdtemp(prefix="desk-audio-"))
-    server = AudioServer(directory)
-    server.start()
-    with monkeypatch.context() as patch:
+    with tempfile.TemporaryDirectory(prefix="desk-audio-") as directory, monkeypatch.context() as patch:
+        server = AudioServer(Path(directory))
         for name, value in server.environment.items():
             patch.setenv(name, value)
-        sounddevice._terminate()
-        sounddevice._initialize()
         try:
+            server.start()
+            sounddevice._terminate()
+            sounddevice._initialize()
             yield server
         finally:
             server.stop()
-            shutil.rmtree(directory)
     sounddevice._terminate()
     with suppress(sounddevice.PortAudioError):
         sounddevice._initialize()

@@ -276,3 +276,19 @@ password_file = "$CREDENTIALS_DIRECTORY/sip"
     by_hand, _ = read_box(path)
     with pytest.raises(ConfigError, match="let systemd start the desk"):
         secret(by_hand.gsm[0].pin_file)
+
+
+@pytest.mark.parametrize("listen", ["5060", "0.0.0.0", "0.0.0.0:sip", "0.0.0.0:70000", ":5060"])
+def test_where_sip_listens_is_an_address_and_a_port(tmp_path: Path, listen: str) -> None:
+    (tmp_path / "box.toml").write_text(f'[sip]\nlisten = "{listen}"\n')
+    with pytest.raises(ConfigError, match=r"line 1.*listen"):
+        read_box(tmp_path / "box.toml")
+
+
+@pytest.mark.parametrize("table", ["fleet", "home"])
+@pytest.mark.parametrize("broker", ["broker.local", "broker.local:0", "broker.local:70000", ":1883"])
+def test_a_broker_is_a_host_and_a_port(tmp_path: Path, table: str, broker: str) -> None:
+    more = 'enabled = true\ndevice = "lobby"' if table == "fleet" else ""
+    (tmp_path / "box.toml").write_text(f'[{table}]\nbroker = "{broker}"\n{more}\n')
+    with pytest.raises(ConfigError, match=r"line 1.*broker"):
+        read_box(tmp_path / "box.toml")

@@ -216,3 +216,19 @@ def test_files_that_are_named_are_there(page: Path) -> None:
         r"(?<![\w/.])((?:appliance|tests|tools|docs|models)/[\w/.]*\w|\w[\w/]*\.py)\b", code([page])
     ):
         assert (ROOT / path).exists() or (ROOT / "appliance" / path).exists(), path
+    for path in re.findall(r"(?<![\w/.])((?:image|systemd)/[\w/.@*-]*\w)", code([page])):
+        assert list(ROOT.glob(path)), path
+
+
+def test_modules_that_the_program_names_are_there() -> None:
+    for folder in ("appliance", "image", "tools"):
+        for module in (ROOT / folder).rglob("*.py"):
+            for path in re.findall(r"(?<![\w/.])(\w[\w/]*\.py)\b", module.read_text()):
+                there = (ROOT / path).exists() or any((ROOT / "appliance").rglob(path))
+                assert there or (module.parent / path).exists(), f"{name(module)}: {path}"
+
+
+def test_every_room_is_on_the_developers_page() -> None:
+    rooms = {path.parent.name for path in (ROOT / "appliance").glob("*/__init__.py")}
+    shown = {span.partition("/")[0] for span in spans(ROOT / "docs/developer.md") if "/" in span}
+    assert rooms - shown == set()

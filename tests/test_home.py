@@ -92,7 +92,29 @@ async def test_the_box_is_found_told_of_and_missed(
     assistant.close()
 
 
-@pytest.mark.parametrize("wrong", [{"broker": "x"}, {"broker": "x:y"}, {"name": "Lobby 1"}, {"name": ""}])
+async def test_a_broker_that_refuses_is_tried_again_and_nothing_piles_up_for_it(tmp_path: Path) -> None:
+    asked = []
+
+    async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(1000))
+        writer.write(b"\x20\x02\x00\x05")  # CONNACK: not authorised.
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuses, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        line = HomeLine(Home(broker=f"127.0.0.1:{port}", name="lobby"), tmp_path, lambda: 0, lambda: [])
+        serving = asyncio.create_task(line.serve(None))  # type: ignore[arg-type]
+        await until(lambda: len(asked) > 1)
+        assert not line.state[0]
+        assert not line._client._out_messages
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"broker": "x"}, {"broker": "x:y"}, {"broker": "x:0"}, {"name": "Lobby 1"}, {"name": ""}]
+)
 def test_what_is_no_broker_and_no_name_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="has "):
         Home(**wrong)

@@ -1,4 +1,4 @@
-"""The list of models, models.toml: what is read, and which flaw is named."""
+"""The list of models, models/manifest.toml: what is read, and which flaw is named."""
 
 from __future__ import annotations
 

@@ -133,6 +133,17 @@ async def test_never_onto_the_disk_that_is_to_be_outlived(tmp_path: Path) -> Non
     kept.close()
 
 
+async def test_one_that_failed_before_the_clock_was_set_right_is_tried_again(
+    tmp_path: Path, stick: Path
+) -> None:
+    kept = Kept(tmp_path, stick)
+    kept.broken = "the stick is full"
+    assert await kept.look() == 0
+    kept.broken = ""
+    assert await kept.look(after=-24 * 365) == 1
+    kept.close()
+
+
 async def test_one_that_fails_is_told_and_tried_again_an_hour_later(tmp_path: Path, stick: Path) -> None:
     kept = Kept(tmp_path, stick)
     kept.broken = "the stick is full"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -221,6 +222,31 @@ def test_who_is_on_the_line_when_it_is_stopped_hears_a_goodbye(service: Service,
     told = stream.finish().text.lower()
     assert "call again" in told, told
     assert service.property("appliance.service", "Result") == "success"
+
+
+def test_a_desk_that_hangs_as_it_is_stopped_starts_no_machine_anew(service: Service) -> None:
+    hangs = service.root / "var/lib/appliance/hangs"
+    hangs.mkdir()
+    (hangs / "sitecustomize.py").write_text(
+        "import logging, time\nlogging.shutdown = lambda: time.sleep(600)\n"
+    )
+    given = service.root / "etc/systemd/system/appliance.service.d/hangs.conf"
+    given.parent.mkdir()
+    given.write_text("[Service]\nEnvironment=PYTHONPATH=/var/lib/appliance/hangs\n")
+    service.run("systemctl", "daemon-reload")
+    service.run("systemctl", "restart", "appliance.service", within=150)
+    service.until(service.answers)
+    first = service.leader()
+    began = time.monotonic()
+    service.run("systemctl", "stop", "appliance.service", within=90)
+    print(f"a desk that hangs as it is stopped: over after {time.monotonic() - began:.1f} s")
+    assert service.property("appliance.service", "Result") == "success"
+    assert service.property("appliance.service", "ExecMainStatus") == str(signal.SIGALRM.value)
+    assert service.leader() == first
+    assert not (service.root / "var/lib/appliance/rebooted").exists()
+    shutil.rmtree(given.parent)
+    shutil.rmtree(hangs)
+    service.run("systemctl", "daemon-reload")
 
 
 def test_a_desk_that_will_not_start_ends_in_safe_mode_after_one_new_start_of_the_machine(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.commands.ending import LONGEST
 from appliance.commands.run import LEAVE
 from appliance.commands.status import FOLDER
 from appliance.config.box import Backups
@@ -185,3 +186,9 @@ def test_starts_that_never_get_ready_come_to_the_limit_too() -> None:
 
 def test_callers_have_their_goodbye_before_systemd_loses_patience() -> None:
     assert float(value("appliance.service", "TimeoutStopSec")) > LEAVE + 10
+
+
+@pytest.mark.parametrize("unit", ["appliance.service", "appliance-safe.service"])
+def test_a_desk_that_hangs_as_it_is_stopped_is_no_failure_that_starts_the_box_anew(unit: str) -> None:
+    assert LEAVE + 10 < LONGEST < float(value(unit, "TimeoutStopSec"))
+    assert value(unit, "SuccessExitStatus") == "SIGALRM"

@@ -8,6 +8,7 @@ from typing import Any
 
 from appliance.actions.registry import Context, Refusal, action
 from appliance.memory import errands, texts
+from appliance.memory.calendar import instant
 from appliance.memory.store import stamp
 from appliance.slots.lexer import COUNTRY
 from appliance.slots.phones import e164
@@ -42,7 +43,7 @@ def call(context: Context, phone: str, what: str, at: datetime | None = None) ->
     """
     if not any(c.isdecimal() for c in phone):
         raise Refusal("numberless")
-    due = at.replace(tzinfo=at.tzinfo or context.now.tzinfo) if at else context.now
+    due = context.now if at is None else at if at.tzinfo else instant(at, context.now)
     if due < context.now - timedelta(minutes=1):
         raise Refusal("past")
     number = e164(phone, COUNTRY)

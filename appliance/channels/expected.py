@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from appliance.messages import FRAME, RATE
-
-Bands = NDArray[np.float64]
-"""Power in each band."""
 
 BANDS = 14
 LOWEST, HIGHEST = 150.0, 7000.0

@@ -62,7 +62,7 @@ LETTERS = 2000
 OUTBOX = 256
 """Messages that may wait for a browser that does not read; then the call is over."""
 
-GOING_AWAY, MALFORMED, UNWELCOME = 1001, 1007, 1008
+MALFORMED, UNWELCOME = 1007, 1008
 
 
 class BadCaller(Exception):

@@ -98,13 +98,15 @@ async def run(box_path: Path | None, desk_path: Path | None) -> int:
                 manager.tell(STOPPING=1)
                 await app.leave.take(LEAVE)
         finally:
-            stop.cancel()
+            told = not stop.cancel()
             serving.cancel()
             await asyncio.wait([serving])
         if not serving.cancelled():
             try:
                 serving.result()
             except Restart:
+                if told:
+                    return 0
                 # The same process goes on: told of a stop, the manager would kill it for taking too long.
                 manager.tell(WATCHDOG=1, STATUS="starting anew")
                 return AGAIN

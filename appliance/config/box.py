@@ -186,7 +186,7 @@ class Fleet:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", self.device):
             raise ValueError(f"has device = {self.device!r}", "small letters, digits and hyphens: lobby-1")
         host, _, port = self.broker.rpartition(":")
-        if not host or not port.isascii() or not port.isdigit():
+        if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
             raise ValueError(f"has broker = {self.broker!r}", "write it like fleet.local:8883")
         if (self.certificate is None) != (self.key is None) or (self.certificate and not self.ca):
             raise ValueError("has a part of its keys", "ca, certificate and key come together")
@@ -211,7 +211,7 @@ class Home:
 
     def __post_init__(self) -> None:
         host, _, port = self.broker.rpartition(":")
-        if self.broker and not (host and port.isascii() and port.isdigit()):
+        if self.broker and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
             raise ValueError(f"has broker = {self.broker!r}", "write it like homeassistant.local:1883")
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", self.name):
             raise ValueError(f"has name = {self.name!r}", "small letters, digits and hyphens: reception")

@@ -11,6 +11,9 @@ from appliance.config.hours import WEEKDAYS, Hours, stretch
 BRIEF = ("who", "goal", "slots", "done", "last_words")
 """What a person can be told of a caller."""
 
+WEEK = 7 * 24 * 60
+"""In minutes."""
+
 Recording = Literal["never", "announce", "ask"]
 """Of calls, where box.toml has recordings switched on."""
 
@@ -65,8 +68,10 @@ class OutboundRules:
         for day in self.days:
             if day not in WEEKDAYS:
                 raise ValueError(f"has the day {day!r}", f"one of: {', '.join(WEEKDAYS)}")
-        if not 1 <= self.tries <= 10 or not self.again or min(self.again) < 1:
-            raise ValueError("has no sense in tries or again", "1 to 10 tries, and a minute or more between")
+        if not 1 <= self.tries <= 10 or not self.again or not all(1 <= each <= WEEK for each in self.again):
+            raise ValueError("has no sense in tries or again", "1 to 10 tries, a minute to a week between")
+        if not 0 <= self.remind <= 720:
+            raise ValueError(f"has remind = {self.remind}", "0 to 720 hours")
 
     def may_call(self, now: datetime) -> bool:
         """Whether people may be called at that time on the wall."""

@@ -130,6 +130,9 @@ class Sip:
                 raise ValueError(
                     f"has the peer {peer!r}, which is no network", "write it like 192.168.1.0/24"
                 ) from error
+        host, _, port = self.listen.rpartition(":")
+        if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+            raise ValueError(f"has listen = {self.listen!r}", 'an address and a port, like "0.0.0.0:5060"')
         if len(self.rtp_ports) != 2 or not 1024 <= self.rtp_ports[0] < self.rtp_ports[1] < 65_536:
             raise ValueError(
                 f"has rtp_ports = {list(self.rtp_ports)}", "two of 1024 to 65535, the lower first"

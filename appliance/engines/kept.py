@@ -18,6 +18,10 @@ PROBE = "when are you open"
 MOST = 4096
 """Texts that are kept; what was asked for longest ago goes first."""
 
+ALIKE = 1e-4
+"""What a number of the same model may differ by: another processor, or a newer library, adds up in another
+order."""
+
 Row = NDArray[np.float32]
 
 
@@ -65,7 +69,8 @@ class KeptEmbed:
                 probe, keys, rows = file["probe"], file["keys"], file["rows"]
         except Exception:  # Whatever a broken file makes of numpy.
             return {}
-        if not np.array_equal(probe, self._probe) or len(keys) != len(rows):
+        same = probe.shape == self._probe.shape and np.allclose(probe, self._probe, rtol=0, atol=ALIKE)
+        if not same or len(keys) != len(rows):
             return {}
         return {bytes(key).ljust(LENGTH, b"\0"): row for key, row in zip(keys, rows, strict=True)}
 

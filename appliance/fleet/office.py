@@ -253,9 +253,12 @@ def _audit_verify(asked: argparse.Namespace) -> int:
     from appliance.fleet.people import audit
 
     if asked.file:
-        signer: Any = load_pem_public_key((asked.folder / "keys" / "signer.pem").read_bytes())
-        with asked.file.open() as lines:
-            found = audit.read_export(iter(lines), signer)
+        try:
+            signer: Any = load_pem_public_key((asked.folder / "keys" / "signer.pem").read_bytes())
+            with asked.file.open() as lines:
+                found = audit.read_export(iter(lines), signer)
+        except (OSError, ValueError) as error:
+            raise ApplianceError(f"the export cannot be verified ({error})", "look at its name") from error
     else:
         with _store(asked) as store:
             found = audit.verify(store, asked.known)

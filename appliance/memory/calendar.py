@@ -6,7 +6,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -217,6 +217,18 @@ def new_reference(db: Database) -> str:
 
 def wall(moment: datetime) -> str:
     return moment.isoformat(timespec="minutes")
+
+
+def zone(now: datetime) -> tzinfo | None:
+    """The zone of the desk; None: this machine's. What `now` has may be but the offset of today, and on the
+    other side of the end of summer time another holds."""
+    return None if isinstance(now.tzinfo, timezone) else now.tzinfo
+
+
+def instant(at: datetime, now: datetime) -> datetime:
+    """When it is that on the wall clock of the desk."""
+    there = zone(now)
+    return at.replace(tzinfo=there) if there else at.astimezone()
 
 
 def appointment(row: tuple[Any, ...]) -> Appointment:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from appliance.memory.calendar import wall
+from appliance.memory.calendar import instant, wall
 from appliance.memory.store import Database, Store, stamp
 
 KEPT = timedelta(days=2)
@@ -84,11 +84,6 @@ class Errands:
                 "update errand set state = 'failed', outcome = 'the box went down' where state = 'calling'"
             )
 
-    def withdraw(self, key: str) -> None:
-        """It is not to be done any more."""
-        with self._store.write() as db:
-            db.execute("update errand set state = 'withdrawn' where key = ? and state = 'waiting'", key)
-
     def lately(self, hours: float = 24.0) -> int:
         """Calls made, by errands that were put or tried since."""
         since = stamp(self._store.now() - timedelta(hours=hours))
@@ -105,7 +100,6 @@ def remind(store: Store, hours: float, word: Callable[[datetime], str]) -> None:
     """Have everybody called once who has an appointment within so many hours, and nobody whose appointment is
     no more, or another. `word` says what stands on the wall clock as it is to be told."""
     now = store.now()
-    zone = now.tzinfo
     with store.write() as db:
         db.execute(
             """update errand set state = 'withdrawn' where state = 'waiting' and key like 'reminder %'
@@ -119,7 +113,7 @@ def remind(store: Store, hours: float, word: Callable[[datetime], str]) -> None:
         ):  # fmt: skip
             at = datetime.fromisoformat(start)
             key = f"reminder {reference} {start}"
-            put(db, stamp(now), phone, word(at), now, at.replace(tzinfo=zone), key)
+            put(db, stamp(now), phone, word(at), now, instant(at, now), key)
 
 
 def put(

@@ -17,6 +17,7 @@ from appliance.memory.calendar import (
     appointment,
     new_reference,
     wall,
+    zone,
 )
 from appliance.memory.store import Database, Store
 from appliance.system.writing import plain_errors, write
@@ -86,7 +87,7 @@ def load(store: Store, text: bytes) -> Imported:
         now = store.now()
         for number, event in enumerate(_events(calendar), 1):
             try:
-                entry = _entry(event, now.tzinfo, new_reference(db))
+                entry = _entry(event, zone(now), new_reference(db))
             except ValueError as error:
                 skipped.append(f"event {number}: {error}")
                 continue
@@ -104,7 +105,7 @@ def _events(calendar: icalendar.Component) -> Iterator[icalendar.Component]:
     yield from calendar.walk("VEVENT")
 
 
-def _entry(event: icalendar.Component, zone: tzinfo | None, reference: str) -> Appointment:
+def _entry(event: icalendar.Component, there: tzinfo | None, reference: str) -> Appointment:
     """ValueError says why an event cannot be taken."""
     if "RRULE" in event or "RDATE" in event:
         raise ValueError("it repeats")
@@ -116,7 +117,7 @@ def _entry(event: icalendar.Component, zone: tzinfo | None, reference: str) -> A
     start = _moment(event, "DTSTART")
     end = _end(event, start)
     whole = not isinstance(start, datetime)
-    begins, ends = _wall(start, zone), _wall(end, zone)
+    begins, ends = _wall(start, there), _wall(end, there)
     if ends <= begins:
         raise ValueError("it ends before it begins")
     name, phone = (str(event.get(field, "")).strip() for field in ("SUMMARY", "CONTACT"))
@@ -148,11 +149,11 @@ def _read(event: icalendar.Component, field: str) -> object:
         return None
 
 
-def _wall(moment: date, zone: tzinfo | None) -> datetime:
+def _wall(moment: date, there: tzinfo | None) -> datetime:
     if not isinstance(moment, datetime):
         return datetime.combine(moment, time())
     try:
-        local = moment.astimezone(zone) if moment.tzinfo else moment
+        local = moment.astimezone(there) if moment.tzinfo else moment
     except OverflowError as error:
         raise ValueError("its time is out of range") from error
     return local.replace(tzinfo=None, second=0, microsecond=0)

@@ -74,12 +74,15 @@ class Outbound:
         return self._exchange.state
 
     async def serve(self, desk: Desk) -> None:
-        await self._memory.run(self._errands.recover)
+        recovered = False
         while True:
             try:
+                if not recovered:
+                    await self._memory.run(self._errands.recover)
+                    recovered = True
                 await self.look()
             except StorageError as error:
-                log.error("the calls that are due could not be read: %s", error)
+                log.error("the calls that are due could not be seen to: %s", error)
             await asyncio.sleep(LOOK)
 
     async def look(self) -> None:

@@ -133,6 +133,8 @@ class Texting:
         self._came: asyncio.Queue[Sms] = asyncio.Queue()
         self._calls: dict[str, TextCall] = {}
         self._stirred = asyncio.Event()
+        self._delivered: set[int] = set()
+        """Texts that have gone out, of which the disk does not know it yet."""
 
     @property
     def state(self) -> tuple[bool, str]:
@@ -219,7 +221,7 @@ class Texting:
                 for text in await self._memory.run(self._texts.due) if self._ready() else ():
                     await self._send(text.id, text.number, text.text)
             except StorageError as error:
-                log.error("the SMS that wait could not be read: %s", error)
+                log.error("the SMS that wait could not be seen to: %s", error)
             try:
                 async with asyncio.timeout(LOOK):
                     await self._stirred.wait()
@@ -228,13 +230,16 @@ class Texting:
 
     async def _send(self, text: int, number: str, words: str) -> None:
         try:
-            await self._deliver(number, words)
+            if text not in self._delivered:
+                await self._deliver(number, words)
         except DeviceError as error:
             log.warning("an SMS was not taken: %s", error)
             if self._ready():
                 await self._memory.run(self._texts.failed, text)
             return
+        self._delivered.add(text)
         await self._memory.run(self._texts.sent, text)
+        self._delivered.discard(text)
 
 
 def confirmation(do: Do | None, form: Form, caller: str, result: Mapping[str, Any]) -> tuple[str, str] | None:

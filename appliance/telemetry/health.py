@@ -5,9 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path("/")
+
+
+class Disk(NamedTuple):
+    """In bytes."""
+
+    total: int
+    used: int
+    free: int
 
 
 class Sampler:
@@ -19,17 +27,23 @@ class Sampler:
         self._before: tuple[int, int] | None = None
 
     def sample(self) -> dict[str, Any]:
-        disk = shutil.disk_usage(self._data)
+        disk = self._disk()
         return {
             "cpu": self._cpu(),
             "temperature": self._temperature(),
             "throttled": self._throttled(),
             "memory": self._memory(),
-            "disk": round(100 * disk.used / disk.total, 1),
-            "free": disk.free >> 20,
+            "disk": round(100 * disk.used / disk.total, 1) if disk else None,
+            "free": disk.free >> 20 if disk else None,
             "wear": self._wear(),
             "uptime": self._number("proc/uptime"),
         }
+
+    def _disk(self) -> Disk | None:
+        try:
+            return Disk(*shutil.disk_usage(self._data))
+        except OSError:  # A stick or a card that is gone.
+            return None
 
     def _cpu(self) -> float | None:
         """Percent of all cores since the last sample; None at the first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,14 @@ def test_a_cancelled_appointment_can_be_restored_unless_the_place_is_gone(desk: 
     assert desk.run("calendar.book", **{**BOOKING, "name": "Bob"}).ok
     assert desk.runner.undo(again.key).why == "full"
     assert desk.booked() == [("2026-07-14T10:00", "Bob")]
+
+
+@pytest.mark.usefixtures("summer_time")
+def test_somebody_is_called_at_the_hour_after_the_end_of_summer_time_too(desk: Desk) -> None:
+    desk.clock.moment = datetime(2026, 10, 24, 9, 0).astimezone()
+    told = {"phone": "+12125550142", "what": "The parrot is well.", "at": "2026-10-26T10:00"}
+    assert desk.run("contact.call", **told).ok
+    assert desk.store.read("select due from errand") == [("2026-10-26T09:00:00.000+00:00",)]
 
 
 def test_a_guessed_reference_cancels_nothing_and_guessing_ends_soon(desk: Desk) -> None:

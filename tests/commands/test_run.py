@@ -113,6 +113,20 @@ async def test_the_service_manager_is_not_told_of_a_stop_by_a_desk_that_starts_a
         assert manager.recv(4096) == b"WATCHDOG=1\nSTATUS=starting anew"
 
 
+async def test_a_desk_that_is_told_to_stop_does_not_start_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asked(*_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise Restart
+
+    monkeypatch.setattr(Running, "serve", asked)
+    monkeypatch.setattr("appliance.commands.run.told_to_stop", lambda: asyncio.create_task(asyncio.sleep(0)))
+    assert await run(folder / "box.toml", folder / "desk.toml") == 0
+
+
 async def test_other_programs_are_told_of_a_desk_only_while_it_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

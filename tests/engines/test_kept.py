@@ -72,5 +72,14 @@ def test_rows_of_another_model_are_not_taken(tmp_path: Path) -> None:
     assert learned(path).asked == PHRASES
 
 
+def test_rows_of_the_same_model_by_another_processor_are(tmp_path: Path) -> None:
+    path = tmp_path / "meanings.npz"
+    learned(path)
+    with np.load(path) as file:
+        kept = dict(file)
+    np.savez(path, **{**kept, "probe": kept["probe"] + np.float32(1e-6)})
+    assert learned(path).asked == []
+
+
 def test_a_disk_that_is_full_or_gone_is_done_without(tmp_path: Path) -> None:
     assert learned(tmp_path / "no folder" / "meanings.npz").asked == PHRASES

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,28 +22,25 @@ from appliance.config import SHIPPED, read_box, read_desk
 from appliance.messages import RATE, Expect, Turn
 
 
-async def main(recording: Path) -> None:
+async def main(recording: Path, data: Path) -> None:
     box, _ = read_box(SHIPPED / "box.toml")
-    whole, _ = read_desk(SHIPPED / "desk.toml")
-    # A little of it: to learn all that it may be asked takes long here.
-    desk = replace(whole, fact={name: whole.fact[name] for name in ("hours", "address")}, flow={})
+    desk, _ = read_desk(SHIPPED / "desk.toml")
     began = time.monotonic()
     turns: list[Turn] = []
     # Early, and never at ease: to make the sound of every line ahead would take hours.
-    with tempfile.TemporaryDirectory() as data:
-        async with App(replace(box, data=Path(data)), desk, turns.append, early=True) as app:
-            await app.voiced()
-            print(f"off: {app.off}", flush=True)
-            said = read_recording(recording)
-            speech = np.array(app.engine("vad")[0].stream().push(said)) > 0.5
-            print(f"speech in {speech.mean():.0%} of it", flush=True)
-            heard = hear(app, said)
-            print(f"heard: {heard!r}", flush=True)
-            await app.chat(ScriptedCaller([heard]))
-            answer = turns[-1].spoken.text
-            print(f"decided: {turns[-1].decision.intent} said: {answer!r}", flush=True)
-            sound = b"".join(app.engine("tts")[0].speak(answer))
-            print(f"spoken in {len(sound) / 2 / RATE:.1f} s, heard again: {hear(app, sound)!r}", flush=True)
+    async with App(replace(box, data=data), desk, turns.append, early=True) as app:
+        await app.voiced()
+        print(f"off: {app.off}", flush=True)
+        said = read_recording(recording)
+        speech = np.array(app.engine("vad")[0].stream().push(said)) > 0.5
+        print(f"speech in {speech.mean():.0%} of it", flush=True)
+        heard = hear(app, said)
+        print(f"heard: {heard!r}", flush=True)
+        await app.chat(ScriptedCaller([heard]))
+        answer = turns[-1].spoken.text
+        print(f"decided: {turns[-1].decision.intent} said: {answer!r}", flush=True)
+        sound = b"".join(app.engine("tts")[0].speak(answer))
+        print(f"spoken in {len(sound) / 2 / RATE:.1f} s, heard again: {hear(app, sound)!r}", flush=True)
     print(f"{time.monotonic() - began:.0f} s")
 
 
@@ -55,4 +51,4 @@ def hear(app: App, sound: bytes) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))

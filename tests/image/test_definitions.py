@@ -75,6 +75,15 @@ def test_the_system_is_tried_within_the_bounds_of_the_desk() -> None:
     )
 
 
+def test_whoever_a_unit_runs_as_is_there_by_a_number_that_stays() -> None:
+    """The system is read-only: nobody can be added later, and files on the data partition have the number."""
+    theirs = [*UNITS, *(IMAGE.parent / "systemd").glob("*.service")]
+    texts = [unit.read_text() for unit in theirs if "fleet" not in unit.name]
+    needed = {name for text in texts for name in re.findall(r"^(?:User|Group)=(\S+)", text, re.MULTILINE)}
+    there = dict(re.findall(r"^u (\S+) (\S+)", system.users(), re.MULTILINE))
+    assert there == {name: str(system.IDS[name]) for name in needed}
+
+
 def test_the_firmware_counts_the_boot_slots_where_the_disk_has_them() -> None:
     for slot, number in bootslot.PARTITIONS.items():
         assert partitions()[number - 1] == f"boot-{slot}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import subprocess
 from dataclasses import dataclass, field
@@ -52,13 +53,16 @@ class Box:
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     box = Box()
-    for name in ("data/appliance", "data/update", "stick"):
+    for name in ("data/appliance", "data/update", "data/models", "stick"):
         (tmp_path / name).mkdir(parents=True)
     conf = tmp_path / "system.conf"
     conf.write_text("[system]\ncompatible=appliance-rpi5\n")
+    fstab = tmp_path / "fstab"
+    fstab.write_text("/data/models/models-3.squashfs /models squashfs loop,ro 0 0\n")
     for name, value in {
         "run": box.run, "bootslot": box.bootslot, "NOTES": tmp_path / "data/update/tried.json",
         "DESK": tmp_path / "data/appliance", "KEPT": tmp_path / "data/before", "SYSTEM": conf,
+        "MODELS": tmp_path / "data/models", "MOUNTS": fstab,
         "wait_for_quiet": lambda busy: box.asked.append("quiet"),
     }.items():  # fmt: skip
         monkeypatch.setattr(update, name, value)
@@ -142,6 +146,19 @@ def test_a_healthy_system_is_committed(box: Box, tmp_path: Path) -> None:
     assert list(update.notes().values()) == ["committed"]
 
 
+def test_models_that_no_system_uses_any_more_make_room(box: Box, tmp_path: Path) -> None:
+    models = tmp_path / "data/models"
+    for age, name in enumerate(("models-1", "models-3", "models-2")):
+        (models / f"{name}.squashfs").touch()
+        os.utime(models / f"{name}.squashfs", (age, age))
+    box.current, box.healthy = "b", False
+    update.commit()
+    assert len(list(models.iterdir())) == 3
+    box.healthy = True
+    update.commit()
+    assert {file.stem for file in models.iterdir()} == {"models-2", "models-3"}
+
+
 def test_one_that_is_not_healthy_is_not_and_the_box_starts_anew(box: Box) -> None:
     box.current, box.healthy = "b", False
     assert update.commit() == 1
@@ -202,6 +219,19 @@ def test_a_memory_that_the_older_system_could_not_read_is_put_back_and_the_newer
     assert told(desk) == ["before"]
     (aside,) = (tmp_path / "data").glob("newer-*")
     assert told(aside) == ["before", "while it was tried"]
+
+
+def test_so_is_one_that_cannot_be_read_any_more(box: Box, tmp_path: Path) -> None:
+    desk = tmp_path / "data/appliance"
+    memory(desk, 7, "before")
+    update.note("digest", update.TRYING)
+    box.current = "b"
+    update.before()
+    (desk / "desk.db").write_bytes(b"no database any more" * 100)
+    box.current = "a"
+    update.before()
+    assert told(desk) == ["before"]
+    assert update.notes() == {"digest": "failed"}
 
 
 def test_of_a_system_that_is_tried_twice_the_older_memory_is_still_the_older(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from appliance.errors import ConfigError
-from appliance.memory.calendar import Appointment, Calendar, Opening, Unbookable
+from appliance.memory.calendar import Appointment, Calendar, Opening, Unbookable, instant
 from appliance.memory.events import insert
 from appliance.memory.store import Database, Store
 
@@ -118,6 +118,15 @@ def test_three_o_clock_stays_three_o_clock_over_the_end_of_summer_time(db: Datab
     assert [each.start.hour for each in desk.of(1)] == [15]
     assert desk.of(2) == []
     assert booked.end - booked.start == timedelta(minutes=30)
+
+
+@pytest.mark.usefixtures("summer_time")
+def test_ten_o_clock_is_another_moment_after_the_end_of_summer_time() -> None:
+    now = datetime(2026, 10, 20, 9, 0).astimezone()  # As the desk has it: with no more than today's offset.
+    before, after = datetime(2026, 10, 24, 10, 0), datetime(2026, 10, 26, 10, 0)
+    assert [instant(at, now).astimezone(UTC).hour for at in (before, after)] == [8, 9]
+    vienna = now.astimezone(ZoneInfo("Europe/Vienna"))
+    assert [instant(at, vienna).astimezone(UTC).hour for at in (before, after)] == [8, 9]
 
 
 @pytest.mark.parametrize(

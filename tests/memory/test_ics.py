@@ -118,6 +118,13 @@ def test_times_become_the_wall_clock_of_the_desk(
     assert store.read("select start, ends from appointment") == [(start, end)]
 
 
+@pytest.mark.usefixtures("summer_time")
+def test_an_appointment_of_next_summer_is_taken_in_at_its_hour(tmp_path: Path) -> None:
+    store = Store(tmp_path / "desk.db", lambda: datetime(2026, 11, 28, 9, 0).astimezone())
+    ics.load(store, event("UID:1", "DTSTART:20270714T080000Z", "DTEND:20270714T083000Z"))
+    assert store.read("select start from appointment") == [("2027-07-14T10:00",)]
+
+
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -51,6 +52,7 @@ async def lived(folder: Path) -> DeskFile:
     """A box that Ann and Ben have called, both recorded, whose index of recollections is made."""
     if not LIVED:
         LIVED.append(Path(tempfile.mkdtemp()))
+        atexit.register(shutil.rmtree, LIVED[0])
         await live(LIVED[0])
     shutil.copytree(LIVED[0], folder, dirs_exist_ok=True)
     return read_desk(folder / "desk.toml")[0]

@@ -16,12 +16,14 @@ from appliance.channels.phone import PhoneCall, loudness
 from appliance.config.calling import OutboundRules
 from appliance.engines.fake import FakeTts
 from appliance.engines.inline import InlineThread
+from appliance.errors import StorageError
 from appliance.memory.errands import Errands, remind
 from appliance.memory.store import Store
 from appliance.memory.texts import Refusals
 from appliance.messages import FRAME_BYTES
 from appliance.phone.outbound import Outbound
 from appliance.speech import Speech
+from tests.audio_server import until
 from tests.channels.test_answered import quiet, speech, tones
 from tests.phone.test_handoff import Wire
 
@@ -239,6 +241,26 @@ async def test_no_more_than_so_many_a_day(tmp_path: Path) -> None:
             desk.errands.put(f"+1212555014{number}", WHAT, MONDAY)
         await desk.outbound.look()
         assert len(desk.trunk.dialled) == 2
+
+
+async def test_a_disk_that_takes_nothing_at_the_start_ends_no_desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.phone.outbound.LOOK", 0.01)
+    full = [True, True]
+
+    def recover(errands: Errands) -> None:
+        if full:
+            full.pop()
+            raise StorageError("the disk is full")
+
+    monkeypatch.setattr(Errands, "recover", recover)
+    async with box(tmp_path, Answering([PERSON])) as desk:
+        desk.errands.put(ANN, WHAT, MONDAY)
+        serving = asyncio.create_task(desk.outbound.serve(None))  # type: ignore[arg-type]
+        await until(lambda: desk.outcomes() == [("done", "told", 1)])
+        serving.cancel()
+        await asyncio.wait([serving])
 
 
 async def test_switched_off_nobody_is_called(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from appliance.config.hours import local_now
 from appliance.conversation import converse
 from appliance.engines.fake import FakeEmbed
 from appliance.engines.inline import InlineThread
-from appliance.errors import DeviceError
+from appliance.errors import DeviceError, StorageError
 from appliance.memory.events import EventLog
 from appliance.memory.notebook import Notebook
 from appliance.memory.store import Store
@@ -174,6 +174,25 @@ async def test_what_cannot_be_sent_now_is_sent_once_there_is_a_network(
         assert phone.sent == []
         phone.network.append("back")
         assert await phone.answered(1) == "We are open from nine to five."
+
+
+async def test_nobody_gets_a_text_again_and_again_because_a_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.phone.texting.LOOK", 0.02)
+    async with texting(tmp_path) as phone:
+        texts, tries = phone.texting._texts, []
+
+        def full(text: int) -> None:
+            tries.append(text)
+            raise StorageError("the disk is full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(texts, "sent", full)
+            phone.text("when are you open")
+            await until(lambda: len(tries) > 3)
+        await until(lambda: not texts.due())
+        assert len(phone.sent) == 1
 
 
 async def test_a_conversation_is_over_after_its_hours(tmp_path: Path) -> None:

@@ -127,6 +127,13 @@ def test_a_machine_that_tells_nothing_or_nonsense_is_told_of_as_far_as_it_goes(
         wire.check(sampler.sample(), "health")
 
 
+def test_a_disk_that_is_gone_is_told_as_unknown(tmp_path: Path) -> None:
+    sample = Sampler(tmp_path / "gone", machine(tmp_path, PI)).sample()
+    wire.check(sample, "health")
+    assert (sample["disk"], sample["free"]) == (None, None)
+    assert sample["memory"] is not None
+
+
 def test_this_machine_is_one() -> None:
     sample = Sampler(Path.cwd()).sample()
     wire.check(sample, "health")

@@ -68,7 +68,6 @@ class Caller:
         self._chance = random.Random(name)
         self._id = f"{name}-{time.monotonic_ns()}"
         self._to = ""
-        self._tag = ""
         self._media: tuple[str, int] | None = None
         self._answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._sequence = self._timestamp = 0

@@ -123,7 +123,10 @@ class Post:
         """Texts of which parts are missing for too long, as far as they are there."""
         async with self._reading:
             for sms, places in self._parts.late(datetime.now(UTC)):
-                await self._hand_on(sms, places)
+                try:
+                    await self._hand_on(sms, places)
+                except ModemError as error:
+                    log.warning("an SMS is left in the modem: %s", error)
 
     async def fetch(self, place: int) -> None:
         """Read the SMS at a place of the modem's and, where it is whole, hand it on; only then the modem may

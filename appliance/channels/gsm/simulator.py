@@ -78,7 +78,7 @@ class Simulator(Firmware):
             self._temporary.cleanup()
 
     def found(self) -> Found | None:
-        """Where it is, as `profiles.plugged_in` would tell."""
+        """Where it is, as `plugs.plugged_in` would tell."""
         if not self.plugged:
             return None
         return Found(self.name, str(self.folder / "at"), str(self.folder / "sound"))

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import os
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,7 +71,7 @@ class SipStack:
     def __init__(self, settings: Settings, ringing: Callable[[Session], None]) -> None:
         self.why = "not started"
         """Why no call can come; empty while they can."""
-        self.accounts = ["registering" if account.register else "" for account in settings.accounts]
+        self.accounts: list[str] = []
         """Why each account is not registered; empty while it is, or need not be."""
         self.restarts = 0
         self._settings = settings
@@ -81,6 +83,7 @@ class SipStack:
         self._numbers = itertools.count(OURS)
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._not_registered()
 
     @property
     def calls(self) -> int:
@@ -165,6 +168,9 @@ class SipStack:
         if not session.ready.is_set():
             raise SipError(f"the call did not come about: {session.why or 'nobody answered'}")
 
+    def _not_registered(self) -> None:
+        self.accounts[:] = ["registering" if each.register else "" for each in self._settings.accounts]
+
     # Keeping it up.
 
     async def run(self) -> None:
@@ -172,17 +178,20 @@ class SipStack:
         while True:
             began = self._loop.time()
             try:
-                await self._serve()
+                # What the stack writes goes with it, however it ended.
+                with tempfile.TemporaryDirectory(prefix="sip-", ignore_cleanup_errors=True) as folder:
+                    try:
+                        await self._serve(folder)
+                    finally:
+                        await self._stop()
             except (OSError, TimeoutError) as error:
                 self.why = f"the SIP stack does not start ({error or 'it takes too long'})"
-            finally:
-                await self._stop()
             log.error("the SIP stack has ended; it is started again in %.1f s", wait)
             self.restarts += 1
             await asyncio.sleep(wait)
             wait = RETRY[0] if self._loop.time() - began > 60 else min(2 * wait, RETRY[1])
 
-    async def _serve(self) -> None:
+    async def _serve(self, folder: str) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             ours.setblocking(False)
@@ -192,6 +201,7 @@ class SipStack:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "appliance.channels.sip.worker", str(theirs.fileno()),
                 pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL,
+                env=os.environ | {"TMPDIR": folder},
             )  # fmt: skip
         self._loop.add_reader(ours, self._read)
         ended = asyncio.create_task(self._process.wait())
@@ -211,6 +221,7 @@ class SipStack:
     async def _stop(self) -> None:
         """Every call is over, and the process is gone."""
         self._ready.clear()
+        self._not_registered()
         for session in list(self._sessions.values()):
             self._end(session, "the SIP stack is gone")
         wire, self._wire = self._wire, None

@@ -72,8 +72,9 @@ class Rabbit:
                 time.sleep(min(AGAIN, left))
             if self._came and not found:
                 until = time.monotonic() + seconds
-            while self._came and len(found) < most:
-                found.append(self._came.popleft())
+            with self._lock:  # Who publishes may connect anew meanwhile, and then nothing has come.
+                while self._came and len(found) < most:
+                    found.append(self._came.popleft())
         return found
 
     def ack(self, received: Sequence[Received]) -> None:

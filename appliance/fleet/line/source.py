@@ -64,15 +64,22 @@ class Source(Protocol):
 def opened(where: str, worker: str = "worker") -> Source:
     """By `amqp://...` a RabbitMQ cluster; by `mqtt://HOST:PORT` or the path of its socket a broker of MQTT 5
     that lets this machine in. ApplianceError where it is none of them."""
-    if where.startswith(("amqp://", "amqps://")):
-        from appliance.fleet.line.amqp import Rabbit
+    try:
+        if where.startswith(("amqp://", "amqps://")):
+            from appliance.fleet.line.amqp import Rabbit
 
-        return Rabbit(where, worker)
-    if where.startswith("mqtt://"):
-        parts = urlsplit(where)
-        if not parts.hostname:
-            raise ApplianceError(f"{where} names no broker", "mqtt://HOST:PORT")
-        return Mosquitto(f"{parts.hostname}:{parts.port or 1883}", worker)
+            return Rabbit(where, worker)
+        if where.startswith("mqtt://"):
+            parts = urlsplit(where)
+            if not parts.hostname:
+                raise ValueError("a host is missing")
+            return Mosquitto(f"{parts.hostname}:{parts.port or 1883}", worker)
+    except (TypeError, ValueError) as error:
+        # What is wrong may be a part of the password.
+        raise ApplianceError(
+            f"what is given as {where.partition(':')[0]}:// names no broker",
+            "amqp://USER:PASSWORD@HOST:PORT/ or mqtt://HOST:PORT",
+        ) from error
     return Mosquitto(Path(where), worker)
 
 

@@ -286,6 +286,31 @@ async def test_a_part_that_never_comes_is_not_awaited_for_ever(days: float, told
         simulator.close()
 
 
+async def test_a_text_that_nobody_takes_stays_in_the_modem_and_calls_come_all_the_same() -> None:
+    simulator = Simulator()
+    simulator.plug_in()
+    parts = deliveries("+15550177", "Please call me back. " * 15, datetime.now(UTC) - timedelta(days=2))
+    simulator.deliver(parts[:1])
+    refused = []
+
+    def nobody(event: Event) -> None:
+        if isinstance(event, Text):
+            refused.append(event)
+            raise ModemError("the desk is in safe mode")
+
+    modem = Modem(simulator.found, nobody)
+    running = asyncio.create_task(modem.run())
+    try:
+        await until(lambda: refused)
+        await asyncio.sleep(0.1)
+        assert modem.health.on
+        assert len(simulator.mailbox.came) == 1
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        simulator.close()
+
+
 async def test_texts_that_came_while_the_desk_was_off_are_read_at_the_start() -> None:
     simulator = Simulator()
     simulator.plug_in()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -181,7 +182,13 @@ def is_answered(port: int) -> bool:
 
 
 @needs_baresip
-async def test_the_stack_is_killed_and_the_desk_goes_on(tmp_path: Path) -> None:
+async def test_the_stack_is_killed_and_the_desk_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "temporary"
+    left.mkdir()
+    monkeypatch.setenv("TMPDIR", str(left))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     async with desk() as (line, echo, port):
         telephone = Telephone(tmp_path / "phone", voice(5.0))
         calling = asyncio.create_task(telephone.call(f"sip:desk@{HOST}:{port}", 8))
@@ -196,6 +203,7 @@ async def test_the_stack_is_killed_and_the_desk_goes_on(tmp_path: Path) -> None:
         await again.call(f"sip:desk@{HOST}:{port}", 4)
         assert len(echo.calls) == 2
         await calling
+    assert list(left.iterdir()) == []
 
 
 @needs_baresip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError, StorageError
+from appliance.fleet import office
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.line import dispatch
 from appliance.fleet.membership import members
@@ -195,3 +197,9 @@ def test_two_who_write_at_once_make_one_chain(store: Store) -> None:
         list(threads.map(lambda n: write(other if n % 2 else store, 5), range(20)))
     other.close()
     assert audit.verify(store) == Verdict(100, audit.verify(store).head)
+
+
+def test_an_export_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> None:
+    asked = argparse.Namespace(folder=tmp_path, store="", known="", file=tmp_path / "audit.jsonl")
+    with pytest.raises(ApplianceError, match=r"cannot be verified"):
+        office._audit_verify(asked)
