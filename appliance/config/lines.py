@@ -39,7 +39,7 @@ class Lines:
     """Offers what is known before it is asked for."""
     rest: str = "And the rest?"
     """To the beginning of a reference that is said in pieces."""
-    lost: str = "I am sorry, I do not get that. Shall I take a message, with what you told me so far?"
+    lost: str = "I am sorry, I do not understand. Shall I take a message, with what you told me so far?"
     """After `no_match` answers that were none, where something was told before."""
     go_on: str = "Shall we go on with {what}?"
     """After something that could not wait."""

@@ -25,8 +25,7 @@ TO = frozenset("to onto into until till for".split())
 
 def standing(heard: Sequence[Token], found: Sequence[Found]) -> list[Found]:
     """Those that the caller does not refuse or move away from."""
-    left = _left(heard)
-    kept = [each for each in found if not (_refused(heard, each) or _inside(each, left))]
+    kept = [each for each in found if not (_refused(heard, each) or _left(heard, each))]
     return [each for each in kept if not any(_gives_way(heard, each, other) for other in kept)]
 
 
@@ -40,18 +39,16 @@ def moves(text: str) -> Iterator[tuple[str, str]]:
                 yield away, there
 
 
-def _left(heard: Sequence[Token]) -> range:
-    """The words after the "from" of who moves something."""
+def _left(heard: Sequence[Token], found: Found) -> bool:
+    """Whether it stands where something is moved from: between that "from" and a "to", or right after it."""
     verb = next((i for i, token in enumerate(heard) if token.word in MOVES), len(heard))
     start = next((i + 1 for i in range(verb, len(heard)) if heard[i].word == "from"), len(heard))
     for i in range(start + 1, len(heard)):
         if heard[i].word in TO and word(heard, i - 1) != "quarter":
-            return range(start, i)
-    return range(start, next((i for i in range(start + 1, len(heard)) if heard[i].paused), len(heard)))
-
-
-def _inside(found: Found, left: range) -> bool:
-    return found.start in left and found.end <= left.stop
+            return start <= found.start and found.end <= i
+    while word(heard, start) in BETWEEN:
+        start += 1
+    return found.start == start
 
 
 def _gives_way(heard: Sequence[Token], found: Found, other: Found) -> bool:

@@ -222,19 +222,15 @@ def _somebody(heard: Sequence[Token], i: int) -> bool:
 
 def _of_this(heard: Sequence[Token], i: int, end: int, context: Context) -> float:
     """Whether it may be the number of what is asked for, by what it stands beside: 1, a third or not at all.
-    "For eight" may be a room, an hour or people."""
+    "For eight" may be a room, an hour or people, and "at eight" a table."""
     before, after = word(heard, i - 1), word(heard, end)
     before = word(heard, i - 2) if before in ("number", "no", "#") else before
     if context.counts is None or before in context.nouns or after in context.nouns:
         return 1
-    if before in NAMED or (not context.counts and (after in COUNTED or _hour(heard, i))):
+    hour = before == "past" or words(heard, i - 2, 2) == ("quarter", "to")
+    if before in NAMED or (not context.counts and (after in COUNTED or hour)):
         return 0
-    return 1 / 3 if not context.counts and before == "for" else 1
-
-
-def _hour(heard: Sequence[Token], i: int) -> bool:
-    """Whether it is an hour by the word before it: "at eight", "half past eight"."""
-    return word(heard, i - 1) in ("at", "past") or words(heard, i - 2, 2) == ("quarter", "to")
+    return 1 / 3 if not context.counts and before in ("for", "at") else 1
 
 
 def _joined(heard: Sequence[Token], i: int, value: int, end: int) -> tuple[int, int, float]:

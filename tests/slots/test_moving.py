@@ -61,7 +61,12 @@ def test_of_a_stretch_neither_end_is_given_up() -> None:
 
 def test_a_day_that_is_only_left_is_none() -> None:
     assert parse("date", "move it from Thursday", HERE) is None
-    assert parse("date", "move it from Thursday, Friday would be better", HERE)
+    better = parse("date", "move it from Thursday, Friday would be better", HERE)
+    assert better
+    assert better.value == FRIDAY
+    mother = parse("date", "I bring my mother from Berlin on Thursday", HERE)
+    assert mother
+    assert mother.value == THURSDAY
     late = parse("date", "change it to a week from Friday", HERE)
     assert late
     assert late.value == "2026-07-17"
@@ -105,7 +110,7 @@ PARTY = replace(HERE, counts=True, nouns=frozenset({"guests"}))
     ("said", "room", "party"),
     [
         ("eight", 8, 8), ("room eight", 8, None), ("room number eight", 8, None), ("eight people", None, 8),
-        ("eight guests", None, 8), ("half past eight", None, 8), ("at eight", None, 8),
+        ("eight guests", None, 8), ("half past eight", None, 8), ("at quarter to eight", None, 8),
         ("table eight", None, None),
         ("eight o'clock", None, 8),
     ],
