@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from appliance.answering.answers import Answer, again, chained, fixed, lines, pressed, unplayed
-from appliance.answering.knowing import LIKELY, Meant, Unknown
+from appliance.answering.knowing import LIKELY, Meant, Unknown, anew
 from appliance.answering.knowledge import MESSAGE
 from appliance.answering.language import asks
 from appliance.answering.smalltalk import NO_MESSAGE, unasked
@@ -141,6 +141,7 @@ class Brain(Mind):
             return await self._take_up(await self._knowing.choice(text, said), text)
         if said not in ("none", "correct") and not rest:
             return self._talk("thanks" if said == "yes" and thanks(text) else said)
+        text = anew(text)
         wishes = await self._knowing.wishes(text)
         self._later = (*self._later, *wishes[1:])
         return await self._take_up(wishes[0] if wishes else await self._knowing.about(text), text)
@@ -148,7 +149,7 @@ class Brain(Mind):
     async def _and_then(self, answer: Answer) -> Answer:
         """What else the caller had wanted, once nothing is under way any more."""
         while self._later and not (self._clerk and self._clerk.busy):
-            if answer.hang_up or answer.then not in ("open", "urgent"):
+            if answer.hang_up or answer.then != "open":
                 break
             later, *others = self._later
             self._later = tuple(others)

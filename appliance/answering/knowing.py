@@ -39,6 +39,7 @@ whoever means something else says so."""
 JOINT = re.compile(
     r"(?:[,;.?!]\s+|\s+(?=(?:and|but|plus)\s))(?:(?:and|but|plus|then|also)\s+)*", re.IGNORECASE
 )
+TAKEN_BACK = re.compile(r"\b(?:no,? (?:wait|sorry|actually)|scratch that|or rather|i meant?)\b,?", re.I)
 NEGATION = re.compile(r"\b(?:not|no|never|\w+n't|without)\b", re.I)
 NONE = frozenset(("no", "not", "never", "isn't", "wasn't", "isnt"))
 ITS_OWN = standing.flows().keys() | SERVICES.keys()
@@ -308,6 +309,12 @@ class Knowing:
         if self._knowledge.desk.mode == "worded":
             return Answer(decision, self._said(passage.text, rephrase=True))
         return Answer(decision, lines([passage.text]))
+
+
+def anew(text: str) -> str:
+    """What is wished for once that was taken back: "wake me, no wait, call me a taxi"."""
+    *_, last = TAKEN_BACK.split(text)
+    return last.strip() or text
 
 
 def parts(text: str) -> list[str]:

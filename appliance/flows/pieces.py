@@ -14,7 +14,7 @@ KINDS = ("code", "spelled")
 
 BESIDE = POLITE | frozenset(
     "reference code number my the a it booking confirmation starts begins begin start with first goes reads"
-    " now rest sorry wait".split()
+    " now rest sorry wait let me see check look moment".split()
 )
 """Words around the signs that belong to no other answer."""
 

@@ -222,7 +222,7 @@ def _somebody(heard: Sequence[Token], i: int) -> bool:
 
 def _of_this(heard: Sequence[Token], i: int, end: int, context: Context) -> float:
     """Whether it may be the number of what is asked for, by what it stands beside: 1, a third or not at all.
-    "For eight" may be a room, an hour or people, and "at eight" a table."""
+    "For eight" may be a room, an hour or people, "at eight" a table, and "we are four" is hardly a room."""
     before, after = word(heard, i - 1), word(heard, end)
     before = word(heard, i - 2) if before in ("number", "no", "#") else before
     if context.counts is None or before in context.nouns or after in context.nouns:
@@ -230,7 +230,7 @@ def _of_this(heard: Sequence[Token], i: int, end: int, context: Context) -> floa
     hour = before == "past" or words(heard, i - 2, 2) == ("quarter", "to")
     if before in NAMED or (not context.counts and (after in COUNTED or hour)):
         return 0
-    return 1 / 3 if not context.counts and before in ("for", "at") else 1
+    return 1 / 3 if not context.counts and before in ("for", "at", "are", "we're") else 1
 
 
 def _joined(heard: Sequence[Token], i: int, value: int, end: int) -> tuple[int, int, float]:

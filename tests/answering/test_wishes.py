@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from appliance.answering.knowing import Knowing, parts
+from appliance.answering.knowing import Knowing, anew, parts
 from appliance.answering.knowledge import Knowledge
 from appliance.answering.language import asks, foreign, unsworn
 from appliance.config import DeskFile
@@ -66,6 +66,14 @@ def test_the_parts_of_a_sentence_are_told_apart(text: str, pieces: list[str]) ->
 )
 async def test_several_wishes_come_facts_first(knowing: Knowing, text: str, intents: list[str]) -> None:
     assert [each.found.intent for each in await knowing.wishes(text)] == intents
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [("wake me, no wait, call me a taxi", "call me a taxi"), ("no wait", "no wait"), ("no taxi", "no taxi")],
+)
+def test_a_wish_that_is_taken_back_is_none(text: str, wish: str) -> None:
+    assert anew(text) == wish
 
 
 async def test_besides_a_flow_only_another_is_wished_for(knowing: Knowing) -> None:

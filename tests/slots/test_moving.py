@@ -109,7 +109,8 @@ PARTY = replace(HERE, counts=True, nouns=frozenset({"guests"}))
 @pytest.mark.parametrize(
     ("said", "room", "party"),
     [
-        ("eight", 8, 8), ("room eight", 8, None), ("room number eight", 8, None), ("eight people", None, 8),
+        ("eight", 8, 8), ("room eight", 8, None), ("room number eight", 8, None),
+        ("we are eight", 8, 8), ("eight people", None, 8),
         ("eight guests", None, 8), ("half past eight", None, 8), ("at quarter to eight", None, 8),
         ("table eight", None, None),
         ("eight o'clock", None, 8),
