@@ -37,7 +37,8 @@ class Sessions:
         id, now = secrets.token_urlsafe(32), self._now()
         with self._ledger.write() as db:
             db.execute(
-                "delete from session where began <= ? or seen <= ?", (now - self._longest, now - self._idle)
+                "delete from session where began <= ? or began > ? or seen <= ?",
+                (now - self._longest, now + self._idle, now - self._idle),
             )
             found = db.execute(
                 """insert into session (hash, account, began, seen)
@@ -56,12 +57,13 @@ class Sessions:
 
     def find(self, id: str, used: bool = True) -> str | None:
         """Whose session it is; None where it is over, or never was. Not `used`: a page looks by itself
-        whether there is something new, and keeps no session open."""
+        whether there is something new, and keeps no session open. One that has not begun yet was opened by a
+        clock that was wrong, and would last until it is that late."""
         hash, now = hashed(id), self._now()
         rows = self._ledger.read(
             """select account.name, session.seen from session join account on account.id = session.account
-                where hash = ? and began > ? and session.seen > ?""",
-            hash, now - self._longest, now - self._idle,
+                where hash = ? and began > ? and began <= ? and session.seen > ?""",
+            hash, now - self._longest, now + self._idle, now - self._idle,
         )  # fmt: skip
         if not rows:
             return None

@@ -22,7 +22,7 @@ from appliance.errors import ApplianceError
 from appliance.telemetry import wire
 from appliance.telemetry.identity import Identity
 from appliance.telemetry.outbox import Outbox
-from appliance.telemetry.wire import BadMessage, Message
+from appliance.telemetry.wire import Message
 
 log = logging.getLogger(__name__)
 
@@ -279,7 +279,8 @@ class Line:
                     told = wire.unpack(payload, "certificate", wire.LARGEST_DOWN)
                     # It is come by at once: what is wrong with it is known while the old one counts.
                     self._again = self.identity.take(told["certificate"].encode())
-        except BadMessage as error:
+        except ApplianceError as error:
+            # Nor where the disk is full: the fleet says it again, and other things meanwhile.
             log.warning("what the fleet sent on %s is not taken: %s", message.topic, error)
 
     def _acknowledged(self, ack: dict[str, Any]) -> None:

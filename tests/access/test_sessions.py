@@ -88,3 +88,19 @@ TestEntering = Entering.TestCase
 TestEntering.settings = settings(
     max_examples=15, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def test_a_session_that_was_opened_by_a_clock_of_the_future_is_over_when_the_clock_is_right(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    house = House(tmp_path / "access.db", ROLES, now=clock)
+    house.accounts.add("ada", "admin", GOOD)
+    clock.time += 400 * 86_400
+    ahead = house.sessions.open("ada")
+    assert house.sessions.find(ahead) == "ada"
+    clock.time -= 60
+    assert house.sessions.find(ahead) == "ada"
+    clock.time -= 300 * 86_400
+    assert house.sessions.find(ahead) is None
+    house.close()

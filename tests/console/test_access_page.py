@@ -120,6 +120,19 @@ async def test_whose_session_is_over_is_led_to_the_way_in(tmp_path: Path) -> Non
         )
 
 
+async def test_who_enters_by_a_link_of_somebody_elses_stays_at_this_machine(tmp_path: Path) -> None:
+    async with editing(tmp_path, claimed=True) as page:
+        seen = await go(
+            page,
+            "/access/enter.html?to=/.//elsewhere.example/access/account.html",
+            *ABOUT_TO_REMOVE[:2],
+            ["key", "Enter"],
+            ["wait", 0.5],
+            ["evaluate", "at", "location.origin"],
+        )
+        assert seen.readings["at"] == page.console.url
+
+
 @pytest.mark.parametrize("claimed", [True, False])
 async def test_the_visitors_screen_leads_nowhere_else(tmp_path: Path, claimed: bool) -> None:
     async with editing(tmp_path, claimed=claimed) as page:

@@ -273,13 +273,7 @@ class Crashes:
         data = IN_MEMORY / f"{self.work.parent.name}-data.img"
         try:
             _copy(self._before, partition.start, partition.size, data)
-            checked = subprocess.run(
-                ["e2fsck", "-fy", str(data)], capture_output=True, text=True, check=False
-            )
-            if checked.returncode >= 4:
-                print(checked.stdout[-500:], flush=True)
-                return -1
-            return self._counted(str(data))
+            return self._counted(str(data)) if _in_order(data) else -1
         finally:
             data.unlink(missing_ok=True)
 
@@ -299,6 +293,21 @@ class Crashes:
             except sqlite3.OperationalError:  # Before its first row.
                 return 0
         return int(rows)
+
+
+def _in_order(data: Path) -> bool:
+    """Whether the file system is whole after what a start does to it, and where that may not, the emergency
+    which follows."""
+    if _checked("-p", data) >= 4:
+        _checked("-y", data)
+    return _checked("-p", data) < 4 and _checked("-fn", data) == 0
+
+
+def _checked(how: str, data: Path) -> int:
+    done = subprocess.run(["e2fsck", how, str(data)], capture_output=True, text=True, check=False)
+    if done.returncode >= 4:
+        print(f"e2fsck {how}: {done.stdout[-500:]}", flush=True)
+    return done.returncode
 
 
 def _apply(source: BinaryIO, card: BinaryIO, entry: Entry) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,6 +102,31 @@ def test_a_desk_whose_update_cannot_be_written_answers_again(box: Box, tmp_path:
     update.install(put(tmp_path, "rpi5-2.raucb"))
     assert box.asked[-1] == "systemctl start --no-block appliance.service"
     assert list(update.notes().values()) == ["failed"]
+
+
+def test_a_stick_that_comes_while_an_update_is_written_waits_and_is_left_for_the_next_start(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RAUC writes one at a time, and what it turned away for that is no bad one."""
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    (sent / "rpi5-3.raucb").write_bytes(b"rpi5-3.raucb")
+    stick = threading.Thread(target=update.install, args=[put(tmp_path, "rpi5-2.raucb")])
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        if command[:2] == ("rauc", "install") and not stick.ident:
+            stick.start()
+            stick.join(0.3)
+            assert stick.is_alive()
+        return box.run(*command)
+
+    monkeypatch.setattr(update, "run", run)
+    update.install(sent, take=True)
+    stick.join()
+    assert [asked for asked in box.asked if "rauc" in asked] == [
+        "rauc info --output-format=json rpi5-3.raucb", "rauc install rpi5-3.raucb",
+    ]  # fmt: skip
+    assert list(update.notes().values()) == ["trying"]
 
 
 def test_a_stick_that_stays_is_not_installed_again(box: Box, tmp_path: Path) -> None:

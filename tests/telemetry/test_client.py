@@ -11,6 +11,7 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from appliance.errors import StorageError
 from appliance.memory.store import Store
 from appliance.telemetry import client as clients
 from appliance.telemetry import wire
@@ -211,6 +212,26 @@ def test_no_failure_of_a_callback_ends_the_line(
     wait_for(lambda: box.waiting == 0)
     assert "begun again" in caplog.text
     box.close()
+
+
+def test_a_disk_that_takes_no_command_does_not_end_the_session(
+    tmp_path: Path, broker: PlainBroker, fleet: Fleet
+) -> None:
+    got: list[dict[str, Any]] = []
+
+    def take(command: dict[str, Any]) -> None:
+        got.append(command)
+        raise StorageError("the disk is full", "free some space")
+
+    box = Box(tmp_path, broker.port, on_command=take)
+    wait_for(lambda: box.line.state[0])
+    for id in ("1", "2"):
+        fleet.say("cmd", {"id": id, "do": "doctor", "expires": 1, "now": 0})
+    box.outbox.tell("fault", FAULT)
+    wait_for(lambda: len(got) == 2 and box.waiting == 0)
+    box.close()
+    wait_for(lambda: ("state", False) in [(topic, body.get("online")) for topic, body in fleet.heard])
+    assert [body["online"] for topic, body in fleet.heard if topic == "state"] == [True, False]
 
 
 def test_nonsense_from_the_fleet_is_not_taken(tmp_path: Path, broker: PlainBroker, fleet: Fleet) -> None:

@@ -5,7 +5,8 @@ import { ask, submitting } from "./access.js";
 /** Where one wanted to go, if that is a page of this machine. */
 function aim() {
   const to = new URL(new URLSearchParams(location.search).get("to") ?? "/", location.origin);
-  return to.origin === location.origin ? to.pathname : "/";
+  // "/.//elsewhere.org" is here, and its path alone, "//elsewhere.org", is not.
+  return to.origin === location.origin && !to.pathname.startsWith("//") ? to.pathname : "/";
 }
 
 const me = await ask("me");

@@ -118,7 +118,9 @@ def safe(target: str) -> str:
     parts = urlsplit(target)
     if parts.password is None:
         return target
-    return f"{parts.scheme}://{parts.username}:…@{target.split('@', 1)[1]}"
+    # As the password is told from the host: by the last of what may be several.
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{parts.username}:…@{host}").geturl()
 
 
 def shown(way: Way) -> dict[str, Any]:

@@ -32,12 +32,13 @@ TIMEOUT = 10.0
 """Seconds for each step of a try."""
 
 LONGEST = 30.0
-"""Seconds for a webhook in all."""
+"""Seconds for a webhook, or for a mail, in all."""
 
 PORTS = {"http": 80, "https": 443, "smtp": 25, "smtps": 587, "mqtt": 1883, "mqtts": 8883}
 
-TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-"""Where a network translates IPv6 to IPv4."""
+GIVEN_OUT = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that anybody has. Beyond it are addresses within a site, and those that a network translates to
+IPv4."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -84,7 +85,7 @@ class Senders:
             return True
         # Some addresses of IPv6 only wrap one of IPv4, which may be anybody's.
         wraps = isinstance(known, ipaddress.IPv6Address) and bool(
-            known.sixtofour or known.teredo or known in TRANSLATED
+            known.sixtofour or known.teredo or known not in GIVEN_OUT
         )
         return known.is_global and not known.is_multicast and not wraps
 
@@ -182,7 +183,7 @@ def text(delivery: Delivery) -> str:
     return f"{subject(delivery)}\nsince {moment}\n{named}\n"
 
 
-def _cut(line: http.client.HTTPConnection) -> None:
+def _cut(line: http.client.HTTPConnection | smtplib.SMTP) -> None:
     with contextlib.suppress(OSError):
         if line.sock:
             line.sock.shutdown(socket.SHUT_RDWR)
@@ -191,10 +192,17 @@ def _cut(line: http.client.HTTPConnection) -> None:
 class _Smtp(smtplib.SMTP):
     def __init__(self, senders: Senders, host: str, port: int) -> None:
         self._senders = senders
+        self._end = threading.Timer(LONGEST, _cut, [self])
         super().__init__(host, port, timeout=TIMEOUT)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return self._senders.connect(host, port)
+        made = self._senders.connect(host, port)
+        self._end.start()
+        return made
+
+    def close(self) -> None:
+        self._end.cancel()
+        super().close()
 
 
 class _Mqtt(Client):

@@ -117,12 +117,14 @@ class Store:
         )
 
     def heard(self, states: Mapping[str, tuple[bool, int]]) -> None:
-        """Whether boxes are there, and when that was known."""
+        """Whether boxes are there, and when that was known. A broker says again of who has long been away
+        that he is, to each worker that comes: that is no word of his."""
         with self.write() as db:
             boxes = self._boxes(db, set(states))
             db.executemany(
-                "update box set online = ?, seen = max(seen, ?) where id = ?",
-                [(int(states[name][0]), states[name][1], box) for name, box in boxes.items()],
+                """update box set online = ?, seen = max(seen, case when ? + online > 0 then ? else 0 end)
+                    where id = ?""",
+                [(int(on), int(on), at, boxes[name]) for name, (on, at) in states.items() if name in boxes],
             )
 
     def size(self) -> int:

@@ -78,10 +78,10 @@ class Rabbit:
         return found
 
     def ack(self, received: Sequence[Received]) -> None:
-        tags = [
-            each.tag for each in received if isinstance(each, Delivered) and each.session == self._session
-        ]
         with self._lock:
+            tags = [
+                each.tag for each in received if isinstance(each, Delivered) and each.session == self._session
+            ]
             if tags and self._channel:
                 # Batches are stored one after the other: what came before was acknowledged before.
                 self._try(lambda: self._channel.basic_ack(max(tags), multiple=True))
@@ -105,9 +105,12 @@ class Rabbit:
             )
 
     def _there(self) -> bool:
-        if self._channel or self._closed:
-            return not self._closed
-        return self._try(self._open)
+        if self._closed:
+            return False
+        # Who deletes the queue ends the line's listening, and nothing else of it: it would hear nothing more.
+        if self._channel and not (self._channel.is_open and self._channel.consumer_tags):
+            self._hang_up()
+        return bool(self._channel) or self._try(self._open)
 
     def _open(self) -> None:
         self._came.clear()

@@ -34,7 +34,7 @@ class Asked:
         self._pieces = pieces
         self._second, self._left = 0, A_SECOND
         self._known: dict[int, frozenset[str]] = {}
-        """What pieces a wish has."""
+        """What pieces a bundle has."""
 
     def answer(self, device: str, what: str, payload: bytes) -> None:
         """BadMessage where it is no question."""
@@ -60,18 +60,18 @@ class Asked:
     def _may_have(self, device: str, sha256: str) -> bool:
         """Whether it is of what the box is wished to be now."""
         rows = self._store.read(
-            "select wanted_serial from box where name = ? and state = 'member' and wanted_serial > 0", device
+            """select desired.version from box join desired on desired.serial = wanted_serial
+                where name = ? and state = 'member'""",
+            device,
         )
-        for (serial,) in rows:
-            if serial not in self._known:
-                self._known[serial] = self._pieces_of(serial)
-            return sha256 in self._known[serial]
+        for (version,) in rows:
+            if version not in self._known:
+                self._known[version] = self._pieces_of(version)
+            return sha256 in self._known[version]
         return False
 
-    def _pieces_of(self, serial: int) -> frozenset[str]:
-        rows: list[tuple[Any, ...]] = self._store.read(
-            "select pieces from desired join bundle using (version) where serial = ?", serial
-        )
+    def _pieces_of(self, version: int) -> frozenset[str]:
+        rows: list[tuple[Any, ...]] = self._store.read("select pieces from bundle where version = ?", version)
         return frozenset(each["sha256"] for (pieces,) in rows for each in json.loads(pieces))
 
     def _renew(self, device: str, request: str) -> None:

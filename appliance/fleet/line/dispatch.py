@@ -124,12 +124,15 @@ class Dispatch:
                 db.executemany("update command set sent = ? where id = ?", sent)
 
     def _send_wishes(self) -> None:
-        now = self._store.now()
+        now, sent = self._store.now(), {}
         for name, serial in self._store.read(
             """select name, wanted_serial from box
                 where wanted_serial > serial and online = 1 and state = 'member'"""
         ):
-            if self._sent.get(serial, 0) < now - WISH_AGAIN:
+            sent[serial] = self._sent.get(serial, 0)
+            if sent[serial] < now - WISH_AGAIN:
                 [(payload,)] = self._store.read("select payload from desired where serial = ?", serial)
-                self._source.publish(wire.down(name, "desired"), payload)
-                self._sent[serial] = now
+                if self._source.publish(wire.down(name, "desired"), payload):
+                    sent[serial] = now
+        # What a box has taken since is not remembered.
+        self._sent = sent

@@ -122,8 +122,13 @@ def enrol_in_bulk(
         ).fetchone()
         if not found:
             raise ApplianceError("the bulk certificate is used up, out of date or revoked", "ask for another")
-        # One that was revoked comes back by a code of its own: somebody has to want it.
-        if db.execute("select 1 from box where name = ?", (name,)).fetchone():
+        # One that was revoked comes back by a code of its own: somebody has to want it. Nor is the place of
+        # one that was invited anybody else's: two would be one box to the fleet.
+        if db.execute(
+            """select 1 from box where name = ?
+                union select 1 from claim where name = ? and used is null and until > ?""",
+            (name, name, now),
+        ).fetchone():
             raise ApplianceError(f"the fleet knows a box {name} already", "choose another --as")
         try:
             issued = authority.issue(request, name)

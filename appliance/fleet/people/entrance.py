@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 from starlette.requests import Request
@@ -11,10 +12,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from appliance.access.accounts import tidy
-from appliance.access.asking import Endpoint, who
+from appliance.access.asking import Endpoint, problem, who
 from appliance.access.routes import routes as all_routes
+from appliance.errors import StorageError
 from appliance.fleet.keeping.store import Store
 from appliance.fleet.people import audit
+
+log = logging.getLogger(__name__)
 
 DEEDS = {
     "pair": "account.first",
@@ -52,9 +56,20 @@ def routes(store: Store) -> list[BaseRoute]:
 
 
 def _recorded(store: Store, what: str, endpoint: Endpoint) -> Endpoint:
-    """Accounts lie in a file of their own, so no transaction holds both: it is written down once done."""
+    """Accounts lie in a file of their own, so no transaction holds both: it is written down once done, and
+    not done where nothing can be written down."""
 
     async def recorded(request: Request) -> Response:
+        try:
+            return await done(request)
+        except StorageError as error:
+            log.error("%s: %s", DEEDS[what], error)
+            return problem(503, error.wrong, error.mend)
+
+    async def done(request: Request) -> Response:
+        # A stranger makes the disk write nothing; and whoever is in may always leave.
+        if who(request) and what != "leave":
+            await asyncio.to_thread(_ready, store)
         answer = await endpoint(request)
         known, entered = who(request), what in ("enter", "pair")
         # Who had not entered has not left either.
@@ -73,6 +88,12 @@ def _recorded(store: Store, what: str, endpoint: Endpoint) -> Endpoint:
 def write(store: Store, who: str, deed: str, about: str, detail: dict[str, Any]) -> None:
     with store.write() as db:
         audit.record(db, store.now(), who, deed, about, **detail)
+
+
+def _ready(store: Store) -> None:
+    """StorageError where the log cannot be written."""
+    with store.write() as db:
+        db.execute("update audit_head set number = number where id = 1")
 
 
 def _sent(body: bytes) -> dict[str, Any]:

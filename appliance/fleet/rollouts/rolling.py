@@ -36,6 +36,10 @@ HEALTHY = 0.9
 AT_ONCE = 200
 """Boxes that are told in one step."""
 
+ANSWERED = 900_000
+"""Milliseconds in which boxes that are there say that they went back. Who does not, for a full disk or for
+want of a key, has been told, and is told again; nobody else's next rollout waits for that."""
+
 READ = 20_000
 """Messages that are looked through in one step."""
 
@@ -115,7 +119,7 @@ class Rollouts:
             )
 
     def _take_back(self, db: Writing, rollout: Rollout, now: int) -> None:
-        """From every box that was told of it; over once those that are there have said so."""
+        """From every box that was told of it; over once those that are there have said so, or had time."""
         due = db.execute(
             """select box, name from rollout_box join box on box.id = box
                 where rollout = ? and share > 0 and state = 'member' order by place limit ?""",
@@ -132,8 +136,8 @@ class Rollouts:
         [(left,)] = db.execute(
             """select count(*) from rollout_box join box on box.id = box
                 where rollout = ? and rollout_box.serial > box.serial and online = 1 and seen >= ?
-                    and state = 'member'""",
-            (rollout.id, now - GONE),
+                    and sent >= ? and state = 'member'""",
+            (rollout.id, now - GONE, now - ANSWERED),
         )
         if not left:
             rollout.state, rollout.ended = rollout.aim or "stopped", now

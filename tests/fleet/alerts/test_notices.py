@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -24,7 +25,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from appliance.errors import ApplianceError
-from appliance.fleet.alerts import notices
+from appliance.fleet.alerts import notices, senders
 from appliance.fleet.alerts.notices import HELD, Delivery, Post, Way
 from appliance.fleet.alerts.senders import Senders, signature, subject
 from appliance.fleet.keeping.store import Store
@@ -152,7 +153,7 @@ def test_one_that_is_led_elsewhere_does_not_go_there(store: Store, hook: Hook) -
     [
         "127.0.0.1", "localhost", "0.0.0.0", "10.0.0.1", "192.168.1.1", "169.254.169.254", "[::1]", "[::]",
         "[::ffff:127.0.0.1]", "[fe80::1]", "2130706433", "0x7f.1", "224.0.0.1", "100.64.0.1",
-        "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
+        "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[64:ff9b:1::7f00:1]", "[fec0::1]", "[::127.0.0.1]",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("scheme", ["http", "smtp", "mqtt"])
@@ -165,6 +166,40 @@ def test_what_is_not_public_is_not_reached(host: str, scheme: str) -> None:
             Senders().send(delivery(way))
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+def test_a_mail_server_that_says_one_letter_at_a_time_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(senders, "LONGEST", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        over = threading.Event()
+
+        def greet() -> None:
+            line, _ = server.accept()
+            with line, contextlib.suppress(OSError):
+                while not over.wait(0.05):
+                    line.sendall(b"2")
+
+        greeting = threading.Thread(target=greet)
+        greeting.start()
+        way = Way("ops", "mail", f"smtp://127.0.0.1:{server.getsockname()[1]}/a@b.example", None, "", True)
+        failed: list[ApplianceError] = []
+
+        def send() -> None:
+            try:
+                Senders(HERE).send(delivery(way))
+            except ApplianceError as error:
+                failed.append(error)
+
+        sending = threading.Thread(target=send)
+        sending.start()
+        sending.join(20)
+        late = sending.is_alive()
+        over.set()
+        greeting.join()
+        sending.join()
+        assert (late, len(failed)) == (False, 1)
 
 
 def delivery(way: Way) -> Delivery:
@@ -201,6 +236,7 @@ def test_what_is_no_address_is_refused(store: Store, kind: str, target: str) -> 
 
 def test_passwords_are_not_shown() -> None:
     assert notices.safe("smtps://me:word@mail.example/a@b.c") == "smtps://me:…@mail.example/a@b.c"
+    assert notices.safe("smtps://me:a@b@mail.example/a@b.c") == "smtps://me:…@mail.example/a@b.c"
     assert notices.safe("https://example.org/hook") == "https://example.org/hook"
 
 

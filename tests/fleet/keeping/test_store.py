@@ -72,6 +72,18 @@ def test_what_was_off_before_a_start_is_off_if_it_is_told_again(server: Server) 
     assert off(server) == []
 
 
+def test_what_a_broker_says_again_of_a_box_that_is_away_is_no_word_of_its(server: Server) -> None:
+    def heard(on: bool, at: int) -> tuple[int, int]:
+        server.store.heard({"lobby": (on, at)})
+        [found] = server.store.read("select online, seen from box where name = 'lobby'")
+        return found
+
+    assert heard(True, NOW) == (1, NOW)
+    assert heard(False, NOW + 1) == (0, NOW + 1)
+    assert heard(False, NOW + 9) == (0, NOW + 1)
+    assert heard(True, NOW + 10) == (1, NOW + 10)
+
+
 def test_a_clock_that_was_ahead_and_is_put_right_keeps_nothing_from_being_learned(server: Server) -> None:
     server.take(Message(BOOT, 1, NOW + 500_000, "health", {"calls": 1}))
     server.time += 10

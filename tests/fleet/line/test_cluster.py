@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ import pytest
 
 from appliance.errors import ApplianceError
 from appliance.fleet.keeping.store import Store
-from appliance.fleet.line.amqp import EXCHANGE, Rabbit
+from appliance.fleet.line.amqp import EXCHANGE, QUEUE, Rabbit
 from appliance.fleet.line.source import Mosquitto, opened
 from appliance.fleet.membership.authority import Authority
 from appliance.telemetry import client as clients
@@ -101,6 +102,30 @@ def test_a_worker_that_dies_leaves_its_messages_to_another_and_nothing_spoiled_i
             for each in (first, second):
                 each.kill()
                 each.wait()
+
+
+def test_a_queue_that_is_gone_is_made_again_and_nothing_is_acknowledged_by_a_line_that_was_lost() -> None:
+    with cluster(1) as made:
+        rabbit, key = Rabbit(made.addresses), "va.1.lobby.up.ev"
+        rabbit.fetch(1, 0.1)
+        parameters = pika.URLParameters(made.addresses.split(",")[0])
+        with pika.BlockingConnection(parameters) as connection:
+            channel = connection.channel()
+            channel.queue_delete(QUEUE)
+            wait_for(lambda: not channel.basic_publish(EXCHANGE, key, b"1") and rabbit.fetch(1, 0.1), 30)
+            channel.queue_purge(QUEUE)
+            channel.basic_publish(EXCHANGE, key, b"2")
+        got = rabbit.fetch(1, 1)
+        acknowledging = threading.Thread(target=rabbit.ack, args=[got])
+        with rabbit._lock:
+            acknowledging.start()
+            rabbit._hang_up()
+            wait_for(lambda: rabbit.fetch(1, 0.1), 30)
+        acknowledging.join()
+        rabbit.stop()
+        other = Rabbit(made.addresses)
+        wait_for(lambda: [each.payload for each in other.fetch(1, 0.1)] == [b"2"], 30)
+        other.stop()
 
 
 def counted(store: Store) -> Counter[str]:

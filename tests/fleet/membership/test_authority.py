@@ -95,3 +95,27 @@ def test_a_claim_code_runs_out_and_a_newer_one_takes_its_place(tmp_path: Path) -
     with pytest.raises(ApplianceError, match="no box"):
         members.revoke(store, "lobby")
     store.close()
+
+
+def test_who_enrols_in_bulk_takes_no_place_of_one_that_was_invited(tmp_path: Path) -> None:
+    now = [1_900_000_000.0]
+    store, authority = Store(tmp_path / "fleet.db", lambda: now[0]), Authority(tmp_path / "keys")
+    pem = members.bulk(store, authority, "North", 5, days=365).encode()
+    certificate, key = pem.partition(b"-----BEGIN PRIVATE")[0], serialization.load_pem_private_key(pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    asked = request()
+    signature = key.sign(asked, ec.ECDSA(hashes.SHA256()))
+
+    def join(name: str) -> None:
+        members.enrol_in_bulk(store, authority, certificate, signature, asked, name)
+
+    members.invite(store, authority, ["lobby"], "South")
+    with pytest.raises(ApplianceError, match="knows a box lobby"):
+        join("lobby")
+    join("kitchen")
+    now[0] += (members.DAYS + 1) * 86_400
+    join("lobby")
+    assert store.read("select name, site from box order by name") == [
+        ("kitchen", "North"), ("lobby", "North"),
+    ]  # fmt: skip
+    store.close()

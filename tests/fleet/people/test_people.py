@@ -216,6 +216,17 @@ def test_what_is_written_down_is_what_was_done(office: Office) -> None:
     assert [entry.detail for entry in audit.entries(office.store)][-2:] == ["{}", "{}"]
 
 
+def test_what_cannot_be_written_down_is_not_done(office: Office) -> None:
+    browser = office.browser()
+    browser.post("/access/enter", json={"name": "anna", "password": PASSWORD})
+    office.store.close()
+    ben = {"name": "ben", "role": "viewer", "new": "another few words", "password": PASSWORD}
+    refused = browser.post("/access/accounts/add", json=ben)
+    assert (refused.status_code, office.house.accounts.one("ben")) == (503, None)
+    assert browser.post("/access/leave", json={}).status_code == 503
+    assert browser.get("/data/overview").status_code == 401
+
+
 def test_who_is_of_some_groups_makes_a_token_for_them(office: Office) -> None:
     office.house.accounts.add("ben", "viewer", PASSWORD, ["north"])
     browser = office.browser()

@@ -50,6 +50,7 @@ class Fleet:
         self.fails: dict[int, float] = {}
         self.refuses: set[str] = set()
         self.dead: set[str] = set()
+        self.deaf: set[str] = set()
         self.a_minute = 0.5
         """Calls to a box."""
         self.names = [f"box-{number}" for number in range(count)]
@@ -77,7 +78,7 @@ class Fleet:
             wanted = dict(self.store.read("select name, wanted_serial from box"))
             there = [name for name in self.names if name not in self.dead]
             for name in there:
-                if wanted[name] > self.serial[name]:
+                if wanted[name] > self.serial[name] and name not in self.deaf:
                     told.append(self._take(name, wanted[name]))
                 if self.chance.random() < self.a_minute * STEP / 60:
                     told.append(self._call(name))
@@ -142,6 +143,21 @@ def test_a_good_one_reaches_every_box_wave_by_wave(fleet: Fleet) -> None:
     assert [row.what for row in audit.entries(fleet.store) if row.what.startswith("rollout")] == [
         "rollout.started", "rollout.wave", "rollout.wave", "rollout.done",
     ]  # fmt: skip
+
+
+def test_one_box_that_is_there_and_takes_nothing_keeps_no_rollout_from_its_end(fleet: Fleet) -> None:
+    id = rollouts.start(fleet.store, fleet.bundle(), Plan(((100, 100),), soak=3600, calls=20))
+    fleet.pass_time(120)
+    fleet.deaf.add("box-7")
+    rollouts.steer(fleet.store, id, "stop")
+    fleet.pass_time(600)
+    assert fleet.state(id)["state"] == "undoing"
+    fleet.pass_time(600)
+    assert fleet.state(id)["state"] == "stopped"
+    # It is to go back all the same.
+    fleet.deaf.clear()
+    fleet.pass_time(60)
+    assert fleet.has["box-7"] == (0, 100)
 
 
 @databases.needs_postgres
