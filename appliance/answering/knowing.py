@@ -200,11 +200,8 @@ class Knowing:
             return []
         least = SURELY if whole.verdict == "accept" else LIKELY
         found = await self._each(pieces, least, by_phrase=caught)
-        return (
-            []
-            if len(found) < 2
-            else sorted(found, key=lambda each: self._knowledge.fact(each.found.intent) is None)
-        )
+        found.sort(key=lambda each: self._knowledge.fact(each.found.intent) is None)
+        return found if len(found) > 1 else []
 
     async def besides(self, text: str, flow: str, least: float = 1.0) -> tuple[Meant, ...]:
         """What else than the flow that is under way is asked for in a sentence: "yes, and wake me at six"."""
