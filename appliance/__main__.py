@@ -31,7 +31,9 @@ def main() -> None:
         style = "%(levelname)s %(name)s: %(message)s"
         logging.basicConfig(level=logging.INFO, format=style, stream=sys.stderr)
     try:
-        sys.exit(arguments.do(arguments))
+        code = arguments.do(arguments)
+        sys.stdout.flush()
+        sys.exit(code)
     except ApplianceError as error:
         print(f"appliance: {error.wrong}", file=sys.stderr)
         if error.mend:
@@ -41,6 +43,13 @@ def main() -> None:
         die()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # Whoever read what is printed has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except EOFError as error:
+        if type(error) is not EOFError:
+            raise
+        sys.exit("appliance: nobody answers what is asked\n    mend: run it at a terminal")
 
 
 def _parser() -> argparse.ArgumentParser:

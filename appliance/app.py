@@ -16,7 +16,7 @@ from appliance.answering.picking import Picker
 from appliance.answering.wording import Wording
 from appliance.brain import Brain
 from appliance.channels import AudioChannel, Call
-from appliance.channels.exchange import Exchange
+from appliance.channels.exchange import CallFailed, Exchange
 from appliance.config.hours import local_now
 from appliance.conversation import converse
 from appliance.ears import Hearing
@@ -276,10 +276,13 @@ class App:
         opening: str = "",
     ) -> None:
         """A whole conversation by sound; recorded where a file is given or box.toml says so. `served`: what
-        it is held with, unless by what new calls are. `opening`: what is told first to who was called."""
+        it is held with, unless by what new calls are. `opening`: what is told first to who was called;
+        CallFailed where the desk stops before."""
         await self.voiced()
         served = served or candidate.choose(channel, self.served, self.candidate)
         if self.leave.taken:
+            if opening:
+                raise CallFailed("the desk stops")
             return await channel.hang_up()
         if self.leave.locked and not (served.place.trial or opening):
             return await self.turn_away(channel, self.desk.lines.locked)

@@ -85,7 +85,7 @@ async def converse(
                     if (
                         isinstance(before, Heard)
                         and await went_on(turn, last, event, brain)
-                        and await brain.retract(before)
+                        and await retract(turn, before, brain)
                     ):
                         event = before.going_on(event) if isinstance(event, Heard) else before
                         foreseen = False
@@ -118,6 +118,15 @@ async def went_on(turn: Turn, last: Turn, event: Cause, brain: Brain) -> bool:
         return not await brain.stands_alone(event.text)
     except Exception:
         log.exception("call %s: whether the caller went on could not be told", turn.call)
+        return False
+
+
+async def retract(turn: Turn, cause: Heard, brain: Brain) -> bool:
+    """Whether what was decided on this is taken back."""
+    try:
+        return await brain.retract(cause)
+    except Exception:
+        log.exception("turn %d of call %s could not be taken back", turn.number, turn.call)
         return False
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from appliance.app import App
+from appliance.channels.exchange import CallFailed
 from appliance.channels.recorded import RecordedCaller, Saying
 from appliance.channels.scripted import ScriptedCaller
 from appliance.config import Box, Engine, Engines, read_desk
@@ -161,6 +162,8 @@ async def test_a_desk_that_stops_finishes_its_sentence_says_goodbye_and_takes_no
         await talking
         late = RecordedCaller([Saying(whole.voice(1.0))], "late")
         await app.talk(late)
+        with pytest.raises(CallFailed):  # Whom the desk called, and told nothing: it is to be tried again.
+            await app.talk(RecordedCaller([]), opening="Your table is free")
     assert len(turns) == 2
 
 

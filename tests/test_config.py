@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config import SHIPPED, Box, read_box, read_desk
+from appliance.config import SHIPPED, Box, digest, read_box, read_desk
 from appliance.config.trunks import secret
 from appliance.errors import ConfigError
 
@@ -51,6 +51,12 @@ def test_an_unknown_key_names_its_line_and_the_one_that_was_meant(tmp_path: Path
     assert "desk.toml, line 5: fact.hours.says is not a known key; did you mean say?" in error
 
 
+def test_the_mark_that_editors_of_windows_put_before_a_file_is_none_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "desk.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + DESK.replace("\n", "\r\n").encode())
+    assert read_desk(path)[0].digest == digest(DESK)
+
+
 def test_a_missing_key_names_its_table(tmp_path: Path) -> None:
     error = desk_error(tmp_path, DESK.replace('say = "From nine to five."\n', ""))
     assert "line 3: fact.hours needs say" in error
@@ -64,6 +70,9 @@ def test_a_missing_key_names_its_table(tmp_path: Path) -> None:
         ('"Alder House"', "7", 'line 1: name is 7; it must be text in quotes, like "..."'),
         ('"From nine to five."', '"From nine\nto five."', "look for a missing quote"),
         ("[fact.hours]", "[fact.hours", "look for a missing quote"),
+        ("[fact.hours]", "[fact.hours]\n[fact.hours]", "line 4: this stands there a second time; leave one"),
+        ('name = "Alder House"', 'name = "A"\nname = "B"', "line 2: this stands there a second time"),
+        ('"From nine to five."', "[" * 5000, "look for a missing quote"),
         (
             '"From nine to five."',
             '"x"\nwording = "free"',

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from appliance.channels.recorded import Saying
+from appliance.clerk import Clerk
 from appliance.engines.fake import FakeAsr, FakeEndOfTurn
+from appliance.errors import StorageError
 from appliance.messages import Heard, Turn, samples
 from tests.desk import LINES, call, voice
 
@@ -45,6 +47,18 @@ async def test_who_goes_on_just_as_the_answer_begins_said_one_thing(tmp_path: Pa
     assert heard(result.turns[-1]).text == "are you open when"
     assert heard(result.turns[-1]).false_ends == 1
     assert result.turns[-1].spoken.text == "We are open from nine to five."
+
+
+async def test_who_goes_on_is_answered_though_the_disk_takes_nothing_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_: Clerk) -> bool:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(Clerk, "retract", full)
+    sayings = [Saying(voice(1.0)), Saying(voice(1.0), into=0.1)]
+    result = await call(tmp_path, ["are you", "where can I park"], sayings, eot=FakeEndOfTurn())
+    assert result.turns[-1].spoken.text == "Park behind the house."
 
 
 @pytest.mark.parametrize("into", [0.4, 0.6, 0.8])

@@ -136,7 +136,8 @@ class Kiosk:
         return bool(self._call_on and not self._call_on.over)
 
     def end_now(self) -> None:
-        """The handset is put back: end the call. Does nothing without one."""
+        """The handset is put back: end the call, or begin none."""
+        self._pressed.clear()
         if self._call_on:
             task = asyncio.create_task(self._call_on.hang_up())
             self._hanging_up.add(task)
@@ -302,7 +303,7 @@ class KioskChannel:
     async def hang_up(self) -> None:
         self._over = True
         self.playout.cut()
-        if self._waiting:
+        if self._waiting and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def chime(self) -> None:

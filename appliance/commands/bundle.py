@@ -55,7 +55,7 @@ def _contents(box_path: Path | None, desk_path: Path | None) -> Iterator[tuple[s
     yield "findings.json", _json(findings)
     yield "versions.json", _json(_versions())
     box, box_file = config.read_box(box_path)
-    yield "box.toml", tomlkit.dumps(discreet(tomllib.loads(box_file.read_text(encoding="utf-8"))))
+    yield "box.toml", tomlkit.dumps(discreet(tomllib.loads(box_file.read_text(encoding="utf-8-sig"))))
     desk, _ = config.read_desk(desk_path, box_file)
     yield "desk.json", _json({"version": desk.digest, "facts": len(desk.fact), "flows": len(desk.flow)})
     if (box.data / "desk.db").exists():

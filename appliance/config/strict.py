@@ -29,7 +29,8 @@ class TomlFile:
         """`text` stands in for what is in the file."""
         self.path = path
         try:
-            self.text = path.read_text(encoding="utf-8") if text is None else text
+            # Some editors of Windows put a mark before UTF-8.
+            self.text = path.read_text(encoding="utf-8-sig") if text is None else text
         except OSError as error:
             raise ConfigError(
                 f"{path}: cannot be read ({error.strerror})", "check the name and its rights"
@@ -38,14 +39,11 @@ class TomlFile:
             raise ConfigError(f"{path}: is not UTF-8 text", "save it as UTF-8") from error
         try:
             self.values: dict[str, Any] = tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             at = re.search(r"at line (\d+)", str(error))
-            raise ConfigError(
-                re.sub(r" \(at .*\)$", "", str(error)),
-                "look for a missing quote, bracket or equals sign",
-                file=str(path),
-                line=int(at[1]) if at else len(self.text.splitlines()),
-            ) from error
+            wrong, mend = _unreadable(re.sub(r" \(at .*\)$", "", str(error)))
+            line = int(at[1]) if at else len(self.text.splitlines())
+            raise ConfigError(wrong, mend, file=str(path), line=line) from error
 
     def line(self, place: Place) -> int:
         """The line, from 1, on which a place stands, or its table does."""
@@ -82,6 +80,13 @@ class TomlFile:
     def into(self, kind: type[T]) -> T:
         """The whole file as an instance of a dataclass."""
         return _build(self, kind, self.values, ())
+
+
+def _unreadable(told: str) -> tuple[str, str]:
+    """What is wrong with a file that is no TOML, and the mend, by what its reader tells."""
+    if re.match("Cannot (declare|overwrite)", told):
+        return "this stands there a second time", "leave one of the two out, or give it another name"
+    return told, "look for a missing quote, bracket or equals sign"
 
 
 def _told(error: ValueError) -> tuple[str, str, Place]:

@@ -11,11 +11,12 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from appliance.access.asking import needs, text, who
+from appliance.access.asking import needs, problem, text, who
 from appliance.channels.web import LETTERS
 from appliance.config import digest
 from appliance.config.versions import Version
 from appliance.console.asking import Answer, route
+from appliance.errors import ApplianceError
 from appliance.workshop import tomledit
 from appliance.workshop.workshop import QUESTIONS, ChangedMeanwhile, Trial, Workshop, differences
 
@@ -56,7 +57,10 @@ class Editor:
 
     async def _desk(self, request: Request) -> Response:
         found, workshop = who(request), self._workshop
-        on_disk = await asyncio.to_thread(workshop.on_disk)
+        try:
+            on_disk = await asyncio.to_thread(workshop.on_disk)
+        except ApplianceError as error:
+            return problem(422, error.wrong, error.mend)
         return JSONResponse(
             {
                 "name": workshop.desk.name,

@@ -255,7 +255,7 @@ def put_table(places: Places) -> None:
 
 def _box(places: Places) -> str:
     path = places.config / BOX
-    return path.read_text(encoding="utf-8") if path.exists() else f'data = "{places.data}"\n'
+    return path.read_text(encoding="utf-8-sig") if path.exists() else f'data = "{places.data}"\n'
 
 
 async def _enrolled(code: str, server: str, folder: Path) -> str:

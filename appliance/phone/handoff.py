@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -95,29 +95,24 @@ class HandOff:
                 return ""
             except DeviceError as error:
                 log.info("call %s is bridged: %s", self.voice.id, error)
-        try:
-            person = await self._meanwhile(self._reach(to, told))
-        except Unreached as error:
-            return str(error)
-        except DeviceError as error:
-            log.warning("nobody could be called for call %s: %s", self.voice.id, error)
-            return str(error)
-        try:
+        async with AsyncExitStack() as calls:
+            try:
+                person = await self._meanwhile(self._reach(to, told, calls))
+            except Unreached as error:
+                return str(error)
+            except DeviceError as error:
+                log.warning("nobody could be called for call %s: %s", self.voice.id, error)
+                return str(error)
             await self._join(person)
-        finally:
-            await asyncio.shield(person.hang_up())
         return ""
 
-    async def _reach(self, to: str, told: str) -> PhoneCall:
-        """The person, who has agreed to take the call. Unreached where nobody has."""
+    async def _reach(self, to: str, told: str, calls: AsyncExitStack) -> PhoneCall:
+        """The person, who has agreed to take the call; it ends with `calls`. Unreached where nobody has."""
         person = await self.means.exchange.dial(to, self.rules.rings)
-        try:
-            if self.rules.mode == "warm" and not await self._agrees(person, told):
-                raise Unreached("the call was not taken")
-            return person
-        except BaseException:
-            await asyncio.shield(person.hang_up())
-            raise
+        calls.push_async_callback(lambda: asyncio.shield(person.hang_up()))
+        if self.rules.mode == "warm" and not await self._agrees(person, told):
+            raise Unreached("the call was not taken")
+        return person
 
     async def _agrees(self, person: PhoneCall, told: str) -> bool:
         """Tell who is calling and why; whether the person takes the call."""

@@ -38,7 +38,7 @@ AFTER_IT = 1.5
 """Seconds of quiet, or the beep, after which a machine records."""
 
 Talk = Callable[[PhoneCall, str], Awaitable[None]]
-"""A whole conversation with who was called, begun with what is to be told."""
+"""A whole conversation with who was called, begun with what is to be told. CallFailed where it cannot be."""
 
 
 class Outbound:

@@ -19,7 +19,13 @@ PRIVATE = 0o600
 
 def write(path: Path, content: str | bytes, mode: int | None = None) -> None:
     """Put a text or bytes in place of a file, whole or not at all, and on the disk when this returns. A link
-    stays a link; the file has the rights `mode`, else those that it had. OSError where it cannot be done."""
+    stays a link; the file has the rights `mode`, else those that it had. A device or a pipe is
+    written to as it is. OSError where it cannot be done."""
+    told = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():
+        with path.open("wb") as taker:
+            taker.write(told)
+        return
     path = path.resolve()
     beside = path.with_name(f".{path.name}{NEW}")
     try:
@@ -28,7 +34,7 @@ def write(path: Path, content: str | bytes, mode: int | None = None) -> None:
                 mode = path.stat().st_mode & 0o7777
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(told)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

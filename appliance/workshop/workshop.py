@@ -330,10 +330,10 @@ def _finding(level: Literal["error", "note"], error: ConfigError) -> Finding:
 
 
 def _read(path: Path) -> str | None:
-    """A desk file as it is; None where there is none."""
+    """A desk file as it is, without the mark that some editors put before it; None where there is none."""
     with plain_errors(path):
         try:
-            return path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             return None
         except UnicodeDecodeError as error:

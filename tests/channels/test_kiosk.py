@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from appliance.channels import AudioChannel, Call
-from appliance.channels.kiosk import CHIME, Kiosk
+from appliance.channels.kiosk import CHIME, Kiosk, KioskChannel
 from appliance.channels.soundcard import SoundCard
 from appliance.engines import Wake, Woken
 from appliance.engines.openwakeword import OpenWakeWord
@@ -279,6 +279,31 @@ async def test_a_call_ends_when_the_microphone_stays_away_and_the_next_one_works
         audio_server.speak(said)
         await until(lambda: desk.ended == 2)
     whole(said, sound(desk.frames[1]))
+
+
+async def test_a_handset_that_is_lifted_and_put_back_before_anything_comes_of_it_begins_no_call(
+    vad: Silero,
+) -> None:
+    kiosk = Kiosk(SoundCard(), vad, mode="button")
+    kiosk.wake_now()
+    kiosk.end_now()
+    assert not kiosk._pressed.is_set()
+
+
+async def test_a_call_may_be_hung_up_by_both_sides_at_once(vad: Silero) -> None:
+    """The handset is put back as the desk says its last word; no microphone tells of anything."""
+    sound = SoundCard()
+    channel = KioskChannel(Kiosk(sound, vad), sound, 0, [], desk_begins=True)
+
+    async def heard() -> list[Audio]:
+        return [frame async for frame in channel.microphone()]
+
+    listening = asyncio.create_task(heard())
+    await asyncio.sleep(0)
+    await channel.hang_up()
+    await asyncio.sleep(0)
+    await channel.hang_up()
+    assert await listening == []
 
 
 async def test_without_a_device_it_waits_and_says_why(audio_server: AudioServer, vad: Silero) -> None:

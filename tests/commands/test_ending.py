@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,27 @@ def test_a_command_that_is_killed_leaves_nothing_behind(tmp_path: Path, wait: st
     # Whoever has sent the signal finds that it was died of.
     assert process.wait(60) == -signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+def command(work: str, **more: Any) -> tuple[int, bytes]:
+    """What `appliance check` that does this ends with, and what it complains of."""
+    busy = BUSY.format(wait=work)
+    done = subprocess.run([sys.executable, "-c", busy], stderr=subprocess.PIPE, timeout=60, **more)
+    return done.returncode, done.stderr
+
+
+def test_where_nobody_answers_what_is_asked_the_mend_is_told() -> None:
+    code, told = command("input('for good?')", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    assert (code, told.splitlines()[-1]) == (1, b"    mend: run it at a terminal")
+    assert b"Traceback" not in told
+
+
+def test_who_reads_no_further_is_no_fault() -> None:
+    """As `head`, when it has seen enough."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert command("pass", stdout=writer) == (1, b"")
+    os.close(writer)
 
 
 def test_what_was_asked_whether_all_is_well_and_is_cut_off_does_not_say_that_it_is() -> None:

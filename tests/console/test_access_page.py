@@ -120,6 +120,17 @@ async def test_whose_session_is_over_is_led_to_the_way_in(tmp_path: Path) -> Non
         )
 
 
+async def test_whose_session_is_over_while_he_is_at_the_desk_is_led_there_too(tmp_path: Path) -> None:
+    over = """(() => {
+      const told = {wrong: 'You have not entered', mend: 'Enter', enter: '/access/enter.html'};
+      window.fetch = async () => new Response(JSON.stringify(told), {status: 401});
+    })()"""
+    async with editing(tmp_path, claimed=True) as page:
+        await go(
+            page, "/", ["see", "h1", "Alder House"], ["evaluate", "over", over], ["see", "#title", "Enter"]
+        )
+
+
 async def test_who_enters_by_a_link_of_somebody_elses_stays_at_this_machine(tmp_path: Path) -> None:
     async with editing(tmp_path, claimed=True) as page:
         seen = await go(

@@ -233,6 +233,16 @@ async def test_a_place_in_the_list_that_is_none_is_refused(tmp_path: Path, place
         assert (await page.ask("calls/list", {"after": place}))[0] == 400
 
 
+AWAY = """(() => {
+  const whole = window.fetch;
+  window.fetch = async () => {
+    window.fetch = whole;
+    throw new TypeError("Failed to fetch");
+  };
+})()"""
+"""The box does not answer the next question."""
+
+
 @pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
 async def test_a_click_on_a_word_plays_it_and_the_word_is_marked(tmp_path: Path) -> None:
     async with editing(tmp_path) as page:
@@ -247,8 +257,12 @@ async def test_a_click_on_a_word_plays_it_and_the_word_is_marked(tmp_path: Path)
             ["evaluate", "at", "document.querySelector('#sound').currentTime"],
             ["read", "said", "#said .caller"],
             ["evaluate", "bars", "document.querySelectorAll('.stage').length"],
+            ["evaluate", "tick", "getComputedStyle(document.querySelector('#verdict'), '::before').content"],
             ["press", ".reason .plain"],
             ["evaluate", "chosen", "document.querySelector('.correct select').value = 'parking'"],
+            ["evaluate", "away", AWAY],
+            ["press", ".correct button"],
+            ["see", "#verdict", "does not answer"],
             ["press", ".correct button"],
             ["see", "#verdict", "Written down"],
             ["see", "#none", "Nothing waits"],
@@ -257,6 +271,7 @@ async def test_a_click_on_a_word_plays_it_and_the_word_is_marked(tmp_path: Path)
     assert 5.2 < seen.readings["at"] < 6.2
     assert "where can I leave my car" in seen.readings["said"][0]
     assert seen.readings["bars"] >= 7
+    assert seen.readings["tick"] == "none"
 
 
 @pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
@@ -361,7 +376,13 @@ async def test_by_keyboard_on_a_phone_one_goes_to_a_call_through_its_words_and_b
             ["key", "ArrowRight"],
             ["evaluate", "word", "document.activeElement.textContent"],
             ["press", "#back"],
-            ["see", ".call-row", "2 no"],
+            ["see", ".call-row:visible", "2 no"],
+            ["press", ".call-row button"],
+            ["see", "#title:visible", "2026"],
+            ["evaluate", "back", "history.back()"],
+            ["see", ".call-row:visible", "2 no"],
+            ["evaluate", "forward", "history.forward()"],
+            ["see", "#title:visible", "2026"],
             url=f"{page.console.url}/calls.html",
             viewport={"width": 390, "height": 844},
         )

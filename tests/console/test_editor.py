@@ -109,6 +109,15 @@ async def test_what_is_too_large_is_not_read(tmp_path: Path) -> None:
         assert (await page.ask("check", body))[0] == 413
 
 
+async def test_a_file_on_the_disk_that_cannot_be_read_is_told_of_with_the_mend(tmp_path: Path) -> None:
+    async with editing(tmp_path) as page:
+        (tmp_path / "desk.toml").write_bytes("name = 'Caf\xe9'".encode("latin-1"))
+        code, told = await page.ask("")
+        assert (code, told["mend"]) == (422, "save it as UTF-8")
+        (tmp_path / "desk.toml").write_bytes(b"\xef\xbb\xbf" + NEWER.encode())
+        assert (await page.ask(""))[1]["by_hand"]["text"] == NEWER
+
+
 async def test_a_version_is_no_way_to_other_files(tmp_path: Path) -> None:
     async with editing(tmp_path) as page:
         for id in ("../../desk", "/etc/passwd", "", "log"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,16 @@ NAMELESS = """[...document.querySelectorAll("button, input, textarea, select")].
   each.checkVisibility() && !(each.ariaLabel || each.labels?.length || each.textContent.trim())
 ).map((each) => each.id)"""
 """What has no name that a screen reader could say."""
+
+HELD = """(() => {
+  const whole = window.fetch;
+  const held = new Promise((go) => (window.go = go));
+  window.fetch = async (where, how) => {
+    if (where === PATH) await held;
+    return whole(where, how);
+  };
+})()"""
+"""Answers to what is asked at a path wait for `go()`."""
 
 WELL = ["see", "#verdict", "All is well"]
 
@@ -168,9 +179,17 @@ async def test_a_file_changed_by_hand_is_told_of_and_brought_together(tmp_path: 
             WELL,
             typing("from nine", "from ten"),
             WELL,
+            ["press", "#notice button"],
+            ["see", ".fact .say", "in the yard"],
+            ["press", "#toast button"],
+            ["see", ".fact .say", "from ten"],
+            WELL,
+            ["evaluate", "held", HELD.replace("PATH", "'desk/compare'")],
             ["press", "#publish:enabled"],
             ["press", "#go-live"],
             ["see", "#meanwhile", "bring both together"],
+            ["evaluate", "on", "window.go()"],
+            ["wait", 0.3],
             ["see", "#pending .added", "in the yard"],
             ["press", "#publishing [value='']"],
             ["press", "#publish:enabled"],
@@ -252,3 +271,105 @@ async def test_the_keyboard_is_enough(tmp_path: Path) -> None:
 async def test_the_page_leads_to_it(tmp_path: Path) -> None:
     async with editing(tmp_path) as page:
         await visit(page.console, ["press", "#editor a"], WELL)
+
+
+async def test_what_is_sent_twice_while_the_draft_is_made_ready_is_asked_once(tmp_path: Path) -> None:
+    async with editing(tmp_path) as page:
+        seen = await edit(
+            page,
+            WELL,
+            ["evaluate", "held", HELD.replace("PATH", "'desk/try'")],
+            ["fill", "#text", "when are you open"],
+            ["key", "Enter"],
+            ["key", "Enter"],
+            ["press", "#speak"],
+            ["press", "#speak"],
+            ["evaluate", "on", "window.go()"],
+            ["see", "#transcript .desk", "from nine"],
+            ["wait", 0.5],
+            ["read", "asked", "#transcript .caller"],
+            ["evaluate", "trials", "performance.getEntriesByName(new URL('desk/try', location)).length"],
+        )
+    assert len(seen.readings["asked"]) == seen.readings["trials"] == 1
+    assert not any(url.endswith("/talk") for url in seen.asked)
+
+
+async def test_a_try_out_that_is_gone_is_made_anew(tmp_path: Path) -> None:
+    script = """(() => {
+      const Original = window.WebSocket;
+      window.WebSocket = class extends Original {
+        constructor(...where) { super(...where); window.socket = this; }
+      };
+    })()"""
+    gone = """(async () => {
+      window.socket.close(4000);
+      const text = document.querySelector('#source').value;
+      for (let n = 0; n < 3; n++) {
+        await fetch('desk/try', {method: 'POST', body: JSON.stringify({text, questions: []})});
+      }
+    })()"""
+    async with editing(tmp_path) as page:
+        seen = await edit(
+            page,
+            WELL,
+            ["evaluate", "listening", script],
+            ["fill", "#text", "when are you open"],
+            ["key", "Enter"],
+            ["see", "#transcript .desk", "from nine"],
+            ["evaluate", "gone", gone],
+            ["see", "#problem", "broke off"],
+            ["fill", "#text", "where can I park"],
+            ["key", "Enter"],
+            ["see", "#transcript .desk:last-child", "Park"],
+            ["read", "said", "#transcript .words"],
+        )
+    assert len(seen.readings["said"]) == 4
+
+
+async def test_a_check_that_the_network_swallowed_is_made_again(tmp_path: Path) -> None:
+    failing = """(() => {
+      const whole = window.fetch;
+      let failures = 1;
+      window.fetch = async (where, how) => {
+        if (String(where) === 'desk/check' && failures-- > 0) throw new TypeError('Failed to fetch');
+        return whole(where, how);
+      };
+    })()"""
+    async with editing(tmp_path) as page:
+        await edit(
+            page,
+            WELL,
+            ["press", "#tab-file"],
+            ["evaluate", "away", failing],
+            typing("from nine", "from ten"),
+            ["see", "#verdict.error", "does not answer"],
+            WELL,
+            ["press", "#publish"],
+        )
+
+
+async def test_what_is_typed_in_a_fact_is_lost_to_no_other_and_to_nobody_else(
+    tmp_path: Path,
+) -> None:
+    publish = """fetch('desk').then((it) => it.json()).then(({digest}) => fetch('desk/publish', {
+      method: 'POST', body: JSON.stringify({text: NEWER, base: digest, by: 'Bob', why: ''})
+    })).then(() => 0)"""
+    async with editing(tmp_path) as page:
+        await edit(
+            page,
+            WELL,
+            ["press", ".fact:first-child .head button"],
+            ["fill", ".fact-form textarea >> nth=1", "We are open from eleven."],
+            ["press", ".fact:nth-child(2) .head button"],
+            ["see", "#toast", "Keep what you have written here"],
+            ["see", ".fact-form textarea:focus", ""],
+            ["evaluate", "bob", publish.replace("NEWER", json.dumps(NEWER))],
+            ["see", "#live", "This is what is live"],
+            ["wait", 5.5],
+            WELL,
+            ["wait", 0.5],
+            ["press", ".fact-form .main"],
+            ["see", "#toast", "Somebody else changed this meanwhile: it says We are open from ten."],
+            ["press", ".fact-form .main"],
+            ["see", ".fact.fresh .say", "from eleven"],
+        )

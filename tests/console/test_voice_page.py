@@ -263,6 +263,32 @@ async def test_a_microphone_that_is_denied_is_explained_with_the_mend() -> None:
     assert seen.readings["state"] == ["Ready"]
 
 
+async def test_who_cancels_before_the_microphone_is_allowed_is_not_listened_to(microphone: str) -> None:
+    late = """(() => {
+      const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      const answered = new Promise((go) => (window.go = go));
+      navigator.mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await ask(wanted);
+        await answered;
+        return (window.stream = stream);
+      };
+    })()"""
+    async with opened(Receptionist()) as console:
+        seen = await visit(
+            console,
+            ["evaluate", "late", late],
+            ["press", "#talk"],
+            ["see", "#state", "One moment"],
+            ["press", "#talk"],
+            ["see", "#state", "Ready"],
+            ["evaluate", "allowed", "window.go()"],
+            ["wait", 0.5],
+            ["evaluate", "track", "window.stream.getAudioTracks()[0].readyState"],
+            microphone=microphone,
+        )
+    assert seen.readings["track"] == "ended"
+
+
 async def test_the_browser_takes_the_echo_away_and_leaves_the_noise(microphone: str) -> None:
     async with opened(Receptionist()) as console:
         seen = await visit(

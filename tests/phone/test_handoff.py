@@ -288,6 +288,25 @@ async def test_a_caller_who_hangs_up_while_the_person_is_told_frees_the_person(t
         await until(talk.over.done)
 
 
+class Crossed(Line):
+    """The caller hangs up just as the person answers."""
+
+    async def dial(self, to: str, patience: float) -> PhoneCall:
+        person = await super().dial(to, patience)
+        answering = asyncio.current_task()
+        assert answering
+        asyncio.get_running_loop().call_soon(answering.cancel)
+        return person
+
+
+async def test_a_caller_who_hangs_up_just_as_the_person_answers_frees_the_person(tmp_path: Path) -> None:
+    rules = HandOffRules("sip:desk@pbx", mode="blind")
+    async with talking(tmp_path, [WISH], rules=rules, line=Crossed()) as talk:
+        talk.say()
+        await until(lambda: talk.line.person, within=10)
+        await until(lambda: talk.line.wire.gone)
+
+
 async def test_blind_the_caller_calls_the_person_directly(tmp_path: Path) -> None:
     rules = HandOffRules("sip:desk@pbx", mode="blind")
     async with talking(tmp_path, [WISH], rules=rules, hands_over=True) as talk:

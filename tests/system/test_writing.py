@@ -67,3 +67,15 @@ def test_where_it_cannot_be_written_the_older_one_stays_and_nothing_else(
     with pytest.raises(StorageError, match="No space left"), plain_errors(path):
         write(path, "new")
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("desk.toml", "old")]
+
+
+def test_what_is_no_file_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write(pipe, "told")
+    assert os.read(reader, 100) == b"told"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    with pytest.raises(IsADirectoryError):
+        write(tmp_path, "told")

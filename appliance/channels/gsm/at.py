@@ -8,6 +8,7 @@ import errno
 import logging
 import os
 import re
+import termios
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -223,7 +224,7 @@ def open_port(path: str, rate: int = 115200) -> int:
 
     try:
         port: Any = serial.Serial(path, rate, exclusive=True, timeout=0, write_timeout=0, rtscts=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, termios.error) as error:  # The last is of no other's family.
         raise DeviceError(
             f"the serial port {path} cannot be opened ({error})",
             "see that the modem is plugged in, and that no other program (ModemManager?) has it",

@@ -40,6 +40,8 @@ class Calls:
         self._restart = restart
         self._stirred = stirred
         self._stands = False
+        self._alone = True
+        """Whether nobody else has called meanwhile."""
         self._sound = False
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -90,20 +92,30 @@ class Calls:
             self._over()
 
     def told_over(self) -> None:
-        """The modem says that a call is over. Before ours stands that may be the one before it; what becomes
-        of ours is seen by the list then."""
-        if self._stands:
+        """The modem says that a call is over. Before ours stands that may be the one before it, and later
+        that of who called meanwhile; what becomes of ours is seen by the list then."""
+        if self._stands and self._alone:
             self.over()
+        elif self._stands:
+            self._stirred()
+
+    def another(self) -> None:
+        """Somebody else calls meanwhile."""
+        self._alone = False
+        self._stirred()
 
     async def look(self) -> None:
         """See whether the call is still there: modems forget to say that it is not."""
         if not self._stands:
             return
         calls = await self.listed()
+        if not self._stands:
+            return  # It has ended meanwhile, and the next one may have begun.
         if not any(call.voice and call.state not in (INCOMING, WAITING, OVER) for call in calls):
             self.over()
         elif any(call.state == WAITING for call in calls):
             # Who calls meanwhile hears that it is busy, rather than ringing that nobody answers.
+            self._alone = False
             with contextlib.suppress(ModemError):
                 await self._ask("AT+CHLD=0")
 
@@ -112,7 +124,7 @@ class Calls:
         return [call for line in await self._ask("AT+CLCC") if (call := replies.listed(line))]
 
     async def _begin(self, command: str, patience: float) -> None:
-        self.open = True
+        self.open = self._alone = True
         self._ended.clear()
         self._stirred()
         try:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from appliance.channels.gsm.mailbox import Mailbox
 from appliance.channels.gsm.profiles import Family, family
-from appliance.channels.gsm.replies import ACTIVE, ALERTING, DIALING, INCOMING, PROMPT
+from appliance.channels.gsm.replies import ACTIVE, ALERTING, DIALING, INCOMING, OVER, PROMPT
 
 Fault = Literal[
     "uplink stalls",
@@ -178,8 +178,9 @@ class Firmware:
                 self.tells_list = self.tells_list or value == "1"
                 lines = [each for each in (line, self.waiting) if each and not value]
                 return [*(f"+CLCC: {n},{each.listed}" for n, each in enumerate(lines, 1)), "OK"]
-            case "+CHLD" if value == "0":
-                self.waiting = None
+            case "+CHLD" if value == "0" and self.waiting:
+                waiting, self.waiting = self.waiting, None
+                return ["OK", *self.gone(waiting, 2)]
             case "A":
                 if not line or line.state != INCOMING:
                     return ["NO CARRIER"]
@@ -240,13 +241,19 @@ class Firmware:
         return ["^CONN:1,0"]
 
     def ending(self, line: Line) -> list[str]:
-        """What is said once a call is over."""
+        """What is said once the call is over."""
+        more = ["VOICE CALL: END: 000004"] if self.name == "simcom" else []
+        return [*self.gone(line), "NO CARRIER", *more]
+
+    def gone(self, line: Line, place: int = 1) -> list[str]:
+        """What is said of each call that is over, by its place in the list."""
         match self.name:
             case "simcom":
-                return ["NO CARRIER", "VOICE CALL: END: 000004"]
+                over = f'+CLCC: {place},{int(line.incoming)},{OVER},0,0,"{line.number}",145'
+                return [over] if self.tells_list else []
             case "quectel":
-                return [f'^DSCI: 1,{int(line.incoming)},6,0,"{line.number}",145', "NO CARRIER"]
-        return ["^CEND:1,4,29,16", "NO CARRIER"]
+                return [f'^DSCI: {place},{int(line.incoming)},6,0,"{line.number}",145']
+        return [f"^CEND:{place},4,29,16"]
 
     async def _tell_later(self, line: str) -> None:
         await asyncio.sleep(0.1)

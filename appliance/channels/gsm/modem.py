@@ -240,11 +240,13 @@ class Modem:
         elif line.startswith("+CUSD:"):
             self._card.hear_code(line)
         elif line.startswith("+CCWA:"):
-            self._stirred.set()
+            self._calls.another()
 
     def _follow(self, call: Listed) -> None:
         if call.state == OVER:
             self._calls.told_over()
+        elif call.state == WAITING and self._calls.open:
+            self._calls.another()
         elif call.state in (INCOMING, WAITING) and call.incoming and call.voice:
             self._rings(call.number or None)
 

@@ -75,7 +75,11 @@ def plugged_in() -> list[Found]:
     from serial.tools import list_ports
 
     ports: dict[tuple[str, str], dict[int, str]] = {}
-    for port in list_ports.comports():
+    try:
+        listed = list_ports.comports()
+    except TypeError:  # One vanished as pyserial looked at it, which then takes nothing for its number.
+        return []
+    for port in listed:
         if port.vid is None or port.location is None:
             continue
         where, colon, interface = port.location.partition(":")

@@ -16,7 +16,7 @@ from pathlib import Path
 from appliance.channels.gsm.firmware import Fault, Firmware, Line
 from appliance.channels.gsm.plugs import Found
 from appliance.channels.gsm.ports import Port
-from appliance.channels.gsm.replies import ACTIVE, INCOMING, OVER, PROMPT, WAITING
+from appliance.channels.gsm.replies import ACTIVE, INCOMING, PROMPT, WAITING
 
 RING_EVERY = 1.0
 """Seconds between two RINGs; networks take five."""
@@ -99,8 +99,6 @@ class Simulator(Firmware):
         line, self.line = self.line, None
         if line is None or "no carrier is never said" in self.faults:
             return
-        if self.tells_list and self.name == "simcom":
-            self.tell(f'+CLCC: 1,{int(line.incoming)},{OVER},0,0,"{line.number}",145')
         self.tell(*self.ending(line))
 
     def press(self, keys: str) -> None:

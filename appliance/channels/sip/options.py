@@ -24,7 +24,7 @@ async def answers(account: Account) -> bool:
             if account.transport == "udp":
                 return await _by_datagram(account, host, port)
             return await _by_stream(account, host, port)
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, ValueError):  # The last for a line without an end, and for no host's name.
         return False
 
 

@@ -157,15 +157,17 @@ class SipStack:
 
     async def _stands(self, session: Session, patience: float) -> None:
         waits = [asyncio.create_task(event.wait()) for event in (session.ready, session.over)]
+        stands = False
         try:
             await asyncio.wait(waits, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            stands = session.ready.is_set()
         finally:
             for wait in waits:
                 wait.cancel()
-            if not session.ready.is_set():
+            if not stands:  # Or nobody wants it any more.
                 session.why = session.why or "" if session.over.is_set() else "nobody answered"
                 await asyncio.shield(self.hang_up(session))
-        if not session.ready.is_set():
+        if not stands:
             raise SipError(f"the call did not come about: {session.why or 'nobody answered'}")
 
     def _not_registered(self) -> None:
@@ -233,11 +235,13 @@ class SipStack:
         process, self._process = self._process, None
         if process and process.returncode is None:
             try:
-                async with asyncio.timeout(3.0):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(3.0):
+                        await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.kill()
                     await process.wait()
-            except (TimeoutError, asyncio.CancelledError):
-                process.kill()
-                await process.wait()
 
     # What it tells.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from baresip import Account as StackAccount
 from baresip import AudioNotActive, AudioRestarted, BaresipError, Config, Runtime, UserAgent
+from baresip.audio import AudioInfo
 from baresip.call import Call, CallState, DigitEvent
 from baresip.events import Event, StackEvent
 
@@ -49,8 +50,8 @@ class Worker:
         """Calls that the stack is making, and whether they are still wanted."""
         self._signs: dict[int, asyncio.Event] = {}
         """Of each call that the desk makes: set once the other side has given one."""
-        self._rates: dict[int, int] = {}
-        """Samples a second to be sent, those of all channels, where sound goes both ways."""
+        self._formats: dict[int, tuple[int, int, int, int]] = {}
+        """As `_format` has them, where sound goes both ways."""
         self._spare: dict[int, Spare] = {}
         self._sounded: dict[int, float] = {}
         """When sound came last, on the loop's clock."""
@@ -162,7 +163,7 @@ class Worker:
             case Event.CALL_CLOSED:
                 self._calls.pop(number, None)
                 self._signs.pop(number, None)
-                self._rates.pop(number, None)
+                self._formats.pop(number, None)
                 self._spare.pop(number, None)
                 died = self._sounded.pop(number, 0.0) < 0
                 why = f"no sound came for {self._silent} s" if died else event.text or ""
@@ -192,24 +193,23 @@ class Worker:
             self._start(self._do({"what": "hang_up", "call": number}))
 
     def _forward(self, number: int, call: Call) -> None:
-        if number not in self._rates:
+        if number not in self._formats:
             info = call.audio.info()
             if not (info.rx_ready and info.tx_ready):
                 return
             # What came before the call stood is old.
             call.audio.read(LARGEST // 2)
-            self._rates[number] = info.tx_sample_rate * info.tx_channels
-            self._spare[number] = Spare(2 * self._rates[number] // 50)
+            rate, channels, to_rate, to_channels = self._formats[number] = _format(info)
+            self._spare[number] = Spare(2 * to_rate * to_channels // 50)
             self._tell(
-                "sound", call=number, rate=info.rx_sample_rate, channels=info.rx_channels,
-                to_rate=info.tx_sample_rate, to_channels=info.tx_channels,
-            )  # fmt: skip
+                "sound", call=number, rate=rate, channels=channels, to_rate=to_rate, to_channels=to_channels
+            )
         try:
             while pcm := call.audio.read(LARGEST // 2):
                 self._sounded[number] = self._loop.time()
                 self._wire.send(pack_sound(number, pcm))
         except AudioRestarted:
-            self._rates.pop(number, None)
+            self._formats.pop(number, None)
             raise
 
     # From the desk.
@@ -235,11 +235,15 @@ class Worker:
 
     def _send(self, number: int, pcm: bytes) -> None:
         call = self._calls.get(number)
-        if call is None or number not in self._rates:
+        if call is None or number not in self._formats:
             return
         with contextlib.suppress(AudioNotActive, AudioRestarted):
-            spare = self._spare[number]
-            spare.look(call.audio.info().tx_buffered)
+            spare, info = self._spare[number], call.audio.info()
+            if _format(info) != self._formats[number]:
+                # Another codec was agreed on. Who has asked of the streams reads on, and is not told.
+                del self._formats[number]
+                return
+            spare.look(info.tx_buffered)
             if spare.frames and not any(pcm):
                 spare.left_out()
             else:
@@ -318,6 +322,11 @@ class Worker:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _format(info: AudioInfo) -> tuple[int, int, int, int]:
+    """Rate and channels of what is heard, and of what is said."""
+    return info.rx_sample_rate, info.rx_channels, info.tx_sample_rate, info.tx_channels
 
 
 def _config(settings: Settings) -> Config:

@@ -108,7 +108,10 @@ sendOnEnter(at("text"), at("write"));
 
 async function refresh() {
   try {
-    const health = await (await fetch("health")).json();
+    const answer = await fetch("health");
+    const health = await answer.json();
+    if (health.enter && !call) return location.assign(`${health.enter}?to=${location.pathname}`);
+    if (!answer.ok) throw new Error(health.wrong);
     document.title = at("desk").textContent = health.desk;
     if (kiosk) await kiosk.refresh(health);
     else showDesk(health);

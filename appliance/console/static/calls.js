@@ -124,32 +124,51 @@ function judge() {
 }
 
 async function correct(turn, intent) {
+  const call = shown;
   try {
-    const { scenario, file } = await ask("calls/correct", { id: shown.id, turn, intent });
-    shown.review = "corrected";
-    judge();
-    at("verdict").textContent = `Written down in ${file} as “${scenario}”.`;
-    list();
+    const { scenario, file } = await ask("calls/correct", { id: call.id, turn, intent });
+    reviewed(call, "corrected", `Written down in ${file} as “${scenario}”.`);
+    return true;
   } catch (problem) {
     at("verdict").textContent = problem.message;
+    return false;
   }
 }
 
 at("agree").addEventListener("click", async () => {
+  const call = shown;
   try {
-    await ask("calls/agree", { id: shown.id });
-    shown.review = "agreed";
-    judge();
-    list();
+    await ask("calls/agree", { id: call.id });
+    reviewed(call, "agreed");
   } catch (problem) {
     at("verdict").textContent = problem.message;
   }
 });
 
-at("back").addEventListener("click", () => {
+// Another call may be looked at by now.
+function reviewed(call, how, told = "") {
+  call.review = how;
+  if (call === shown) {
+    judge();
+    if (told) at("verdict").textContent = told;
+  }
+  list();
+}
+
+at("back").addEventListener("click", () => (location.hash = ""));
+
+function back() {
+  wanted = "";
   document.body.classList.remove("reading-call");
   sound.pause();
   document.querySelector('.call-row [aria-current="true"]')?.focus();
+}
+
+// The browser's own way back leads from a call to the list too.
+addEventListener("hashchange", () => {
+  const id = decodeURIComponent(location.hash.slice(1));
+  if (!id) back();
+  else if (id !== wanted) open(id);
 });
 
 // Which calls

@@ -46,9 +46,11 @@ async function check() {
     facts.mark(findings);
     showFindings(findings);
     showState();
-    if (!facts.open) facts.refresh();
+    facts.refresh();
   } catch (problem) {
     at("verdict").textContent = problem.message;
+    at("verdict").className = "error";
+    checking = setTimeout(check, LOOK);
   }
 }
 
@@ -222,8 +224,10 @@ function begin() {
 }
 
 function takeByHand() {
+  const { text, base, changed } = draft;
   draft.begin(byHand.text, byHand.digest, "by hand");
-  tell("The file from the disk is your draft now. Look at it, then put it live.");
+  const undo = () => draft.begin(text, base, "undo");
+  tell("The file from the disk is your draft now. Look at it, then put it live.", changed ? "Undo" : "", undo);
 }
 
 // Telling

@@ -67,6 +67,11 @@ export class Facts {
 
   // Open the form of a fact, or of a new one, with one more question where one is given.
   edit(fact = null, question = "") {
+    const typed = this.typed();
+    if (typed) {
+      typed.focus();
+      return this.complain(new Error("Keep what you have written here, or leave it as it was, first."));
+    }
     this.open = null;
     this.draw();
     this.open = fact?.name ?? "";
@@ -82,7 +87,14 @@ export class Facts {
     form.querySelector("input:not([hidden]), textarea").focus();
   }
 
+  // A field of the open form that says something else than when it was opened.
+  typed() {
+    const fields = this.list.querySelectorAll(".fact-form input, .fact-form textarea");
+    return this.open !== null && [...fields].find(({ value, defaultValue }) => value !== defaultValue);
+  }
+
   form(fact, question) {
+    let seen = JSON.stringify(fact);
     const form = element("form", "fact-form");
     const name = field("Name, for yourself", "input", fact?.name ?? "", "one or two words, like parking");
     if (!fact) form.append(name.label);
@@ -111,6 +123,12 @@ export class Facts {
       const key = fact?.name ?? name.input.value.trim().toLowerCase().replace(/\s+/g, "_");
       if (!fact && this.facts?.some((each) => each.name === key)) {
         return this.complain(new Error(`There is a fact called ${key} already. Give this one another name.`));
+      }
+      const now = JSON.stringify(this.facts?.find((each) => each.name === fact?.name) ?? null);
+      if (this.facts && now !== seen) {
+        seen = now;
+        const theirs = JSON.parse(now)?.say ?? "nothing, for it was taken out";
+        return this.complain(new Error(`Somebody else changed this meanwhile: it says ${theirs} Press again to put yours in its place.`));
       }
       const ask = asked.input.value.split("\n").map((line) => line.trim()).filter(Boolean);
       const put = { name: key, ask, say: say.input.value.trim().replace(/\s+/g, " "), label: label.input.value.trim() };
@@ -144,7 +162,7 @@ export function called(fact) {
 function field(text, kind, value, example) {
   const label = element("label", "", text);
   const input = document.createElement(kind);
-  input.value = value;
+  input.defaultValue = value;
   input.placeholder = example;
   label.append(input);
   return { label, input };

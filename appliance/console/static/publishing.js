@@ -36,7 +36,8 @@ export class Publishing {
   async show() {
     try {
       const sides = { before: { id: "live" }, after: { text: this.draft.text } };
-      showChanges(at("pending"), (await ask("compare", sides)).rows);
+      const { rows } = await ask("compare", sides);
+      if (!this.theirs) showChanges(at("pending"), rows);
     } catch (problem) {
       this.stuck(problem);
     }

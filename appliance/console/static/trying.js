@@ -13,7 +13,7 @@ export class Trying {
   constructor(draft, go, facts, add) {
     Object.assign(this, { draft, go, facts, add });
     this.transcript = new Transcript(at("transcript"), at("announcer"), (decision) => this.why(decision));
-    this.chat = new Chat(this.transcript, complain);
+    this.chat = new Chat(this.transcript, (problem) => this.broken(problem));
     this.trial = ""; // the desk that was made of `tried`
     this.tried = null;
     this.call = null;
@@ -38,8 +38,9 @@ export class Trying {
     this.chat.send(text, `desk/trials/${this.trial}/chat`);
   }
 
-  // Have a desk made of the draft as it is now.
+  // Have a desk made of the draft as it is now. False where there is none, or it is being made already.
   async ready() {
+    if (document.body.classList.contains("learning")) return false;
     if (this.trial && this.tried === this.draft.text) return true;
     const text = this.draft.text;
     document.body.classList.add("learning");
@@ -74,6 +75,12 @@ export class Trying {
     this.call?.end();
   }
 
+  // The box forgets try-outs, by a restart or for newer ones: what is said next has another made.
+  broken(problem) {
+    if (problem) this.trial = "";
+    complain(problem);
+  }
+
   async talk() {
     complain();
     if (this.call) return this.call.end();
@@ -88,7 +95,7 @@ export class Trying {
         this.call = null;
         this.transcript.settle();
         at("speak").setAttribute("aria-pressed", false);
-        complain(problem);
+        this.broken(problem);
       },
     });
     this.call.start();

@@ -24,6 +24,7 @@ export class VoiceCall {
     try {
       this.context = new AudioContext({ latencyHint: "interactive" });
       this.stream = await openMicrophone();
+      if (this.over) return this.release();
       await this.context.audioWorklet.addModule("worklet.js");
       await this.context.resume();
       if (this.over) return this.release();

@@ -8,7 +8,7 @@ const BEFORE = 0.05; // seconds before a word from which it is played
 const CAUSES = { noise: "a sound without words", "taken back": "back from the person", closing: "the desk was stopped" };
 
 export class Words {
-  // `correct` takes the number of a turn and what should have been decided in it.
+  // `correct` takes the number of a turn and what should have been decided in it, and tells whether that is kept.
   constructor(list, sound, correct) {
     Object.assign(this, { list, sound, correct, words: [] });
     sound.addEventListener("timeupdate", () => this.follow());
@@ -85,10 +85,10 @@ export class Words {
     const button = element("button", "quiet", "Write it down");
     label.append(select);
     form.append(label, button);
-    form.addEventListener("submit", (event) => {
+    form.addEventListener("submit", async (event) => {
       event.preventDefault();
       button.disabled = true;
-      this.correct(turn.number, select.value);
+      if (!(await this.correct(turn.number, select.value))) button.disabled = false;
     });
     setTimeout(() => select.focus());
     return form;

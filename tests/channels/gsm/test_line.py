@@ -232,8 +232,10 @@ async def test_another_client_takes_calls_from_the_simulator() -> None:
         simulator.close()
 
 
-async def test_who_calls_while_another_is_served_hears_at_once_that_it_is_busy() -> None:
-    async with desk() as (simulator, line, echo, _):
+@pytest.mark.parametrize("kind", ["simcom", "quectel", "huawei"])
+async def test_who_calls_while_another_is_served_hears_at_once_that_it_is_busy(kind: str) -> None:
+    """The modem tells the end of each call, and only the one that stands ends the talk."""
+    async with desk(kind) as (simulator, line, echo, _):
         simulator.ring("+15550142")
         await until(lambda: echo.calls)
         simulator.ring_too("+15550143")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import termios
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -324,6 +326,18 @@ async def test_texts_that_came_while_the_desk_was_off_are_read_at_the_start() ->
         running.cancel()
         await asyncio.wait([running])
         simulator.close()
+
+
+async def test_one_that_goes_while_its_port_is_opened_is_looked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def goes(*_: int) -> None:
+        monkeypatch.undo()
+        raise termios.error(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(termios, "tcflush", goes)
+    async with plugged() as (_, desk):
+        assert desk.modem.health.on
 
 
 async def test_the_balance_is_asked_for() -> None:

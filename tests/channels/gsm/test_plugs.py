@@ -62,6 +62,13 @@ def test_two_modems_of_a_kind_are_told_apart_by_their_sockets(usb: Usb) -> None:
     assert [found and found.usb for found in (plugs.find(0), plugs.find(1))] == ["1-1.3", "1-1.2"]
 
 
+def test_one_that_vanishes_as_it_is_looked_at_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing: str | None = None
+    # As pyserial takes the number of a device whose file is gone.
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [int(nothing, 16)])  # type: ignore[arg-type]
+    assert plugged_in() == []
+
+
 def test_each_has_its_own_again_in_whatever_order_they_come_back(usb: Usb) -> None:
     usb.there = {"1-1.2": "simcom", "1-1.3": "quectel"}
     plugs = Plugs([Gsm(), Gsm()], Path())

@@ -83,6 +83,15 @@ def _configured(folder: Path, port: int, phone: int, tls: bool) -> Path:
     return config
 
 
+async def test_what_answers_without_an_end_is_no_pbx() -> None:
+    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes(200_000))
+        writer.close()
+
+    async with await asyncio.start_server(endless, HOST, port := free_port()):
+        assert not await options.answers(Account("desk", f"{HOST}:{port}", transport="tcp"))
+
+
 def certify(folder: Path) -> None:
     """A certificate that its PBX has signed itself."""
     subprocess.run(

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+import pytest
 from baresip import Runtime, UserAgent
 from baresip.call import Call, CallState
 from baresip.events import Event, StackEvent
@@ -104,6 +105,31 @@ async def test_whom_nobody_wants_to_call_any_more_hears_it_ring_no_more() -> Non
         second.cancel()
         await asyncio.wait([second])
         await until(lambda: not there.calls)
+
+
+async def test_who_answers_just_as_nobody_wants_it_any_more_is_hung_up_on() -> None:
+    rung: list[Session] = []
+    async with stack(rung.append) as (there, port), stack(rung.append) as (here, _):
+        dialling = asyncio.create_task(here.dial(f"sip:desk@{HOST}:{port}"))
+        await until(lambda: rung)
+        answering = asyncio.create_task(there.answer(rung[0]))
+        [session] = here._sessions.values()
+        await session.ready.wait()
+        dialling.cancel()
+        await asyncio.wait([dialling, answering])
+        assert dialling.cancelled()
+        await until(lambda: not there.calls)
+
+
+async def test_one_that_does_not_start_stops_when_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.channels.sip.stack.STARTS_WITHIN", 0.0)
+    made = SipStack(Settings((Account("desk", HOST, register=0),), f"{HOST}:{free_port()}"), lambda _: None)
+    running = asyncio.create_task(made.run())
+    await until(lambda: made.process)
+    await until(lambda: not made.process)
+    running.cancel()
+    await asyncio.wait([running], timeout=10)
+    assert running.cancelled()
 
 
 async def test_settings_come_before_anything_else() -> None:

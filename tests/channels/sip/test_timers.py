@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.channels.sip.line import SipLeg
 from tests.audio_server import until
 from tests.channels.sip.peers import HOST, desk, needs_sipp, sipp
 from tests.ports import free_port
@@ -28,6 +29,26 @@ async def test_a_call_is_refreshed_by_who_asked_for_a_session_timer(tmp_path: Pa
         await until(lambda: echo.ended == 1)
         assert line.stack
         assert not line.stack.calls
+
+
+async def test_another_codec_is_agreed_on_in_mid_call(tmp_path: Path) -> None:
+    """As by a PBX that puts its caller through. A few calls: whichever side of the stack looks first."""
+    scenario = tmp_path / "codec.xml"
+    head, again, rest = refresh("INVITE", lasting=1500).partition("CSeq: 2 INVITE")
+    rest = rest.replace("RTP/AVP 0", "RTP/AVP 9").replace("rtpmap:0 PCMU", "rtpmap:9 G722")
+    scenario.write_text(head + again + rest)
+    async with desk() as (_, echo, port):
+        calling = asyncio.create_task(
+            sipp(
+                tmp_path, "-sf", str(scenario), f"{HOST}:{port}", "-s", "desk", "-p", str(free_port()),
+                "-m", "8", "-r", "20",
+            )
+        )  # fmt: skip
+        await until(lambda: len(echo.calls) == 8)
+        sessions = [call.leg.session for call in echo.calls if isinstance(call.leg, SipLeg)]
+        await until(lambda: all(it.incoming and it.incoming.rate == 16_000 for it in sessions))
+        status, said = await calling
+        assert status == 0, said
 
 
 async def test_a_call_whose_sound_has_died_is_over(tmp_path: Path) -> None:

@@ -170,6 +170,17 @@ async def visit(fleet: Fleet, steps: list[list[object]], **more: Any) -> dict[st
     return told
 
 
+SLOW = """(() => {
+  const whole = window.fetch;
+  const held = new Promise((go) => (window.go = go));
+  window.fetch = async (where, how) => {
+    if (where.includes("q=nobody")) await held;
+    return whole(where, how);
+  };
+})()"""
+"""The answer to one search waits for `go()`."""
+
+
 @needs_mosquitto
 @pytest.mark.skipif(bool(missing), reason=f"not here: {', '.join(missing)}")
 async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fleet) -> None:
@@ -186,7 +197,14 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
         ["key", "Enter"],
         ["evaluate", "chosen", "document.querySelector('#text').value"],
         ["focus", "#text"],
+        ["evaluate", "held", SLOW],
+        ["fill", "#text", "nobody"],
+        ["wait", 0.5],
         ["fill", "#text", "site 07"],
+        ["wait", 0.5],
+        ["evaluate", "went on", "window.go(), 'on'"],
+        ["wait", 0.3],
+        ["evaluate", "rows", "document.querySelectorAll('#boxes tr').length"],
         ["see", ".pages", "page 1 of 1, 3 boxes"],
         ["see", "#boxes", "box-00007"],
         [
@@ -213,13 +231,20 @@ async def test_the_pages_work_in_a_browser_by_keyboard_and_on_a_phone(fleet: Fle
         ["key", "Enter"],
         ["see", "#commands li:first-child", "Restart the program queued"],
         ["evaluate", "asked for", "document.querySelectorAll('#commands li').length"],
+        ["evaluate", "large", "window.fetch = async () => new Response('Too much.', {status: 413}), 'large'"],
+        ["see", "#verdict", "Too much."],
+        ["evaluate", "said", "document.querySelector('#verdict').textContent"],
         ["evaluate", "off", "window.fetch = () => Promise.reject(new TypeError()), 'off'"],
         ["see", "#verdict", "does not answer"],
         ["see", ".pages", "does not answer"],
     ]
     told = await visit(fleet, steps, dark=True, viewport={"width": 390, "height": 800})
     assert told["readings"].pop("chosen").startswith("Site ")
+    assert told["readings"].pop("large") == "large"
+    assert told["readings"].pop("said") == "Too much."
     assert told["readings"].pop("off") == "off"
+    assert told["readings"].pop("went on") == "on"
+    assert told["readings"].pop("rows") == 3
     assert told["readings"] == {"fits": True, "reached": "box-00007", "box fits": True, "asked for": 2}
     assert all(url.startswith(fleet.url) for url in told["asked"])
 

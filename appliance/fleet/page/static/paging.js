@@ -4,6 +4,8 @@ import { make, put } from "./parts.js";
 
 export function paging(show, holder = document.querySelector(".pages")) {
   let page = 0;
+  let drawn = Promise.resolve(); // the last that was asked for ...
+  let waiting = null; // ... where it is not begun yet
   const before = make("button", "‹", { type: "button", "aria-label": "The page before" });
   const said = make("span", "", { "aria-live": "polite" });
   const after = make("button", "›", { type: "button", "aria-label": "The next page" });
@@ -13,7 +15,16 @@ export function paging(show, holder = document.querySelector(".pages")) {
   [before.hidden, after.hidden] = [true, true];
   holder.replaceChildren(before, said, after);
 
-  async function draw() {
+  // One after another, or a slow answer would be drawn over a newer one.
+  function draw() {
+    waiting ??= drawn = drawn.then(() => {
+      waiting = null;
+      return once();
+    });
+    return waiting;
+  }
+
+  async function once() {
     let shown;
     try {
       shown = await show(page);
@@ -24,7 +35,7 @@ export function paging(show, holder = document.querySelector(".pages")) {
     }
     const { more, pages, of } = shown;
     // What was turned to may be gone by now.
-    if (pages && page >= pages) return turn(pages - 1);
+    if (pages && page >= pages) return void turn(pages - 1);
     put(said, [`page ${page + 1}${pages ? ` of ${pages.toLocaleString("en")}` : ""}`, of].filter(Boolean).join(", "));
     [before.disabled, after.disabled] = [page === 0, !more];
     before.hidden = after.hidden = page === 0 && !more;

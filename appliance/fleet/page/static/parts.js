@@ -40,7 +40,9 @@ export async function ask(address, body, method = body ? "POST" : "GET") {
     location.assign(`/access/enter.html?to=${encodeURIComponent(location.pathname)}`);
     return new Promise(() => {});
   }
-  const told = answer.status === 204 ? {} : await answer.json();
+  // Some refusals are plain text.
+  const said = await answer.text();
+  const told = answer.headers.get("content-type")?.includes("json") ? JSON.parse(said) : { wrong: said };
   if (!answer.ok) throw new Error(told.detail ?? told.wrong ?? answer.statusText);
   return told;
 }
