@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from appliance.config import DeskFile, standing
+from appliance.config import DeskFile
 from appliance.flows.questions import Questions
-from appliance.flows.state import Event, Form, State, filled, fold
+from appliance.flows.state import Event, Form, State, filled, fold, worth
 from appliance.memory import events, people
 from appliance.memory.cases import HOURS, Cases
 from appliance.memory.events import EventLog
@@ -251,11 +251,6 @@ class Acquaintance:
         return self._desk.flow[form.flow].label or form.flow.replace("_", " ")
 
 
-def worth(state: State) -> list[Form]:
-    """The forms that are worth going on with."""
-    return [form for form in state.forms if (form.slots or form.doubts) and form.flow not in standing.flows()]
-
-
 def alike(kept: Value, told: Any) -> bool:
     """Whether two tell the same, however it is written."""
     return "".join(str(kept.value).casefold().split()) == "".join(str(told).casefold().split())
@@ -274,6 +269,11 @@ def paused(story: Sequence[events.Event]) -> list[Event]:
         for each in story
         if each.kind != "flow.ended" or each.data.get("how") != SILENCE
     ]
+
+
+def silenced(event: Event) -> Event:
+    """The same, where it happened because nobody spoke."""
+    return Event(event.kind, {**event.data, "how": SILENCE}) if event.kind == "flow.ended" else event
 
 
 def _number(digits: str) -> Value:

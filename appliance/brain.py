@@ -4,162 +4,38 @@ else; an action runs only as a flow's form says."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
-from appliance.answering.answers import Answer, Place, again, chained, fixed, lines, pressed, unplayed
-from appliance.answering.knowing import Knowing, Meant, Unknown
-from appliance.answering.knowledge import MESSAGE, Knowledge
-from appliance.answering.picking import Picker
-from appliance.answering.smalltalk import NO_MESSAGE, SmallTalk, unasked
-from appliance.answering.wording import Wording
-from appliance.clerk import Clerk
-from appliance.config.calling import FlowRecording
+from appliance.answering.answers import Answer, again, chained, fixed, lines, pressed, unplayed
+from appliance.answering.knowing import LIKELY, Meant, Unknown, anew
+from appliance.answering.knowledge import MESSAGE
+from appliance.answering.language import asks
+from appliance.answering.smalltalk import NO_MESSAGE, unasked
+from appliance.aside import WAITING, after_urgent, and_back, ask_for_message, in_one, serve, to_person
 from appliance.config.standing import UNDO
 from appliance.flows.steps import Step
-from appliance.memory.notebook import Notebook
-from appliance.messages import Cause, Closing, Decision, Expect, Heard, Noise, Silence, TakenBack, Turn
+from appliance.messages import Cause, Closing, Decision, Expect, Heard, Noise, Silence, TakenBack
+from appliance.mind import Mind
 from appliance.observe.redaction import tells_card
-from appliance.phone.gist import gist
-from appliance.phone.handoff import HandOff
-from appliance.rehearsal import ForgetfulNotebook, RehearsingClerk
-from appliance.serving.consent import Consent
-from appliance.slots.acts import Act, act, thanks
+from appliance.slots.acts import Act, act, idle, thanks
 
 YES_NO = Expect("yes_no")
 
 LONGEST = 2_000
 """Characters of an utterance that are read; nobody says more in a turn, though somebody may paste it."""
 
-HEARD_ENOUGH = 0.5
-"""Share of an answer that must have been played for it to count as said."""
 
-
-class Brain:
+class Brain(Mind):
     """The mind of one conversation: the order in which things are decided."""
-
-    def __init__(
-        self,
-        knowledge: Knowledge,
-        notebook: Notebook,
-        wording: Wording | None,
-        call: str,
-        clerk: Clerk | None = None,
-        picker: Picker | None = None,
-        handoff: HandOff | None = None,
-        consent: Consent | None = None,
-        opening: str = "",
-    ) -> None:
-        """`consent`: of a call that is recorded. `opening`: what is said first to who was called."""
-        self._desk = knowledge.desk
-        self._lines = knowledge.desk.lines
-        self._knowing = Knowing(knowledge, wording, picker)
-        self.stands_alone = self._knowing.stands_alone
-        self._smalltalk = SmallTalk(self._lines, notebook, call)
-        self._clerk = clerk
-        self._handoff = handoff
-        self._consent = consent
-        self._opening = opening
-        self._place: Place = "open"
-        self._answer: Answer | None = None
-        self._said: Turn | None = None
-        self._last_words = ""
-        """What the caller said last, other than that a person is wanted."""
-        self._cause: Cause | None = None
-        """What was decided on last, unless that was taken back."""
-        self._before: list[dict[str, Any]] = []
-        """What `retract` goes back to."""
-
-    @property
-    def _closed(self) -> bool:
-        """Whether nobody is at the desk at this hour."""
-        return self._clerk is not None and self._clerk.closed
-
-    @property
-    def _reachable(self) -> bool:
-        """Whether a person can be."""
-        return self._handoff is not None and self._handoff.open
-
-    @property
-    def filler(self) -> str:
-        """Said while an answer takes long."""
-        return self._lines.moment
-
-    @property
-    def expects(self) -> Expect:
-        """What the caller was last asked for."""
-        return self._answer.expect if self._answer else Expect()
-
-    async def decide(self, cause: Cause | None) -> Answer | None:
-        """The answer to what happened; None where nothing is to be said. A call begins with None."""
-        before = self._knowing.took
-        answer = await self._decide(cause)
-        if answer and (took := self._knowing.took - before):
-            answer = replace(answer, decision=replace(answer.decision, understanding=took))
-        self._answer = answer or self._answer
-        if self._consent:
-            form = self._clerk.state.form if self._clerk else None
-            self._consent.follow(self._recording(), form.flow if form else "")
-        return answer
-
-    def _recording(self) -> FlowRecording:
-        """What the flow that is under way wants of the recording."""
-        form = self._clerk.state.form if self._clerk else None
-        flow = self._desk.flow.get(form.flow) if form else None
-        return flow.record if flow else ""
 
     async def enough(self, text: str) -> bool:
         """Whether these words are all of an answer: of what was asked for, or of a phrase of the desk's."""
         if self._place == "taking" or act(text)[0] == "wait":
             return False
         if self._clerk and self._clerk.busy:
-            return not self._clerk.asks_for_text and self._clerk.consider(text).understood
+            step = self._clerk.consider(text)
+            return self._clerk.asks != "text" and step.understood and step.whole
         return await self._knowing.exactly(text)
-
-    def rehearsal(self) -> Brain:
-        """A mind that thinks as this one does and leaves no trace."""
-        other = copy(self)
-        other._knowing = copy(self._knowing)
-        other._smalltalk = self._smalltalk.rehearsal(ForgetfulNotebook())
-        other._consent = None
-        other._clerk = RehearsingClerk(self._clerk) if self._clerk else None
-        return other
-
-    async def retract(self, cause: Heard) -> bool:
-        """Take back what was decided on this, of which nothing was heard; nothing is where that was cut off
-        before it began. False where it did something that stands: an action that ran, a message that was
-        kept."""
-        if cause is not self._cause:
-            return True
-        if self._place == "taking" or (self._clerk and not await self._clerk.retract()):
-            return False
-        for part, before in zip(self._parts(), self._before, strict=True):
-            vars(part).update(before)
-        self._cause = None
-        return True
-
-    def _parts(self) -> tuple[object, ...]:
-        """Where a conversation is, apart from its forms."""
-        return self, self._knowing, self._smalltalk
-
-    def apologise(self) -> Answer:
-        """The answer where deciding failed."""
-        return fixed("again", "deciding failed", self._lines.again, then=self._place)
-
-    def remember(self, turn: Turn) -> None:
-        """Take note of what was really said: only that moves the conversation on."""
-        self._said = turn
-        heard = len(turn.spoken.text) >= HEARD_ENOUGH * len(turn.meant)
-        if self._clerk and turn.spoken.text and heard:
-            self._clerk.said()
-        if self._consent and self._lines.recorded in turn.spoken.text:
-            self._consent.told()
-        if self._answer and (turn.spoken.whole or heard):
-            self._place = self._answer.then
-            if self._place != "taking":
-                self._smalltalk.message_taken()
 
     async def _decide(self, cause: Cause | None) -> Answer | None:
         news = await self._clerk.settled() if self._clerk else ()
@@ -178,6 +54,7 @@ class Brain:
             case Heard():
                 self._smalltalk.heard()
                 answer = await self._respond(" ".join(cause.text.split())[:LONGEST])
+                answer = await self._and_then(answer)
                 return replace(answer, lines=chained(lines(news), answer.lines))
             case _ if news:
                 return Answer(
@@ -209,7 +86,7 @@ class Brain:
         by_link = self._knowing.flow_that_does("payment.link")
         refused = fixed("card", "it is not to be told", self._lines.card, self.expects, then=self._place)
         if self._clerk and self._clerk.busy:
-            return await self._and_back(replace(refused, lines=lines(unasked(self._lines.card))))
+            return await and_back(self._clerk, replace(refused, lines=lines(unasked(self._lines.card))))
         if not by_link or not self._clerk:
             return refused
         step = await self._clerk.start(by_link, "")
@@ -237,9 +114,16 @@ class Brain:
             return fixed("recording", "the caller wants none", self._lines.not_recorded)
         if said != "person":
             self._last_words = text
-        if said == "wait":
+        anything = self._place == "taking" or (self._clerk is not None and self._clerk.asks == "text")
+        if urgent := await self._knowing.urgent(text, self._closed, anything):
+            return urgent
+        if said == "wait" or (self._clerk and self._clerk.busy and idle(text)):
             return fixed("wait", "asks for a moment", self._lines.wait, self.expects, then=self._place)
-        if self._clerk and self._clerk.busy and (self._place != "offered" or said != "yes" or rest):
+        told = self._answer, self._said
+        if back := await after_urgent(self._desk, self._clerk, self._knowing, self._place, text, told):
+            return back
+        agrees = self._place in ("offered", "which") and said == "yes" and not rest
+        if self._clerk and self._clerk.busy and not agrees:
             return await self._in_form(text, said)
         if self._place == "taking" and (said not in NO_MESSAGE or rest):
             return await self._smalltalk.take_message(text)
@@ -250,14 +134,27 @@ class Brain:
         if undone and not rest and self._clerk:
             return await self._serve(UNDO, text)
         if self._place in ("offered", "taking") and said in ("yes", "no") and not rest:
-            if self._clerk:
-                await self._clerk.leave("human")
-            return self._smalltalk.ask_for_message() if said == "yes" else self._smalltalk.decline()
+            if said == "no":
+                return self._smalltalk.decline()
+            return await ask_for_message(self._desk, self._clerk, self._smalltalk)
         if self._place == "which" and said not in ("repeat", "goodbye", "person", "thanks", "hello"):
             return await self._take_up(await self._knowing.choice(text, said), text)
         if said not in ("none", "correct") and not rest:
             return self._talk("thanks" if said == "yes" and thanks(text) else said)
-        return await self._take_up(await self._knowing.about(text), text)
+        text = anew(text)
+        wishes = await self._knowing.wishes(text)
+        self._later = (*self._later, *wishes[1:])
+        return await self._take_up(wishes[0] if wishes else await self._knowing.about(text), text)
+
+    async def _and_then(self, answer: Answer) -> Answer:
+        """What else the caller had wanted, once nothing is under way any more."""
+        while self._later and not (self._clerk and self._clerk.busy):
+            if answer.hang_up or answer.then != "open":
+                break
+            later, *others = self._later
+            self._later = tuple(others)
+            answer = await in_one(answer, await self._take_up(later, later.text))
+        return answer
 
     async def _take_up(self, about: Meant | Answer | Unknown, text: str) -> Answer:
         """A flow begins, a fact is told, a message is taken; or nothing answers."""
@@ -274,9 +171,7 @@ class Brain:
 
     async def _begin(self, errand: Meant) -> Answer:
         if errand.found.intent == MESSAGE:
-            if self._clerk:
-                await self._clerk.leave("message")
-            return self._smalltalk.ask_for_message()
+            return await ask_for_message(self._desk, self._clerk, self._smalltalk)
         if not self._clerk:
             return await self._smalltalk.unknown(errand.text, errand.found.score)
         step = await self._clerk.start(errand.found.intent, errand.text, errand.slots)
@@ -290,15 +185,8 @@ class Brain:
         return form
 
     async def _serve(self, service: str, text: str) -> Answer:
-        """What every desk can do for somebody who was here before or will come again."""
         assert self._clerk
-        match service:
-            case "undo":
-                step = self._clerk.undo()
-            case "recall":
-                step = await self._clerk.recall(text)
-            case _:
-                step = Step(say=await self._clerk.pause() or (self._lines.declined,))
+        step = await serve(self._clerk, self._lines, service, text)
         return replace(self._form(step), decision=Decision(service, "asked for", "desk.toml lines"))
 
     async def _in_form(self, text: str, said: Act) -> Answer:
@@ -308,37 +196,53 @@ class Brain:
         played = self._said.spoken if self._said else None
         if self._clerk.confirming and said == "yes" and not (played and self._clerk.agreeable(played.text)):
             return self._form(await self._clerk.again())
+        flow = form.flow if form else ""
+        if self._clerk.confirming and said == "yes" and (also := await self._knowing.besides(text, flow)):
+            self._later = (*self._later, *also)
+            text = "yes"
         if said == "goodbye":
             return await self._leave(self._talk(said))
+        if said == "cancel" and (instead := await self._knowing.besides(text, flow, LIKELY)):
+            self._later = (*self._later, *instead)
+            text = "cancel"
         if (said == "person" and not self._reachable) or (said == "repeat" and self._place == "offered"):
             return self._talk(said)  # The form waits: who wants no message goes on with it.
-        if self._place == "offered" and said == "no":
-            return await self._and_back(self._smalltalk.decline(going_on=True))
-        if form and not self._clerk.asks_for_text:
+        if self._place in ("offered", "which") and said == "no":
+            return await and_back(self._clerk, self._smalltalk.decline(going_on=True))
+        if form and self._clerk.asks == "text":
+            if (errand := await self._knowing.errand(text)) and not self._knowing.is_flow(errand.found):
+                return await self._aside(errand)
+        elif form:
             if (service := await self._knowing.service(text)) and service != UNDO:
                 served = await self._serve(service, text)
-                return await self._and_back(served) if self._clerk.busy else served
+                return await and_back(self._clerk, served) if self._clerk.busy else served
             if (errand := await self._knowing.errand(text)) and errand.found.intent != form.flow:
-                fact = self._knowing.fact(errand, self._closed)
-                return await self._and_back(fact) if fact else await self._begin(errand)
+                return await self._aside(errand)
         if self._clerk.consider(text).understood:
             return self._form(await self._clerk.hear(text, played.text if played else ""))
-        aside = await self._knowing.aside(text, form.flow if form else "")
+        aside = await self._knowing.aside(text, flow)
         if isinstance(aside, Meant):
-            if form and self._knowing.is_flow(aside.found) and aside.found.intent != form.flow:
-                return await self._begin(aside)
+            if form and self._knowing.is_flow(aside.found):
+                same = aside.found.intent == form.flow
+                return self._form(await self._clerk.again()) if same else await self._begin(aside)
             aside = self._knowing.fact(aside, self._closed)
         if isinstance(aside, Unknown):
             aside = await self._smalltalk.unknown(text, aside.score, aside.foreign)
         if aside:
-            return await self._and_back(aside)
+            return await and_back(self._clerk, aside)
+        if self._place == "offered":
+            return await ask_for_message(self._desk, self._clerk, self._smalltalk)
+        if near := await self._knowing.perhaps(text):
+            return near
+        if asks(text):
+            return await and_back(self._clerk, await self._smalltalk.unknown(text, going_on=True))
         return self._form(await self._clerk.hear(text, ""))
 
-    async def _and_back(self, aside: Answer) -> Answer:
-        """Another subject, and then the open question once more."""
+    async def _aside(self, errand: Meant) -> Answer:
+        """A fact, after which the form goes on, or another errand."""
         assert self._clerk
-        back = await self._clerk.again()
-        return replace(aside, lines=chained(aside.lines, lines(back.say)), expect=back.expect)
+        fact = self._knowing.fact(errand, self._closed)
+        return await and_back(self._clerk, fact) if fact else await self._begin(errand)
 
     def _form(self, step: Step, errand: Meant | None = None) -> Answer:
         """What a form says; or where it hands over to."""
@@ -348,6 +252,8 @@ class Brain:
         decision = Decision(name, f"form: {form.stage}" if form else "form: ended", f"desk.toml flow.{name}")
         if step.leave == "cancel":
             return Answer(decision, lines([*step.say, self._lines.cancelled]))
+        if step.waits and not (step.leave == "human" and self._reachable):
+            return Answer(decision, lines([*step.say, self._lines.lost]), Expect("yes_no"), then="offered")
         if step.leave == "message":
             return replace(self._smalltalk.ask_for_message(), lines=lines([*step.say, self._lines.message]))
         if step.leave:
@@ -361,14 +267,8 @@ class Brain:
         return Answer(decision, lines(step.say), step.expect)
 
     def _to_person(self, decision: Decision, say: Sequence[str] = ()) -> Answer:
-        """Put through where somebody can be reached, or offer a message."""
-        if self._handoff and self._reachable:
-            form = self._clerk.latest if self._clerk else None
-            done = self._clerk.done if self._clerk else ()
-            told = gist(self._desk, form, done, self._last_words)
-            put_through = partial(self._handoff.put_through, told)
-            return Answer(decision, lines([*say, self._lines.connecting]), after=put_through)
-        return Answer(decision, lines([*say, self._lines.person]), Expect("yes_no"), then="offered")
+        to = self._handoff if self._reachable else None
+        return to_person(self._desk, self._clerk, to, decision, say, self._last_words)
 
     def _go_on(self) -> Answer | None:
         """What cut the answer off was no speech: say the rest of it, or all of what asks for a yes."""
@@ -377,7 +277,7 @@ class Brain:
         return unplayed(self._answer, self._said, whole=bool(self._clerk and self._clerk.confirming))
 
     async def _break_silence(self) -> Answer:
-        if self._clerk and self._clerk.busy:
+        if self._clerk and self._clerk.busy and self._place not in WAITING:
             return self._form(await self._clerk.quiet())
         if self._said is None:
             return self._smalltalk.greet("nobody speaks", self._closed)

@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from appliance.acquaintance import SILENCE, Acquaintance, Deed, Offer, Withheld, alike
+from appliance.acquaintance import SILENCE, Acquaintance, Deed, Offer, Withheld, alike, silenced
 from appliance.actions import REGISTRY, Hands, Outcome, Runner
 from appliance.config import DeskFile, standing
 from appliance.config.sense import ELSEWHERE
 from appliance.engines.thread import EngineThread
-from appliance.flows.form import NOTHING, Forms
+from appliance.flows.asking import NOTHING
+from appliance.flows.form import Forms
 from appliance.flows.state import UNDONE, Event, Form, State, apply, filled, fold
 from appliance.flows.steps import Request, Step
 from appliance.memory.events import EventLog
@@ -24,7 +25,7 @@ from appliance.phone.texting import confirmation
 from appliance.slots import Value
 from appliance.slots.dates import say_date
 
-RETRACTED = frozenset({"state", "_asked", "offer", "known", "_withheld", "_silent"})
+RETRACTED = frozenset({"state", "_asked", "offer", "known", "_withheld", "silent"})
 """What `retract` takes back to where it was."""
 
 
@@ -70,7 +71,7 @@ class Clerk:
         self._case = ""
         """The case that is to be gone on with."""
         self._withheld: Withheld = {}
-        self._silent: State | None = None
+        self.silent: State | None = None
         """Where the forms were when nobody spoke any more."""
         self._telling: asyncio.Task[int] | None = None
         self.latest: Form | None = None
@@ -107,7 +108,7 @@ class Clerk:
         if self._telling:
             await asyncio.gather(self._telling, return_exceptions=True)
         deeds = [deed.text for deed in self._deeds]
-        state = self._silent or self.state
+        state = self.silent or self.state
         await self._memory.run(self._acquaintance.ended, state, deeds, news, fleet())
 
     @property
@@ -130,13 +131,13 @@ class Clerk:
         return _in(self._asked, played)
 
     @property
-    def asks_for_text(self) -> bool:
-        """Whether anything at all would answer the open question."""
-        return self._forms.asks_for_text(self.state)
+    def asks(self) -> str:
+        """The kind of the open question; anything at all would answer one for `text`."""
+        return self._forms.asks(self.state)
 
     async def start(self, flow: str, text: str, captured: Mapping[str, str] = NOTHING) -> Step:
         """`captured`: what the slots of a phrase caught of the text."""
-        self.offer, self._silent = None, None
+        self.offer, self.silent = None, None
         self.known = await self._memory.run(self._acquaintance.known)
         return await self._take(
             lambda: self._forms.start(self.state, flow, text, self._now(), self.known, captured)
@@ -148,7 +149,7 @@ class Clerk:
 
     async def hear(self, text: str, line: str) -> Step:
         """`line` is what was PLAYED last; a yes counts for nothing else."""
-        self._silent = None
+        self.silent = None
         return await self._take(lambda: self._forms.hear(self.state, text, self._now()), line)
 
     async def again(self) -> Step:
@@ -203,8 +204,8 @@ class Clerk:
     async def pause(self) -> tuple[str, ...]:
         """Leave what is unfinished as it is, and tell how to go on with it; nothing where nothing is."""
         self._before = None
-        number = await self._memory.run(self._acquaintance.pause, self._silent or self.state)
-        self.state, self._silent = State(count=self.state.count), None
+        number = await self._memory.run(self._acquaintance.pause, self.silent or self.state)
+        self.state, self.silent = State(count=self.state.count), None
         return (self._desk.lines.case.format(number=" ".join(number)),) if number else ()
 
     async def answer(self, yes: bool, played: str) -> Step:
@@ -274,8 +275,8 @@ class Clerk:
     async def _carry_out(self, step: Step, line: str = "") -> Step:
         """Keep the events, and do what is asked for, until there is something to say."""
         if step.leave in ELSEWHERE and any(event.kind == "quiet" for event in step.events):
-            self._silent = self.state
-            step = replace(step, events=tuple(map(_silenced, step.events)))
+            self.silent = self.state
+            step = replace(step, events=tuple(map(silenced, step.events)))
         await self._keep(step, line)
         if await self._proven(step):
             return await self._carry_out(self._forms.resume(self.state, self._now()))
@@ -293,9 +294,9 @@ class Clerk:
                 await self._note(form, request, outcome)
         if self._case:
             return await self._go_on_with_case(step.news)
-        if step.leave in ELSEWHERE:
-            await self._keep(self._forms.give_up(self.state, SILENCE if self._silent else step.leave))
-        elif step.leave:
+        if step.leave in ELSEWHERE and not step.waits:
+            await self._keep(self._forms.give_up(self.state, SILENCE if self.silent else step.leave))
+        elif step.leave and not step.waits:
             begun = self._forms.start(self.state, step.leave, "", self._now(), self.known)
             return await self._carry_out(replace(begun, say=(*said, *begun.say)))
         return replace(step, say=said)
@@ -390,10 +391,6 @@ class Clerk:
         return self._log.confirm(
             self._conversation, event.data["action"], given, line, asked=self._asked, form=event.data["form"]
         )
-
-
-def _silenced(event: Event) -> Event:
-    return Event(event.kind, {**event.data, "how": SILENCE}) if event.kind == "flow.ended" else event
 
 
 def _in(asked: str, played: str) -> bool:

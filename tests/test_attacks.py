@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from appliance import config, models
 from appliance.actions import Hands, Runner
 from appliance.answering.knowledge import ALWAYS, Knowledge
+from appliance.answering.smalltalk import unasked
 from appliance.answering.wording import sentences
 from appliance.brain import Brain
 from appliance.channels.scripted import ScriptedCaller
@@ -181,12 +182,16 @@ class Desk:
                 for name, value in event.data["result"].items():
                     known.setdefault(name, set()).add(str(value))
         labels = [self.knowledge.label(name) for name in (*self.desk.fact, *self.desk.flow, *ALWAYS)]
+        known["what"] = set(labels)
         known["options"] = {*labels, *(f"{one} or {other}" for one in labels for other in labels)}
         filled = (_filled(template, known) for template in self._templates())
         return re.compile(rf"(?:(?:{'|'.join(filled)})(?: |$))*")
 
     def _templates(self) -> Iterator[str]:
         yield from (getattr(self.desk.lines, field.name) for field in fields(self.desk.lines))
+        yield from (
+            each for line in (self.desk.lines.unknown, self.desk.lines.declined) for each in unasked(line)
+        )
         for fact in self.desk.fact.values():
             yield fact.say
         for flow in self.desk.flow.values():

@@ -17,7 +17,7 @@ LAYERS = [
     {"engines", "channels", "memory", "observe", "guard", "slots", "telemetry", "access"},
     {"actions", "flows", "understanding", "documents"},
     {"turns", "ears", "speech", "mouth", "answering", "acquaintance"},
-    {"voice", "clerk", "rehearsal", "brain", "phone", "serving"},
+    {"voice", "clerk", "rehearsal", "aside", "mind", "brain", "phone", "serving"},
     {"foresight", "conversation"},
     {"app"},
     {"pulse"},

@@ -8,10 +8,10 @@ from typing import Literal
 
 from appliance.messages import Decision, Expect, Line, Turn
 
-Place = Literal["open", "offered", "taking", "which", "agreeing", "recording"]
+Place = Literal["open", "offered", "taking", "which", "agreeing", "recording", "urgent", "going_on"]
 """Where a conversation is, outside of forms: anywhere; asked whether to take a message; taking one; asked
 which of a few things is meant; asked to agree to what the clerk offers; asked whether the call may be
-recorded."""
+recorded; told what could not wait; asked whether to go on after that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from appliance.answering.answers import Answer, chained, lines
+from appliance.answering.answers import Answer, Place, chained, lines
 from appliance.answering.knowledge import Knowledge
 from appliance.answering.language import foreign
 from appliance.answering.picking import Picker
 from appliance.answering.wording import Wording, sentences
+from appliance.config import standing
 from appliance.config.standing import SERVICES
 from appliance.guard import GLUE, stem
 from appliance.messages import Decision, Line
@@ -32,6 +34,22 @@ LONE = 20
 LIKELY = 0.5
 """What is alone and at least so likely is begun where that is a flow which asks before it does anything:
 whoever means something else says so."""
+
+
+JOINT = re.compile(
+    r"(?:[,;.?!]\s+|\s+(?=(?:and|but|plus)\s))(?:(?:and|but|plus|then|also)\s+)*", re.IGNORECASE
+)
+TAKEN_BACK = re.compile(r"\b(?:no,? (?:wait|sorry|actually)|scratch that|or rather|i meant?)\b,?", re.I)
+NEGATION = re.compile(r"\b(?:not|no|never|\w+n't|without)\b", re.I)
+NONE = frozenset(("no", "not", "never", "isn't", "wasn't", "isnt"))
+ITS_OWN = standing.flows().keys() | SERVICES.keys()
+"""What every desk can do is asked for in a sentence of its own."""
+MOST_PARTS = 4
+"""Of one sentence that are looked at."""
+
+SURELY = 0.9
+"""What cannot wait is told from here; where anything may be said, a medicine or a message, only if it is
+meant for certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +96,14 @@ class Knowing:
             return Unknown(foreign=True)
         if passage := await self._look_up(text):
             return passage
-        if understood.verdict == "ask":
-            if picked := await self._pick(text, understood.candidates):
-                return picked
+        asks = understood.verdict == "ask"
+        if asks and (picked := await self._pick(text, understood.candidates)):
+            return picked
+        if len(found := await self._each(parts(text), LIKELY)) == 1:
+            return replace(found[0], text=text, slots={})
+        if asks:
             options = _near(understood.candidates[:2])
-            if len(options) == 1 and options[0].score >= LIKELY and self._asks_first(options[0]):
+            if len(options) == 1 and self._likely(options[0]):
                 return Meant(options[0], "likely", text)
             return self._which(options, text)
         return Unknown(understood.candidates[0].score if understood.candidates else 0.0)
@@ -122,6 +143,8 @@ class Knowing:
         chosen: Candidate | None
         if heard & LAST:
             chosen = options[-1]
+        elif said == "yes" and len(options) > 1 and not heard & FIRST:
+            return self._which(options, self._question)
         elif heard & FIRST or said == "yes":
             chosen = options[0]
         elif heard & NEITHER or text == self._question:
@@ -137,6 +160,66 @@ class Knowing:
         others = [set().union(*labels[:i], *labels[i + 1 :]) for i in range(len(labels))]
         named = [i for i in range(len(labels)) if heard & (labels[i] - others[i])]
         return options[named[0]] if len(named) == 1 else None
+
+    async def urgent(self, text: str, closed: bool, anything: bool) -> Answer | None:
+        """The fact that cannot wait, where this asks for one; of `anything` that may be said, only surely."""
+        if not self._knowledge.urgent:
+            return None
+        understood = await self._understand(text)
+        found = next(iter(understood.candidates), None)
+        if found is None or found.intent not in self._knowledge.urgent or self._denied(text, found.intent):
+            return None
+        if understood.verdict != "accept" and (anything or found.score < SURELY):
+            return None
+        return self.fact(Meant(found, understood.how, text), closed)
+
+    def _denied(self, text: str, intent: str) -> bool:
+        """Whether it says that it is none: "it's not an emergency"."""
+        named = {stem(word) for word in words(f"{intent} {self._knowledge.label(intent)}")} - GLUE
+        said = [stem(word) for word in words(text)]
+        before = {word for i, word in enumerate(said) if word in named for word in said[max(i - 3, 0) : i]}
+        return bool(before & NONE)
+
+    async def perhaps(self, text: str) -> Answer | None:
+        """Whether what cannot wait is meant, where that is likely and what else is said answers nothing."""
+        candidates = (await self._understand(text)).candidates[:1]
+        likely = [each for each in candidates if each.score >= LIKELY]
+        near = [each for each in likely if each.intent in self._knowledge.urgent]
+        return self._which(tuple(near), text) if near else None
+
+    async def known(self, text: str) -> bool:
+        """Whether it surely is something that the desk knows or does."""
+        return (await self._understand(text)).verdict == "accept"
+
+    async def wishes(self, text: str) -> list[Meant]:
+        """What a sentence asks for that asks for several things, facts before what is begun; none where it
+        asks for one, or nothing."""
+        pieces, whole = parts(text), await self._understand(text)
+        caught = any(len(parts(words)) > 1 for words in whole.slots.values())
+        if len(pieces) < 2 or (whole.how == "phrase" and not caught):
+            return []
+        least = SURELY if whole.verdict == "accept" else LIKELY
+        found = await self._each(pieces, least, by_phrase=caught)
+        found.sort(key=lambda each: self._knowledge.fact(each.found.intent) is None)
+        return found if len(found) > 1 else []
+
+    async def besides(self, text: str, flow: str, least: float = 1.0) -> tuple[Meant, ...]:
+        """What else than the flow that is under way is asked for in a sentence: "yes, and wake me at six"."""
+        found = await self._each(parts(text), least)
+        return tuple(each for each in found if each.found.intent != flow)
+
+    async def _each(self, pieces: Sequence[str], least: float, by_phrase: bool = False) -> list[Meant]:
+        """What is meant by each; nothing twice. A flow that asks before it does anything may be so likely
+        as `least`."""
+        found: dict[str, Meant] = {}
+        for piece in pieces:
+            understood = await self._understand(piece)
+            best = next((each for each in understood.candidates[:1] if each.intent not in ITS_OWN), None)
+            accepted = understood.verdict == "accept" and (understood.how == "phrase" or not by_phrase)
+            if best and (accepted or (best.score >= least and self._asks_first(best))):
+                how = understood.how if accepted else "likely"
+                found.setdefault(best.intent, Meant(best, how, piece, understood.slots))
+        return list(found.values())
 
     async def exactly(self, text: str) -> bool:
         """Whether this is one of the desk's very phrases."""
@@ -181,6 +264,9 @@ class Knowing:
         flows = self._knowledge.desk.flow.items()
         return next((name for name, flow in flows if flow.do and flow.do.action == action), "")
 
+    def _likely(self, found: Candidate) -> bool:
+        return found.score >= LIKELY and self._asks_first(found)
+
     def _asks_first(self, found: Candidate) -> bool:
         """Whether it is a flow that does nothing before it has asked for something."""
         flow = self._knowledge.flow(found.intent)
@@ -193,10 +279,9 @@ class Knowing:
         if not (fact := self._knowledge.fact(found.intent)):
             return None
         decision = Decision(found.intent, meant.how, f"desk.toml fact.{found.intent}", found.score)
-        return Answer(
-            decision,
-            self._said((closed and fact.say_closed) or fact.say, self._knowledge.rephrased(found.intent)),
-        )
+        say = (closed and fact.say_closed) or fact.say
+        then: Place = "urgent" if fact.urgent else "open"
+        return Answer(decision, self._said(say, self._knowledge.rephrased(found.intent)), then=then)
 
     def asked(self, flow: str, say: Sequence[str]) -> AsyncIterator[Line]:
         """The lines of a flow that is asking. Only what stands there as it is may be said differently, and
@@ -221,6 +306,19 @@ class Knowing:
         if self._knowledge.desk.mode == "worded":
             return Answer(decision, self._said(passage.text, rephrase=True))
         return Answer(decision, lines([passage.text]))
+
+
+def anew(text: str) -> str:
+    """What is wished for once that was taken back: "wake me, no wait, call me a taxi"."""
+    *_, last = TAKEN_BACK.split(text)
+    return last.strip() or text
+
+
+def parts(text: str) -> list[str]:
+    """The parts of a sentence that may each ask for something; none that says what is not wanted."""
+    pieces = [piece.strip(" ,") for piece in JOINT.split(text)]
+    kept = [piece for piece in pieces if piece and not NEGATION.search(piece)]
+    return kept[:MOST_PARTS] if len(pieces) > 1 else []
 
 
 def _near(options: tuple[Candidate, ...]) -> tuple[Candidate, ...]:

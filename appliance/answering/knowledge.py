@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.answering.language import unsworn
 from appliance.answering.memo import Memo
 from appliance.config import DeskFile, Fact, Flow, Mode, standing
 from appliance.engines import Embed
@@ -42,6 +43,8 @@ class Knowledge:
 
     def __init__(self, desk: DeskFile, embed: Embed, thread: EngineThread, index: Path | None = None) -> None:
         self.desk = standing.whole(desk)
+        self.urgent = frozenset(name for name, fact in self.desk.fact.items() if fact.urgent)
+        """The facts that cannot wait."""
         self._embed = embed
         self._thread = thread
         self._understanding: Understanding | None = None
@@ -81,6 +84,7 @@ class Knowledge:
     async def understand(self, text: str) -> Understood:
         """Which fact or flow the text means, and how sure that is."""
         assert self._understanding
+        text = unsworn(text)
         return await self._understood.get(text, lambda: self._thread.run(self._understand, text))
 
     async def look_up(self, question: str) -> Passage | None:

@@ -15,7 +15,7 @@ SMALL = {
         "je tu il elle nous vous ils le la les un une des du et ou mais ne pas est sont suis avez avoir "
         "où quand comment pourquoi qui quoi que quel quelle bonjour bonsoir merci plaît pour avec dans "
         "sur au aux ce cette mon ma mes votre vos oui non voudrais peux peut puis fait très aussi ici ai "
-        "sans heure salut rendez l'heure c'est j'ai s'il qu'est"
+        "venir viens vient voir venu madame monsieur sans heure salut rendez l'heure c'est j'ai s'il qu'est"
     ),
     "Spanish": (
         "yo tú él ella nosotros usted ustedes el la los las un una unos unas y o pero no es son soy está "
@@ -55,13 +55,47 @@ ENGLISH = frozenset(
     "need's i'm it's don't what's i'd".split()
 )
 
+ASKED = re.compile(
+    r"\b(?:do|can|does|could)\b.{0,30}\bspeak (?:any |some )?(?:german|french|spanish|italian|dutch"
+    r"|portuguese|polish|turkish|arabic|russian|chinese|japanese|korean|hindi|urdu|ukrainian|greek|czech"
+    r"|danish|swedish)\b",
+    re.IGNORECASE,
+)
+"""A question for another language, asked in English."""
+
+QUESTION = re.compile(
+    r"\s*(?:and |but |so |well,? |oh,? |wait,? )*(?:what|when|where|who|whose|how|why|which|is|are|do|does"
+    r"|did|can i|can you|could you|will (?:it|you|i|we|they|he|she|that|this|there|the)|would you|have you)"
+    r"\b.*\s\w+|.*\?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+SWORN = re.compile(
+    r"\b(?:for (?:fuck|christ|god|heaven|pete)'?s sake|(?:the |god)?(?:fuck(?:ing?|in')?|damn(?:ed)?)"
+    r"|(?:(?<=what )|(?<=where )|(?<=when )|(?<=who )|(?<=how )|(?<=why ))the hell"
+    r"|bloody (?=[a-z]+ ?))\b,?\s*",
+    re.IGNORECASE,
+)
+
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 WORDS = {language: frozenset(words.split()) - ENGLISH for language, words in SMALL.items()}
 
 
+def asks(text: str) -> bool:
+    """Whether it is a question."""
+    return QUESTION.match(text) is not None
+
+
+def unsworn(text: str) -> str:
+    """The text without the swearing in it; as it is where nothing else is left."""
+    return " ".join(SWORN.sub("", text).split()) or text
+
+
 def foreign(text: str) -> bool:
     """True for a sentence that is surely not English; a name or a single borrowed word makes none."""
+    if ASKED.search(text):
+        return True
     words = [word.lower() for word in _WORD.findall(text.replace("’", "'"))]
     if not words:
         return False

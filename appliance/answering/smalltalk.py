@@ -40,6 +40,7 @@ class SmallTalk:
         self._asked_again = False
         self._message: int | None = None
         """The message being taken, once a part of it is kept."""
+        self._begun = ""
         self._pen = asyncio.Lock()
 
     def rehearsal(self, notebook: Notebook) -> SmallTalk:
@@ -93,9 +94,11 @@ class SmallTalk:
         self._asked_again = True
         return fixed("again", "a voice, and no words", self._say.again, expect, then=place)
 
-    async def unknown(self, text: str, score: float = 0.0, foreign: bool = False) -> Answer:
-        """Nothing answers it: that is noted, and a message is offered; who speaks another language is told
-        which one the desk speaks."""
+    async def unknown(
+        self, text: str, score: float = 0.0, foreign: bool = False, going_on: bool = False
+    ) -> Answer:
+        """Nothing answers it: that is noted, and a message is offered, unless a form is `going_on`; who
+        speaks another language is told which one the desk speaks."""
         if idle(text):
             return fixed("again", "nothing is said yet", self._say.again)
         # Names are told by English capitals: in another language they would take half of it.
@@ -107,9 +110,13 @@ class SmallTalk:
         if foreign:
             return fixed("language", "said in another language", self._say.language)
         decision = Decision("unknown", "nothing the desk knows is near", "desk.toml", score)
+        if going_on:
+            return Answer(decision, lines(unasked(self._say.unknown)))
         return Answer(decision, lines([self._say.unknown]), Expect("yes_no"), then="offered")
 
-    def ask_for_message(self) -> Answer:
+    def ask_for_message(self, begun: str = "") -> Answer:
+        """`begun`: what the caller told before, which is kept beside the message."""
+        self._begun = begun
         return fixed("message", "a message is wanted", self._say.message, Expect("message"), then="taking")
 
     def decline(self, going_on: bool = False) -> Answer:
@@ -130,7 +137,8 @@ class SmallTalk:
         text = without(text, "card")
         try:
             if self._message is None:
-                self._message = await self._notebook.message(self._call, text)
+                about = f" ({self._begun})" if self._begun else ""
+                self._message = await self._notebook.message(self._call, text + about)
             else:
                 await self._notebook.extend(self._message, text)
         except StorageError:

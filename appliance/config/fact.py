@@ -39,7 +39,9 @@ class Fact:
     """`rephrase` lets the LLM put the line differently, without changing what it says."""
     mode: Mode | None = None
     """Who has a part in the answer; else as the desk's `mode` says."""
-
+    urgent: bool = False
+    """Whether it cannot wait: it is told whatever is being asked, and what was begun waits until the caller
+    wants to go on."""
     pace: float = 1.0
     """How fast it is said, beside the desk's usual pace."""
 

@@ -27,6 +27,7 @@ FILLED: Mapping[str, frozenset[str]] = {
     "calls_saying": frozenset({"words"}),
     "resume": frozenset({"what"}),
     "case": frozenset({"number"}),
+    "go_on": frozenset({"what"}),
     "undo": frozenset({"what"}),
     "recalled": frozenset({"day", "what"}),
     "which": frozenset({"options"}),

@@ -110,6 +110,14 @@ class Questions:
         changed = {slot: values for slot, values in changed.items() if told.differs(form, slot, values)}
         return changed, {slot: values for slot, values in found.items() if slot not in form.slots}
 
+    def wish(self, form: Form, text: str, now: datetime, bare: bool = False) -> tuple[Ask, str] | None:
+        """The slot that the caller wants changed, and to what if that was said; `bare`: its name alone says
+        so."""
+        asks = self.asks(form.flow)
+        return told.wish(asks, form, text, bare) or told.moved(
+            asks, form, text, self.contexts(form, asks, now)
+        )
+
     def beside(self, state: State, slot: str, text: str, now: datetime) -> list[Event]:
         """What was told besides a slot that is not known yet, or otherwise."""
         form = state.form

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
+from appliance.config import standing
 from appliance.slots import Value
 
 T = TypeVar("T")
@@ -60,6 +61,8 @@ class Form:
     """Flows that it has called and that came back."""
     checked: frozenset[str] = frozenset()
     """The slots that a look-up has found fine."""
+    begun: str = ""
+    """What there is of an answer that is said in pieces."""
     misses: int = 0
     quiets: int = 0
     """Answers that were none, and silences, since the question last changed."""
@@ -96,6 +99,11 @@ def fold(events: Iterable[Event], state: State | None = None) -> State:
     return states[-1]
 
 
+def worth(state: State) -> list[Form]:
+    """The forms that are worth going on with."""
+    return [form for form in state.forms if (form.slots or form.doubts) and form.flow not in standing.flows()]
+
+
 def apply(state: State, event: Event) -> State:
     """The state after an event. Events of other parts of the box change nothing."""
     data = event.data
@@ -123,7 +131,7 @@ def _change(form: Form, event: Event) -> Form:
         case "slot.doubted":
             values = tuple(map(_value, data.get("values", [data])))
             doubts = {**form.doubts, data["slot"]: Doubt(values, data.get("source", SAID))}
-            return replace(form, stage="doubt", doubts=doubts, quiets=0)
+            return replace(form, stage="doubt", doubts=doubts, begun="", quiets=0)
         case "slot.cleared":
             form = _settled(_without(form, data["slot"]))
             return replace(form, wanted=(data["slot"], *form.wanted)) if data.get("wanted") else form
@@ -132,6 +140,8 @@ def _change(form: Form, event: Event) -> Form:
             return replace(form, declined=form.declined | {data["slot"]}, misses=0, quiets=0)
         case "slot.checked":
             return replace(form, checked=form.checked | {data["slot"]})
+        case "slot.begun":
+            return replace(form, begun=data["value"], misses=0, quiets=0)
         case "flow.returned":
             return replace(form, called=form.called | {data["call"]})
         case "flow.confirming":
@@ -140,10 +150,12 @@ def _change(form: Form, event: Event) -> Form:
             return replace(form, stage="change", misses=0, quiets=0)
         case "confirmed" | "flow.doing":
             return replace(form, stage="doing")
+        case "flow.waits":
+            return replace(form, misses=0, quiets=0, begun="")
         case "flow.interrupted":  # The box went down before it was done: it is confirmed anew.
             return _settled(form)
         case "missed":
-            return replace(form, misses=form.misses + 1)
+            return replace(form, misses=form.misses + 1, begun="")
         case "quiet":
             return replace(form, quiets=form.quiets + 1)
     return form
@@ -162,7 +174,7 @@ def _without(form: Form, slot: str) -> Form:
 
 
 def _settled(form: Form) -> Form:
-    return replace(form, stage="doubt" if form.doubts else "ask")
+    return replace(form, stage="doubt" if form.doubts else "ask", begun="")
 
 
 def _less(every: Mapping[str, T], name: str) -> dict[str, T]:

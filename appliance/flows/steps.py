@@ -31,8 +31,12 @@ class Step:
     request: Request | None = None
     leave: str = ""
     """`human`, `message` or a flow where the flow hands over to one; `cancel` where it was given up."""
+    waits: bool = False
+    """Where it hands over: whether the form goes on all the same if the caller wants it to."""
     understood: bool = True
     """False where the caller said something that is no answer; it may be another subject."""
+    whole: bool = True
+    """False where it is the beginning of an answer that is said in pieces."""
     news: tuple[str, ...] = ()
     """Of `say`, what came of an action."""
 

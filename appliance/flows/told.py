@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from appliance.config import Ask, DeskFile
 from appliance.config.hours import WEEKDAYS, Stretch, stretch
 from appliance.flows.state import Form
 from appliance.slots import Context, Value, find, parse, several
+from appliance.slots.moving import moves
 
 SURE = 0.6
 """A value less certain than this is read back even where the desk file does not ask for it."""
@@ -43,6 +45,12 @@ CALLED: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What people call a slot by its type."""
 
+COUNTS = frozenset(
+    "people persons guests party size seats covers adults children nights count quantity amount pieces copies"
+    " tickets bags hours minutes days".split()
+)
+"""What a slot is called whose number tells how many."""
+
 _GAP = r"[\s,.;:!?]+"
 _BEFORE = (
     r"(?:(?:please|no|nope|sorry|actually|wait|oh|um|uh|well|okay|ok|but|and|can|could|may|we|i|you|want|need|would"
@@ -68,7 +76,9 @@ def context(desk: DeskFile, ask: Ask, form: Form | None, now: datetime) -> Conte
             for each in those
             if day is None or weekday == day.weekday()
         )
-    return Context(now, options, weekdays=weekdays, hours=hours)
+    counts = _counts(ask) if ask.type == "number" else None
+    nouns = frozenset(f"{ask.slot} {ask.label}".lower().replace("_", " ").split())
+    return Context(now, options, weekdays=weekdays, hours=hours, counts=counts, nouns=nouns)
 
 
 def tell(
@@ -89,14 +99,20 @@ def tell(
             open_ = [
                 value for value in several(ask.type, text, contexts[ask.slot]) if value.value not in taken
             ]
-            told |= {ask.slot: tuple(open_)} if len(open_) > 1 else {}
+            if len(open_) > 1:
+                told[ask.slot] = (replace(open_[-1], score=SURE),) if _whereto(ask, text) else tuple(open_)
     return told
+
+
+def _whereto(ask: Ask, text: str) -> bool:
+    """Whether the question is to what day something is moved: "from Thursday to Tuesday" tells it."""
+    return ask.prompt.lower().startswith("to ") and any(moves(text)) and " or " not in text
 
 
 def answer(ask: Ask, text: str, context: Context) -> tuple[Value, ...]:
     """What the text tells of the one slot that was asked for."""
     if len(values := several(ask.type, text, context)) > 1:
-        return values
+        return (replace(values[-1], score=SURE),) if _whereto(ask, text) else values
     value = parse(ask.type, text, context)
     return (value,) if value and value.score >= LEAST and fits(ask, value) else ()
 
@@ -162,6 +178,21 @@ def wish(asks: Sequence[Ask], form: Form, text: str, bare: bool) -> tuple[Ask, s
     return None
 
 
+def moved(
+    asks: Sequence[Ask], form: Form, text: str, contexts: Mapping[str, Context]
+) -> tuple[Ask, str] | None:
+    """The slot that the caller moves "from" what it holds, and to what: "from Thursday to Tuesday". From
+    what none holds, nothing is moved: "from nine to five"."""
+    for away, to in moves(text[:LONGEST_WISH]):
+        for ask in asks:
+            held = form.slots.get(ask.slot)
+            if held is None or ask.type == "text" or not answer(ask, to, contexts[ask.slot]):
+                continue
+            if [value.value for value in answer(ask, away, contexts[ask.slot])] == [held.value]:
+                return ask, to
+    return None
+
+
 def differs(form: Form, slot: str, values: tuple[Value, ...]) -> bool:
     return len(values) > 1 or slot not in form.slots or form.slots[slot].value != values[0].value
 
@@ -209,6 +240,12 @@ def _wishes(named: str, bare: bool) -> Iterator[str]:
         alone = rf"{_BEFORE}(?:(?:the|my|your){_GAP})?{slot}"
         yield rf"{alone}{_AFTER}"
         yield rf"{alone}{is_}{_AFTER}"
+
+
+def _counts(ask: Ask) -> bool:
+    """Whether a number tells how many; else it tells which one."""
+    named = f"{ask.slot} {ask.label}".lower().replace("_", " ").split()
+    return "how many" in ask.prompt.lower() or bool(COUNTS & set(named))
 
 
 def _week(desk: DeskFile, ask: Ask) -> dict[int, tuple[Stretch, ...]]:

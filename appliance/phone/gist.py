@@ -38,6 +38,11 @@ def gist(desk: DeskFile, form: Form | None, done: Sequence[str] = (), last_words
     return Gist(who, flow.label or form.flow, slots, tuple(done), last_words)
 
 
+def unfinished(gist: Gist) -> str:
+    """What was begun, to stand beside a message: "booking a table: Thursday, half past ten, Ann Smith"."""
+    return f"{gist.goal}: {', '.join(filter(None, (*gist.slots, gist.who)))}"
+
+
 def brief(lines: Lines, gist: Gist, parts: Sequence[str]) -> str:
     """Who is calling and why, in a sentence or two; only what was said and done."""
     who = (gist.who if "who" in parts else "") or lines.somebody

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from appliance.acquaintance import paused, worth
+from appliance.acquaintance import paused
 from appliance.config import DeskFile, standing
-from appliance.flows.state import Form, fold
+from appliance.flows.state import Form, fold, worth
 from appliance.memory.cases import HOURS, Cases
 from appliance.memory.events import Event, EventLog, insert
 from appliance.memory.notebook import add_message

@@ -12,8 +12,9 @@ from appliance.slots.acts import act
 from appliance.slots.dates import find_dates
 from appliance.slots.durations import find_durations
 from appliance.slots.emails import find_emails
-from appliance.slots.lexer import LONGEST, Context, Found, Token, Value, corrections, has, tokens, word
-from appliance.slots.names import TITLES, UNDECIDED, find_choices, find_names, place
+from appliance.slots.lexer import LONGEST, Context, Found, Token, Value, corrections, has, tokens, words
+from appliance.slots.moving import standing
+from appliance.slots.names import UNDECIDED, find_choices, find_names, place
 from appliance.slots.numbers import find_money, find_numbers
 from appliance.slots.phones import find_phones
 from appliance.slots.sounds import find_misheard_days
@@ -107,7 +108,7 @@ def several(kind: str, text: str, context: Context) -> tuple[Value, ...]:
         return ()
     heard = tokens(text[:LONGEST])
     heard = heard[max((end for _, end in corrections(heard)), default=0) :]
-    found = [each for each in FINDERS[kind](heard, context) if not _refused(heard, each)]
+    found = standing(heard, list(FINDERS[kind](heard, context)))
     best = max(found, key=lambda each: each.value.score, default=None)
     if best is None:
         return ()
@@ -115,7 +116,8 @@ def several(kind: str, text: str, context: Context) -> tuple[Value, ...]:
     if kind in ("name", "choice") and best.value.score <= UNDECIDED:
         tied = [each for each in found if each.overlaps(best) and each.value.score == best.value.score]
     if len(tied) < 2:
-        pairs = [pair for pair in pairwise(_apart(found)) if _either(heard, *pair)]
+        listed = kind in ("name", "choice") and bool(context.options)
+        pairs = [pair for pair in pairwise(_apart(found)) if _either(heard, *pair, kind, listed)]
         tied = [each for pair in pairs for each in pair]
     values = {each.value.value: replace(each.value, score=UNDECIDED) for each in tied}
     return tuple(values.values())[:MOST_ASKED] if len(values) > 1 else ()
@@ -131,8 +133,11 @@ def chosen(kind: str, text: str, context: Context, values: Sequence[Value]) -> V
         for value in values
     ]
     named = [value for value, words in zip(values, own, strict=True) if said & words]
-    if len(named) == 1:
+    if len(named) == 1 and not any(token.word == "not" for token in heard):
         return named[0]
+    if refused := [value for value in values if value not in _left_over(heard, values, own)]:
+        left = [value for value in values if value not in refused]
+        return left[0] if len(left) == 1 else None
     if kind in ("name", "choice"):
         context = replace(context, options=tuple(str(value.value) for value in values))
     again = parse(kind, text, context)
@@ -143,9 +148,17 @@ def chosen(kind: str, text: str, context: Context, values: Sequence[Value]) -> V
         early, late = said & EARLIER, said & LATER
         if bool(early) != bool(late):
             return (min if early else max)(values, key=lambda value: str(value.value))
-    if places := [at for i in range(len(heard)) if (at := place(heard, i, len(values)))]:
+    pointed = [i for i in range(len(heard)) if "not" not in words(heard, i - min(i, 2), min(i, 2))]
+    if places := [at for i in pointed if (at := place(heard, i, len(values)))]:
         return values[places[0][0]]
     return values[0] if said & EITHER else None
+
+
+def _left_over(heard: Sequence[Token], values: Sequence[Value], own: Sequence[set[str]]) -> list[Value]:
+    """Those whose words do not follow a "not": "not Becker, the other one"."""
+    nots = [i for i, token in enumerate(heard) if token.word in ("not", "isn't", "except")]
+    refused = {token.word for i in nots for token in heard[i + 1 : i + 4]}
+    return [value for value, words in zip(values, own, strict=True) if not words & refused]
 
 
 def _apart(found: Sequence[Found]) -> list[Found]:
@@ -157,10 +170,13 @@ def _apart(found: Sequence[Found]) -> list[Found]:
     return sorted(kept, key=lambda each: each.start)
 
 
-def _either(heard: Sequence[Token], first: Found, second: Found) -> bool:
-    """Whether an "or" stands between the two."""
+def _either(heard: Sequence[Token], first: Found, second: Found, kind: str, listed: bool) -> bool:
+    """Whether an "or" stands between the two; or, where one of a list is wanted, an "and", and where one day
+    is, "from" and "to"."""
     between = [token.word for token in heard[first.end : second.start]]
-    return "or" in between and len(between) <= 4 and first.value.value != second.value.value
+    stretch = kind == "date" and has(heard, first.start - 1, "from") > 0 and between in (["to"], ["until"])
+    joined = "or" in between or (listed and "and" in between) or stretch
+    return joined and len(between) <= 4 and first.value.value != second.value.value
 
 
 def _plain(value: Value) -> list[str]:
@@ -235,7 +251,7 @@ def _core(heard: Sequence[Token]) -> list[Token]:
 
 
 def _best(finder: Finder, heard: Sequence[Token], context: Context) -> Value | None:
-    found = [each for each in finder(heard, context) if not _refused(heard, each)]
+    found = standing(heard, list(finder(heard, context)))
     if not found:
         return None
     best = max(found, key=lambda each: each.value.score)
@@ -249,17 +265,9 @@ def _best(finder: Finder, heard: Sequence[Token], context: Context) -> Value | N
     return replace(best.value, score=best.value.score * 0.6) if others else best.value
 
 
-def _refused(heard: Sequence[Token], found: Found) -> bool:
-    """Whether the caller says that it is not this: "not Tuesday"."""
-    before = word(heard, found.start - 1)
-    if before in ("on", "at", "the", "a", "for") or before in TITLES:
-        before = word(heard, found.start - 2)
-    return before in ("not", "isn't", "never", "except")
-
-
 def _weighed(kind: str, found: Iterator[Found], heard: Sequence[Token]) -> list[Found]:
     """The values with what stands around them taken into account."""
-    every = [each for each in found if not _refused(heard, each)]
+    every = standing(heard, list(found))
     marks = [end for _, end in corrections(heard)]
     weighed = []
     for each in every:

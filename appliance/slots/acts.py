@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Literal
 
-from appliance.slots.lexer import LONGEST, Token, tokens
+from appliance.slots.lexer import LONGEST, SWEARING, Token, tokens
 
 Act = Literal[
     "yes",
@@ -65,7 +65,9 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "i need you to [please] repeat (that|it)",
         "repeat [that|it|the question]", "come again",
         "[sorry] what was that",
-        "what did you (say|just say)", "[i|i am sorry i|im sorry i] (didnt|did not|couldnt|could not"
+        "what did you (say|just say)", "what (was|is) the question [again]",
+        "(what|how) do you mean [by that]",
+        "[i|i am sorry i|im sorry i] (didnt|did not|couldnt|could not"
         "|cant|cannot) (hear|catch|get|understand) [you|that|it|what you said|that last part]",
         "(once|one) more [time]",
         "i beg your pardon", "sorry (what|i missed that)",
@@ -116,6 +118,7 @@ PLAIN: dict[Act, tuple[str, ...]] = {
         "[please] (wait|hang on|hold on|hold the line) [for] (a|one) [little] (moment|second|minute|sec|bit)",
         "[wait|hang on|hold on] let me (get|grab|find|fetch|check|look at|look for|look up) (my|the|a|it)"
         " [calendar|diary|pen|paper|phone|glasses|card|number|reference|code|papers|passport]",
+        "(i have to|i need to|i must) (look|check|find it|look it up|look for it)",
         "bear with me", "i am (thinking|looking)", "im (thinking|looking)", "i need a (moment|second|minute)",
     ),
     "correct": (
@@ -184,7 +187,9 @@ ASKING = frozenset(
     "can could may i we want to need would like id rather let me just wanna please is it possible".split()
 )
 """Words before a wish for a person."""
-LEADS = frozenset("um uh umm er erm hmm hm mm ah well oh so please and hey look then now just".split())
+LEADS = SWEARING | frozenset(
+    "um uh umm er erm hmm hm mm ah well oh so please and hey look then now just".split()
+)
 TAILS = LEADS | frozenset("there sir maam too".split())
 JOINTS = frozenset("but and only just then please though so except".split())
 REASONS = frozenset("that because cause since im i ive theres we were".split())
@@ -198,7 +203,7 @@ def act(text: str, agreeing: bool = False) -> tuple[Act, str]:
     Thursday" is ("correct", "Thursday"), "not Tuesday, Wednesday" ("correct", "not Tuesday, Wednesday").
     ("none", text) where the caller tells something. A "no" with something after it that holds no value of the
     slot that was asked is to be taken for a plain no. `agreeing`: a yes counts though a goodbye follows."""
-    plain = " ".join(text[:LONGEST].split())
+    plain = re.sub(r"(?i)\b(damn|fuck|screw) (it|this)\b", r"\1", " ".join(text[:LONGEST].split()))
     said, end = _begin(heard := tokens(plain, fillers=True))
     if agreeing and said == "yes" and act(rest := _remains(plain, heard, end))[0] == "goodbye":
         return "yes", rest

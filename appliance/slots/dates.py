@@ -39,7 +39,7 @@ _PEOPLE = frozenset("i we you he she they it that this one who".split())
 _NOT_DAYS = frozenset(
     "one ones floor time thing things available person door half of two option line name letter room"
     " place class quarter slot appointment part bit chance day days week month left right digit"
-    " number".split()
+    " number free available possible open empty".split()
 )
 
 OVER = 0.4

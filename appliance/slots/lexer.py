@@ -16,6 +16,9 @@ COUNTRY = "US"
 
 FILLERS = frozenset("um uh er erm hmm hm mm ah eh".split())
 
+SWEARING = frozenset("fucking fuckin fuck damn dammit goddamn bloody shit crap".split())
+"""What tells nothing either, nor does an "it" after it."""
+
 CORRECTIONS = (
     ("no", "sorry"), ("no", "wait"), ("no", "i", "mean"), ("i", "mean"), ("i", "meant"), ("make", "that"),
     ("scratch", "that"), ("or", "rather"), ("sorry",), ("actually",), ("wait",), ("rather",), ("no",),
@@ -73,6 +76,10 @@ class Context:
     most: float | None = None
     weekdays: frozenset[int] = frozenset()
     """The days of the week that are likely, 0 being Monday; empty where any is."""
+    counts: bool | None = None
+    """Of a number: whether it tells how many, or which one, as a room; None where that is not known."""
+    nouns: frozenset[str] = frozenset()
+    """Words that stand beside a number that is meant: "room", "guests"."""
     hours: tuple[tuple[time, time], ...] = ()
     """When a time is likely to be meant: from 18:00 to 22:00 "half past seven" is in the evening."""
 
@@ -94,15 +101,19 @@ class Found:
 
 
 def tokens(text: str, fillers: bool = False) -> list[Token]:
-    """The tokens of a text: words, numbers, and signs only where they join or mark what they touch; an "um"
-    only where `fillers` are wanted."""
+    """The tokens of a text: words, numbers, and signs only where they join or mark what they touch; an "um",
+    or swearing, only where `fillers` are wanted."""
     text = text[:LONGEST].translate(_APOSTROPHES)
     found: list[Token] = []
+    swears = False
     for match in _TOKEN.finditer(text):
         sign = not match[0][0].isalnum()
         if sign and match[0] in ":.,-/_" and not _joins(text, match):
             continue
-        if match[0] in "()" or (not fillers and match[0].lower() in FILLERS):
+        plain = match[0].lower()
+        sworn, swears = swears, plain in SWEARING
+        idle = plain in FILLERS or swears or (sworn and plain == "it")
+        if match[0] in "()" or (not fillers and idle):
             continue
         before = found[-1].end if found else 0
         glued = bool(found) and before == match.start()
@@ -154,6 +165,8 @@ def corrections(heard: Sequence[Token]) -> Iterator[tuple[int, int]]:
             and word(heard, i + 1) in ("one", "problem")
             and not heard[i + 1].paused
         ):
+            used = 0
+        if word(heard, i) == "rather" and word(heard, i + 1) == "than":
             used = 0
         if used:
             yield i, i + used

@@ -42,7 +42,7 @@ STOPS = frozenset(
     " who how"
     " already told tell said have has had there it he she they you know didn't can't won't because"
     " ok okay yeah yep sure don't do dont am are was want need like email e-mail address right maybe again"
-    " next"
+    " next or say tell private secret personal"
     " spelled spelt everything nothing something anything everyone nobody none all"
     " monday tuesday wednesday thursday friday saturday sunday hello hi goodbye bye agent operator".split()
 )
@@ -85,6 +85,9 @@ def find_names(heard: Sequence[Token], context: Context) -> Iterator[Found]:
             )
             if whole or has(heard, found.end, *ANDS):
                 yield found
+            elif has(heard, found.end, "or"):
+                yield found
+                yield from _name(heard, found.end + 1, 0.65)
 
 
 def find_choices(heard: Sequence[Token], context: Context) -> Iterator[Found]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word
+from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word, words
 from appliance.spoken import ONES as DIGITS
 from appliance.spoken import ORDINALS, TEENS, TENS
 
@@ -22,6 +22,14 @@ UNITS = {
 }  # fmt: skip
 CENTS = {"cent": "dollar", "cents": "dollar", "pence": "pound", "p": "pound"}
 SMALL = {"dollar": "cent", "pound": "pence", "euro": "cent", "franc": "cent"}
+
+NAMED = frozenset("room floor table extension badge gate platform flat apartment suite locker desk".split())
+"""What has a number for a name."""
+COUNTED = frozenset(
+    "of people persons person guests adults kids children babies passengers visitors colleagues bags"
+    " suitcases nights days weeks months years hours minutes times o'clock am pm".split()
+)
+"""What is counted."""
 
 _NO_COUNT = ("no", "any", "some", "every", "this", "that", "which")
 _NAMES = [*ONES, *TEENS]
@@ -79,17 +87,18 @@ def number(heard: Sequence[Token], i: int) -> tuple[int | float, int, float] | N
 
 
 def find_numbers(heard: Sequence[Token], context: Context) -> Iterator[Found]:
-    """Every number. One that is out of the range comes with a third of its score."""
+    """Every number. One that is out of the range, or may be of something else, comes with a third of its
+    score."""
     i = 0
     while i < len(heard):
         said = number(heard, i)
         if not said and (rank := ordinal(heard, i)):
             said = rank[0], rank[1], 0.5
-        if not said or (word(heard, i) == "one" and word(heard, i - 1) in _NO_COUNT and not heard[i].paused):
+        if not said or (word(heard, i) == "one" and _somebody(heard, i)):
             i += 1
             continue
         value, end, score = said
-        score = score if _within(value, context) else score / 3
+        score *= (1 if _within(value, context) else 1 / 3) * _of_this(heard, i, end, context)
         yield Found(Value(value, say_number(value), score), i, end)
         i = end
 
@@ -203,6 +212,25 @@ def _whole(value: int | float) -> int | float:
 def _within(value: int | float, context: Context) -> bool:
     low = context.least is None or value >= context.least
     return low and (context.most is None or value <= context.most)
+
+
+def _somebody(heard: Sequence[Token], i: int) -> bool:
+    """Whether a "one" counts nothing: "no one", "the one next to the lift"."""
+    pointed = word(heard, i - 1) in ("the", "another", "other", "same") and i + 1 < len(heard)
+    return (word(heard, i - 1) in _NO_COUNT or pointed) and not heard[i].paused
+
+
+def _of_this(heard: Sequence[Token], i: int, end: int, context: Context) -> float:
+    """Whether it may be the number of what is asked for, by what it stands beside: 1, a third or not at all.
+    "For eight" may be a room, an hour or people, "at eight" a table, and "we are four" is hardly a room."""
+    before, after = word(heard, i - 1), word(heard, end)
+    before = word(heard, i - 2) if before in ("number", "no", "#") else before
+    if context.counts is None or before in context.nouns or after in context.nouns:
+        return 1
+    hour = before == "past" or words(heard, i - 2, 2) == ("quarter", "to")
+    if before in NAMED or (not context.counts and (after in COUNTED or hour)):
+        return 0
+    return 1 / 3 if not context.counts and before in ("for", "at", "are", "we're") else 1
 
 
 def _joined(heard: Sequence[Token], i: int, value: int, end: int) -> tuple[int, int, float]:

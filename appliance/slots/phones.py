@@ -35,7 +35,10 @@ def find_phones(heard: Sequence[Token], context: Context) -> Iterator[Found]:
 
 
 def _ends_of(heard: Sequence[Token], start: int, end: int, country: str) -> Iterator[Found]:
-    """What is a number by itself at the end of a run, for a time may have been said before it."""
+    """What is a number by itself at the end of a run, for a time may have been said before it; none begins
+    with a nought."""
+    if word(heard, start) == "zero":
+        return
     for i in range(start + 1, min(end - 6, start + 6)):
         value = _value(digits(" ".join(token.word for token in heard[i:end])), False, country)
         if _run(heard, i) == end and value.score >= 0.8:

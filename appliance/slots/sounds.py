@@ -53,6 +53,8 @@ def find_misheard_days(heard: Sequence[Token], context: Context) -> Iterator[Fou
     today = context.now.date()
     for i in range(len(heard)):
         for end in (i + 1, i + 2):
+            if any(token.word in WEEKDAYS for token in heard[i:end]):
+                continue
             said = "".join(token.word for token in heard[i:end])
             weekday = _weekday(said, context.weekdays) if end <= len(heard) else None
             if weekday is not None:

@@ -54,7 +54,7 @@ def find_spelled(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     """Every word that is spelled; a word said whole is one too, hardly."""
     spelled = False
     for run in runs(heard, digits=True):
-        run = _trimmed(run, heard)
+        run = trimmed(run, heard)
         text = "".join(sign.char for sign in run)
         if sum(c.isalpha() for c in text) >= 2 and any(sign.strong for sign in run):
             spelled = True
@@ -69,7 +69,7 @@ def find_spelled(heard: Sequence[Token], context: Context) -> Iterator[Found]:
 def find_codes(heard: Sequence[Token], context: Context) -> Iterator[Found]:
     """Every code of letters and digits, in capitals. An "oh" between digits is a nought."""
     for run in runs(heard, digits=True):
-        run = _trimmed(run, heard)
+        run = trimmed(run, heard)
         text = "".join(sign.char for sign in run if sign.char.isalnum()).upper()
         if len(text) >= 2 and any(sign.strong for sign in run):
             sure = 0.9 if len(text) >= 4 or any(c.isdigit() for c in text) else 0.6
@@ -155,6 +155,8 @@ def _number(heard: Sequence[Token], i: int) -> list[Sign]:
     name = word(heard, i)
     if name.isdecimal():
         return [Sign(c, i, i + 1, True) for c in name]
+    if name in ONES and word(heard, i + 1) == "hundred" and (said := cardinal(heard[: i + 5], i)):
+        return [Sign(c, i, said[1], True) for c in str(said[0])]
     if name in ONES or name == "niner":
         return [Sign(str(ONES.get(name, 9)), i, i + 1, True)]
     if name in TENS or name in TEENS:
@@ -181,7 +183,7 @@ def _digit_beside(heard: Sequence[Token], i: int) -> bool:
     return any(each.isdecimal() or each in ONES or each in TENS for each in (before, word(heard, i + 1)))
 
 
-def _trimmed(run: list[Sign], heard: Sequence[Token]) -> list[Sign]:
+def trimmed(run: list[Sign], heard: Sequence[Token]) -> list[Sign]:
     """A run without what may be plain words at its edges, unless much of it is plainly spelled; then without
     the "I" of "I think"."""
     if sum(sign.strong for sign in run) >= 2:

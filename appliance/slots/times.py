@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 from appliance.slots.dates import find_dates, say_date
 from appliance.slots.durations import hours_ahead
 from appliance.slots.lexer import Context, Found, Token, Value, has, passes, word
+from appliance.slots.moving import MOVES
 from appliance.slots.numbers import ONES, cardinal, say_number
 from appliance.spoken import TEENS, TENS
 
@@ -26,6 +27,11 @@ FIXED = {
 }  # fmt: skip
 LEADS = frozenset("at by around about make say until till before after from toward towards".split())
 MINUTES = ("minutes", "minute", "mins", "min")
+
+FOR = 0.67
+"""How sure one is of an hour "for eight": it may be for eight people."""
+
+AT_ONCE = ("as soon as possible", "right now", "now", "straight away", "right away", "immediately", "asap")
 
 Clock = tuple[time, int, float]
 """A time, the token after it, how sure."""
@@ -124,8 +130,8 @@ def _time(heard: Sequence[Token], i: int, context: Context) -> Clock | None:
             return clock, i + used, 1.0
     if ahead := hours_ahead(heard, i):
         return (now + timedelta(minutes=ahead[0])).time().replace(second=0, microsecond=0), ahead[1], 0.9
-    if used := has(heard, i, "right now", "now", "straight away", "right away"):
-        alone = used == len(heard)
+    if used := has(heard, i, *AT_ONCE):
+        alone = used == len(heard) or used > 3
         return (now.time().replace(second=0, microsecond=0), i + used, 0.7) if alone else None
     if zero := has(heard, i, "oh", "o", "zero"):
         early = _spoken_hour(heard, i + zero)
@@ -142,7 +148,9 @@ def _time(heard: Sequence[Token], i: int, context: Context) -> Clock | None:
         part = part or lead
         padded = word(heard, at)[:1] == "0" and not part
         moment = _in_day(hour, minute, "am" if padded else part, context.hours)
-        if moment is None:
+        if moment is None or (
+            score <= FOR and not part and word(heard, at - 1) == "for" and _closed(moment, context)
+        ):
             return None
         return moment, end, 1.0 if part else score
     if lead and word(heard, i - 1) != "good":
@@ -150,6 +158,11 @@ def _time(heard: Sequence[Token], i: int, context: Context) -> Clock | None:
     if used := has(heard, i, "lunch time", "lunchtime"):
         return time(12, 30), i + used, 0.4
     return None
+
+
+def _closed(moment: time, context: Context) -> bool:
+    """Whether it lies outside of the hours that are likely."""
+    return bool(context.hours) and not any(opens <= moment <= closes for opens, closes in context.hours)
 
 
 def _part(heard: Sequence[Token], i: int) -> tuple[str, int]:
@@ -266,6 +279,9 @@ _COUNTED = frozenset(
     " hours hour minutes minute mins min seconds times dollars dollar euros pounds percent hundred thousand"
     " point rooms room dozen bucks cents th st nd rd and oh double degrees / - . ,".split()
 )
+_AFTER_AN_HOUR = frozenset(
+    "please thanks today tomorrow tonight on this next in if or o'clock oclock sharp".split()
+)
 _MONEY = frozenset("$ £ € dollars dollar pounds euros".split())
 _BEFORE = frozenset(
     "for room number extension floor table $ £ € + / - . option : , my us hundred thousand".split()
@@ -275,10 +291,11 @@ _BEFORE = frozenset(
 def _spoken_hour(heard: Sequence[Token], i: int) -> tuple[int, int, int, float] | None:
     """four, at four, four o'clock, four oh five, ten thirty, fourteen hundred."""
     said = _small(heard, i)
-    if not said or said[0] > 24 or word(heard, i - 1) in _BEFORE:
+    if not said or said[0] > 24 or (word(heard, i - 1) in _BEFORE and not _for_an_hour(heard, i, said[1])):
         return None
     hour, end = said
     lead = has(heard, i - 1, *LEADS) > 0 or has(heard, i - 2, "make it", "say") > 0
+    lead = lead or has(heard, i - 2, "i do", "we do", "i have", "we have") > 0 or _moved(heard, i)
     if used := has(heard, end, "o'clock", "o clock", "oclock"):
         return (hour, 0, end + used, 0.95) if hour <= 12 else None
     if (hour > 9 or word(heard, i - 1) in ("oh", "o", "zero")) and (
@@ -298,9 +315,24 @@ def _spoken_hour(heard: Sequence[Token], i: int) -> tuple[int, int, int, float] 
         or _small(heard, i - 1)
     ):
         return None
-    alone = len(heard) == end - i
-    score = 0.8 if lead else 0.7 if alone else 0.3
+    alone = len(heard) == end - i + (word(heard, i - 1) == "for")
+    score = 0.8 if lead else 0.7 if alone else FOR if word(heard, i - 1) == "for" else 0.3
     return hour, 0, end, score if hour not in (6, 7, 8) else score * 0.9
+
+
+def _moved(heard: Sequence[Token], i: int) -> bool:
+    """Whether the hour at i is one that something is moved to: "move it to nine"."""
+    before = {token.word for token in heard[: max(i - 1, 0)]}
+    return word(heard, i - 1) == "to" and ("from" in before or bool(before & MOVES))
+
+
+def _for_an_hour(heard: Sequence[Token], i: int, end: int) -> bool:
+    """Whether a number after "for" may be an hour: nothing that is counted follows."""
+    if word(heard, i - 1) != "for":
+        return False
+    if minute := _minute(heard, end):
+        return word(heard, minute[1]) not in _COUNTED
+    return end >= len(heard) or heard[end].paused or word(heard, end) in _AFTER_AN_HOUR
 
 
 def _minute(heard: Sequence[Token], i: int) -> tuple[int, int] | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.config import DeskFile, read_desk
-from appliance.flows.form import NOTHING, Forms
+from appliance.flows.asking import NOTHING
+from appliance.flows.form import Forms
 from appliance.flows.state import Event, Form, State, fold
 from appliance.flows.steps import Request, Step
 from appliance.slots import Value

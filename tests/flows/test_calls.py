@@ -121,15 +121,27 @@ def test_giving_up_in_a_called_flow_gives_up_the_whole() -> None:
     assert not paper.state.forms
 
 
-def test_three_answers_that_are_none_leave_the_whole() -> None:
+def test_three_answers_that_are_none_leave_the_whole_where_nothing_was_told() -> None:
+    paper = Paper(BOOK)
+    paper.begin("book")
+    for _ in range(3):
+        paper.says("purple")
+    assert paper.last.leave == "human"
+    assert not paper.state.forms
+
+
+def test_what_was_told_waits_after_three_answers_that_are_none() -> None:
     paper = Paper(BOOK)
     paper.begin("book")
     paper.says("Thursday")
     paper.says("Ann Smith")
     for _ in range(3):
         paper.says("purple")
-    assert paper.last.leave == "human"
-    assert not paper.state.forms
+    assert (paper.last.leave, paper.last.waits) == ("human", True)
+    assert paper.state.forms[0].flow == "book"
+    assert "day" in paper.state.forms[0].slots
+    paper.says("purple")
+    assert not paper.last.leave
 
 
 QUEUE = """

@@ -180,3 +180,47 @@ def test_a_long_utterance_takes_no_time(filler: str) -> None:
     for said in (filler, f"change the day to {filler} x", f"the day {filler}"):
         paper.forms.hear(paper.state, said, paper.now)
     assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    ("said", "slots"),
+    [
+        ("move it from Thursday to Friday", {"day": FRIDAY}),
+        ("from Thursday to Friday", {"day": FRIDAY}),
+        ("can we make that Friday instead of Thursday", {"day": FRIDAY}),
+        ("change it from half past ten to eleven", {"time": "11:00"}),
+        ("move it from Thursday to Friday at eleven", {"day": FRIDAY, "time": "11:00"}),
+        ("change the name from Ann Smith to Ann Smythe", {"name": "Ann Smythe"}),
+    ],
+)
+@pytest.mark.parametrize("question", [4, 6])
+def test_what_is_moved_is_where_it_is_moved_to(said: str, slots: dict[str, str], question: int) -> None:
+    paper = at(question)
+    paper.says(said)
+    if paper.form.stage == "doubt":
+        paper.says("yes")
+    before = {"day": THURSDAY, "time": "10:30", "name": "Ann Smith"}
+    assert {slot: paper.slots()[slot] for slot in before} == {**before, **slots}
+
+
+STAY = """
+[flow.stay]
+phrases = ["stay"]
+ask = [
+  {slot="arrival", type="date", prompt="From?"},
+  {slot="departure", type="date", prompt="To?"},
+  {slot="name", type="name", prompt="Your name?"},
+]
+do = {action="message.take", with={text="{name}"}, confirm="{arrival} to {departure}?", done="Done."}
+"""
+
+
+def test_from_one_day_to_another_is_a_stay_unless_a_day_is_moved() -> None:
+    paper = Paper(STAY)
+    paper.begin("stay", "from Tuesday to Thursday")
+    assert paper.slots() == {"arrival": "2026-11-24", "departure": THURSDAY}
+    paper.says("move it from Thursday to Friday")
+    assert paper.slots() == {"arrival": "2026-11-24", "departure": FRIDAY}
+    paper.says("Ann Smith")
+    paper.says("from Tuesday to Wednesday")
+    assert paper.slots()["arrival"] == "2026-11-25"

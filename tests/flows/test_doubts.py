@@ -330,7 +330,8 @@ def test_a_code_of_another_length_is_none() -> None:
     paper = Paper(EXPECT)
     paper.begin("all")
     paper.says("212 555 0142")
-    assert paper.says("four eight two nine") == "Sorry, could you say that again? 2?"
+    assert paper.says("four eight two nine") == "And the rest?"
+    assert paper.says("nine nine nine") == "Sorry, could you say that again? 2?"
 
 
 def test_a_flow_that_does_nothing_ends_with_its_own_words_or_the_desks() -> None:
