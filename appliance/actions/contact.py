@@ -43,7 +43,9 @@ def call(context: Context, phone: str, what: str, at: datetime | None = None) ->
     """
     if not any(c.isdecimal() for c in phone):
         raise Refusal("numberless")
-    due = context.now if at is None else at if at.tzinfo else instant(at, context.now)
+    due = context.now
+    if at:
+        due = at if at.tzinfo else instant(at, context.now)
     if due < context.now - timedelta(minutes=1):
         raise Refusal("past")
     number = e164(phone, COUNTRY)
