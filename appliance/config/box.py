@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from appliance.config.trunks import Gsm, Sip, named, placed
+from appliance.config.trunks import Gsm, Sip, host_of, named, placed
 from appliance.gpio.pins import Gpio
 
 
@@ -119,7 +119,7 @@ class Web:
     opens the page. The rest of it always needs one from other machines."""
 
     def __post_init__(self) -> None:
-        host = _host(self.listen)
+        host = host_of(self.listen, least=0)
         if not host:
             raise ValueError(f"has listen = {self.listen!r}", "write it like 127.0.0.1:8080")
         if not is_here(host):
@@ -127,17 +127,11 @@ class Web:
                 f"has listen = {self.listen!r}, where other machines could open the page without encryption",
                 f'leave it at 127.0.0.1:8080 and write network = "{host}:8443", which has TLS and accounts',
             )
-        if self.network and not _host(self.network):
+        if self.network and not host_of(self.network, least=0):
             raise ValueError(f"has network = {self.network!r}", "write it like 0.0.0.0:8443")
         for name in self.names:
             if not re.fullmatch(r"[a-z0-9:]([a-z0-9.:-]{0,251}[a-z0-9])?", name):
                 raise ValueError(f"has {name!r} among its names", "small letters: desk.example.com")
-
-
-def _host(listen: str) -> str:
-    """Of host:port; empty where it is no such thing."""
-    host, _, port = listen.rpartition(":")
-    return host.strip("[]") if port.isascii() and port.isdigit() and int(port) < 65536 else ""
 
 
 def is_here(host: str) -> bool:
@@ -185,8 +179,7 @@ class Fleet:
             return
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", self.device):
             raise ValueError(f"has device = {self.device!r}", "small letters, digits and hyphens: lobby-1")
-        host, _, port = self.broker.rpartition(":")
-        if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        if not host_of(self.broker):
             raise ValueError(f"has broker = {self.broker!r}", "write it like fleet.local:8883")
         if (self.certificate is None) != (self.key is None) or (self.certificate and not self.ca):
             raise ValueError("has a part of its keys", "ca, certificate and key come together")
@@ -210,8 +203,7 @@ class Home:
     """A file that holds the password; beside box.toml unless it is a full path."""
 
     def __post_init__(self) -> None:
-        host, _, port = self.broker.rpartition(":")
-        if self.broker and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        if self.broker and not host_of(self.broker):
             raise ValueError(f"has broker = {self.broker!r}", "write it like homeassistant.local:1883")
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", self.name):
             raise ValueError(f"has name = {self.name!r}", "small letters, digits and hyphens: reception")

@@ -130,8 +130,7 @@ class Sip:
                 raise ValueError(
                     f"has the peer {peer!r}, which is no network", "write it like 192.168.1.0/24"
                 ) from error
-        host, _, port = self.listen.rpartition(":")
-        if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        if not host_of(self.listen):
             raise ValueError(f"has listen = {self.listen!r}", 'an address and a port, like "0.0.0.0:5060"')
         if len(self.rtp_ports) != 2 or not 1024 <= self.rtp_ports[0] < self.rtp_ports[1] < 65_536:
             raise ValueError(
@@ -159,3 +158,11 @@ def secret(path: Path | None) -> str:
         if path.parts[:1] == (CREDENTIALS,):
             mend = "only the service has credentials: let systemd start the desk"
         raise ConfigError(f"{path}: the secret cannot be read", mend) from error
+
+
+def host_of(address: str, least: int = 1) -> str:
+    """Of HOST:PORT; empty where it is no such thing. `least`: the lowest port that will do; 0 is any that is
+    free."""
+    host, _, port = address.rpartition(":")
+    fits = port.isascii() and port.isdigit() and least <= int(port) < 65_536
+    return host.strip("[]") if fits else ""

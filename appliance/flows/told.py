@@ -45,6 +45,9 @@ CALLED: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What people call a slot by its type."""
 
+MOVE = "calendar.move"
+"""The action whose flow asks where to."""
+
 COUNTS = frozenset(
     "people persons guests party size seats covers adults children nights count quantity amount pieces copies"
     " tickets bags hours minutes days".split()
@@ -78,7 +81,9 @@ def context(desk: DeskFile, ask: Ask, form: Form | None, now: datetime) -> Conte
         )
     counts = _counts(ask) if ask.type == "number" else None
     nouns = frozenset(f"{ask.slot} {ask.label}".lower().replace("_", " ").split())
-    return Context(now, options, weekdays=weekdays, hours=hours, counts=counts, nouns=nouns)
+    flow = desk.flow.get(form.flow) if form else None
+    moved = bool(flow and flow.do and flow.do.action == MOVE)
+    return Context(now, options, weekdays=weekdays, moved=moved, hours=hours, counts=counts, nouns=nouns)
 
 
 def tell(
@@ -96,23 +101,24 @@ def tell(
             continue
         if (listed and contexts[ask.slot].options) or ask.type in PLAIN:
             taken = {value.value for slot, value in found.items() if slot != ask.slot}
-            open_ = [
-                value for value in several(ask.type, text, contexts[ask.slot]) if value.value not in taken
-            ]
+            context = contexts[ask.slot]
+            open_ = tuple(value for value in several(ask.type, text, context) if value.value not in taken)
             if len(open_) > 1:
-                told[ask.slot] = (replace(open_[-1], score=SURE),) if _whereto(ask, text) else tuple(open_)
+                told[ask.slot] = _whereto(open_, text, context)
     return told
 
 
-def _whereto(ask: Ask, text: str) -> bool:
-    """Whether the question is to what day something is moved: "from Thursday to Tuesday" tells it."""
-    return ask.prompt.lower().startswith("to ") and any(moves(text)) and " or " not in text
+def _whereto(values: tuple[Value, ...], text: str, context: Context) -> tuple[Value, ...]:
+    """Of several, the one to which something is moved, if that is told; else all of them."""
+    if context.moved and any(moves(text)) and " or " not in text:
+        return (replace(values[-1], score=SURE),)
+    return values
 
 
 def answer(ask: Ask, text: str, context: Context) -> tuple[Value, ...]:
     """What the text tells of the one slot that was asked for."""
     if len(values := several(ask.type, text, context)) > 1:
-        return (replace(values[-1], score=SURE),) if _whereto(ask, text) else values
+        return _whereto(values, text, context)
     value = parse(ask.type, text, context)
     return (value,) if value and value.score >= LEAST and fits(ask, value) else ()
 

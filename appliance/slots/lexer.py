@@ -80,6 +80,8 @@ class Context:
     """Of a number: whether it tells how many, or which one, as a room; None where that is not known."""
     nouns: frozenset[str] = frozenset()
     """Words that stand beside a number that is meant: "room", "guests"."""
+    moved: bool = False
+    """Whether it is where something is moved to: "from Thursday to Tuesday" then tells that."""
     hours: tuple[tuple[time, time], ...] = ()
     """When a time is likely to be meant: from 18:00 to 22:00 "half past seven" is in the evening."""
 

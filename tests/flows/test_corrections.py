@@ -224,3 +224,26 @@ def test_from_one_day_to_another_is_a_stay_unless_a_day_is_moved() -> None:
     paper.says("Ann Smith")
     paper.says("from Tuesday to Wednesday")
     assert paper.slots()["arrival"] == "2026-11-25"
+
+
+ELSEWHERE = """
+[flow.elsewhere]
+phrases = ["move a visit"]
+ask = [
+  {slot="day", type="date", prompt="%s"},
+  {slot="time", type="time", prompt="What time?"},
+]
+do = {action="%s", with={reference="1", text="{day}"}, confirm="{day}, {time}?", done="Done."}
+"""
+
+
+@pytest.mark.parametrize("prompt", ["To which day?", "Which day suits you?"])
+def test_of_two_days_the_flow_that_moves_something_takes_the_one_to_which(prompt: str) -> None:
+    paper = Paper(ELSEWHERE % (prompt, "calendar.move"))
+    paper.begin("elsewhere")
+    paper.says("from Thursday to Friday")
+    assert paper.slots() == {"day": FRIDAY}
+    other = Paper(ELSEWHERE % (prompt, "message.take"))
+    other.begin("elsewhere")
+    other.says("from Thursday to Friday")
+    assert other.form.stage == "doubt"
