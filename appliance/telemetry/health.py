@@ -5,17 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 ROOT = Path("/")
-
-
-class Disk(NamedTuple):
-    """In bytes."""
-
-    total: int
-    used: int
-    free: int
 
 
 class Sampler:
@@ -27,23 +19,25 @@ class Sampler:
         self._before: tuple[int, int] | None = None
 
     def sample(self) -> dict[str, Any]:
-        disk = self._disk()
+        disk, free = self._disk()
         return {
             "cpu": self._cpu(),
             "temperature": self._temperature(),
             "throttled": self._throttled(),
             "memory": self._memory(),
-            "disk": round(100 * disk.used / disk.total, 1) if disk else None,
-            "free": disk.free >> 20 if disk else None,
+            "disk": disk,
+            "free": free,
             "wear": self._wear(),
             "uptime": self._number("proc/uptime"),
         }
 
-    def _disk(self) -> Disk | None:
+    def _disk(self) -> tuple[float | None, int | None]:
+        """Percent that is taken, and MiB that are free; neither where a stick or a card is gone."""
         try:
-            return Disk(*shutil.disk_usage(self._data))
-        except OSError:  # A stick or a card that is gone.
-            return None
+            disk = shutil.disk_usage(self._data)
+        except OSError:
+            return None, None
+        return round(100 * disk.used / disk.total, 1), disk.free >> 20
 
     def _cpu(self) -> float | None:
         """Percent of all cores since the last sample; None at the first."""
