@@ -48,7 +48,7 @@ def install(board: Board, root: Path, out: Path) -> None:
     names = ["==".join(wheel.name.split("-")[:2]) for wheel in sorted(wheels.glob("*.whl"))]
     where += [f"--platform=linux_{board.machine}", "--no-index", f"--find-links={wheels}"]
     pip("install", "--no-compile", "--only-binary=:all:", "--target", packages, *where, *names)
-    shutil.rmtree(packages / "bin", ignore_errors=True)
+    drop_scripts(packages)
     for name in ("numpy", "scipy", "sklearn"):
         for tests in [*(packages / name).rglob("tests")]:  # 34 MB that nothing here runs.
             shutil.rmtree(tests)
@@ -61,6 +61,15 @@ def install(board: Board, root: Path, out: Path) -> None:
     command = venv / "bin" / "appliance"
     command.write_text(f'#!/bin/sh\nexec /{PROGRAM}/.venv/bin/python -m appliance "$@"\n')
     command.chmod(0o755)
+
+
+def drop_scripts(packages: Path) -> None:
+    """Nobody calls these programs. Each names the Python that has installed it, and their digests are noted
+    down: another checkout would make other bits."""
+    shutil.rmtree(packages / "bin", ignore_errors=True)
+    for record in packages.glob("*.dist-info/RECORD"):
+        files = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(file for file in files if not file.startswith("../../bin/")))
 
 
 def leave_out(wheels: Path, lock: str) -> None:

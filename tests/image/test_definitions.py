@@ -161,6 +161,17 @@ def test_no_one_can_log_in_with_a_password() -> None:
     assert "getty@tty1.service" in system.MASKED
 
 
+def test_nothing_tells_from_where_the_packages_were_installed(tmp_path: Path) -> None:
+    record = tmp_path / "idna-3.20.dist-info" / "RECORD"
+    record.parent.mkdir()
+    record.write_text("../../bin/idna,sha256=rUNqey1o,166\nidna/__init__.py,sha256=1Tt3,868\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "idna").write_text("#!/work/.venv/bin/python\n")
+    wheels.drop_scripts(tmp_path)
+    assert record.read_text() == "idna/__init__.py,sha256=1Tt3,868\n"
+    assert not (tmp_path / "bin").exists()
+
+
 def test_python_packages_that_are_no_wheels_are_in_the_lock() -> None:
     lock = (IMAGE.parent / "requirements.lock").read_text()
     for name in wheels.BY_HAND:
