@@ -123,12 +123,18 @@ async def test_who_answers_just_as_nobody_wants_it_any_more_is_hung_up_on() -> N
 
 async def test_one_that_does_not_start_stops_when_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("appliance.channels.sip.stack.STARTS_WITHIN", 0.0)
-    made = SipStack(Settings((Account("desk", HOST, register=0),), f"{HOST}:{free_port()}"), lambda _: None)
+    stopping = asyncio.Event()
+
+    class Watched(SipStack):
+        async def _stop(self) -> None:
+            stopping.set()
+            await super()._stop()
+
+    made = Watched(Settings((Account("desk", HOST, register=0),), f"{HOST}:{free_port()}"), lambda _: None)
     running = asyncio.create_task(made.run())
-    await until(lambda: made.process)
-    await until(lambda: not made.process)
+    await stopping.wait()
     running.cancel()
-    await asyncio.wait([running], timeout=10)
+    await asyncio.wait([running], timeout=20)
     assert running.cancelled()
 
 
